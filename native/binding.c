@@ -1,0 +1,2 @@
+/* The head of the generated binding; cffi writes the rest from shimhub.cdef. */
+#include "shimhub.h"

@@ -1,0 +1,1 @@
+"""How the hub comes into a process: the launcher and the start-up files."""

@@ -1,0 +1,79 @@
+"""What runs in every active process before the user's code: a table, a finder, nothing more.
+
+The hub itself (data classes, packaging, metadata) is imported when the first target is. This
+module is on the start-up path: builtins only.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+
+from shimhub import compiled
+from shimhub.finder import CANARY, Finder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+    from shimhub.hub import Hub
+
+
+def boot(environ: Mapping[str, str]) -> Finder | None:
+    """Insert the finder that ``environ`` asks for; None where SHIMHUB=0 switches it off.
+
+    Raises RegistryError when a registry has errors. A second call does nothing.
+    """
+    if environ.get("SHIMHUB") == "0" or any(type(one) is Finder for one in sys.meta_path):
+        return None
+    table = compiled.load(compiled.sources_of(environ))
+    handler = Deferred(dict(environ))
+    finder = Finder(table["modules"], handler)
+    handler.finder = finder
+    sys.meta_path.insert(0, finder)
+    if any(name in sys.modules for name in finder.names if name != CANARY):
+        handler.adopt()
+    return finder
+
+
+class Deferred:
+    """Stands in for the hub until the first target shows up, then hands over to it."""
+
+    finder: Finder
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._importer = 0
+        self._hub: Hub | None = None
+        self._seen: list[str] = []
+
+    def adopt(self) -> Hub | None:
+        """Import the hub and hand over; None while this very thread is already doing so."""
+        if self._hub is None and self._importer != get_ident():
+            self._importer = get_ident()
+            from shimhub import config, hub
+
+            chosen = config.config_of(None, None, None, None, False, self._environ)
+            self._hub = hub.adopt(self.finder, chosen, self._seen)
+        return self._hub
+
+    def generate(self, fullname: str) -> ModuleSpec | None:
+        """Ask the hub; a name that the hub's own import asks for is not generated."""
+        adopted = None if fullname == CANARY else self.adopt()
+        return adopted.generate(fullname) if adopted else None
+
+    def before_exec(self, fullname: str, module: ModuleType) -> Any:
+        """Ask the hub for seeds."""
+        adopted = self.adopt()
+        return adopted.before_exec(fullname, module) if adopted else None
+
+    def after_exec(self, fullname: str, module: ModuleType, seeds: Any) -> None:
+        """Let the hub patch the module, now or as soon as its own import is done."""
+        if self._hub is not None:
+            self._hub.after_exec(fullname, module, seeds)
+            return
+        self._seen.append(fullname)
+        self.adopt()

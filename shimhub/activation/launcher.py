@@ -1,0 +1,158 @@
+"""``shimhub run``: start the interpreter anew with the hub active, and get out of the way.
+
+Replacing the process keeps argv, ``__main__``, ``sys.path[0]``, exit codes, signals and
+tracebacks those of plain python; ``runpy`` gets several of them wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from shimhub import compiled, paths
+from shimhub.config import config_of
+from shimhub.hub import registry_of
+
+#: Options that take a value, and the variable by which children learn of it.
+_VALUED = {
+    "--registry": ("SHIMHUB_REGISTRY", os.pathsep),
+    "--only": ("SHIMHUB_ONLY", ","),
+    "--enable": ("SHIMHUB_ENABLE", ","),
+    "--disable": ("SHIMHUB_DISABLE", ","),
+}
+_PROGRAM_STARTS = ("-m", "-c", "-")
+
+USAGE = """\
+usage: shimhub run [--registry FILE] [--only X] [--enable X] [--disable X] [--strict]
+                   (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
+
+Runs a Python program with the shims that this environment needs. X is a shim's id, a pack or a
+glob; options may repeat. All that follows the program belongs to the program.
+"""
+
+
+class UsageError(Exception):
+    """The command line of ``run`` cannot be understood."""
+
+
+@dataclass
+class Request:
+    """What ``run`` was asked: shimhub's own settings, and the program with its arguments."""
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+    strict: bool = False
+    help: bool = False
+    program: list[str] = field(default_factory=list)
+
+
+def parse(arguments: Sequence[str]) -> Request:
+    """Parse own options up to the program; everything from there on is verbatim.
+
+    Raises UsageError, naming the nearest option, for an option that ``run`` does not have.
+    """
+    request = Request()
+    rest = list(arguments)
+    while rest and rest[0].startswith("-") and rest[0] not in _PROGRAM_STARTS:
+        if rest[0].startswith(("-m", "-c")) and not rest[0].startswith("--"):
+            break
+        option, has_value, value = rest.pop(0).partition("=")
+        if option == "--" and not has_value:
+            break
+        _take(request, option, value if has_value else None, rest)
+        if request.help:
+            return request
+    if not rest or (rest[0] in ("-m", "-c") and len(rest) == 1):
+        raise UsageError("no program: give a script, -m MODULE, -c CODE or -")
+    request.program = rest
+    return request
+
+
+def _take(request: Request, option: str, value: str | None, rest: list[str]) -> None:
+    if option in ("-h", "--help"):
+        request.help = True
+    elif option == "--strict" and value is None:
+        request.strict = True
+    elif option in _VALUED:
+        if value is None and not rest:
+            raise UsageError(f"{option} needs a value")
+        request.values.setdefault(option, []).append(rest.pop(0) if value is None else value)
+    else:
+        from shimhub._schema import nearest
+
+        known = [*_VALUED, "--strict", "--help"]
+        raise UsageError(f"unknown option {option}{nearest(option, known)}")
+
+
+def environment(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the program and its children.
+
+    Raises RegistryError and SelectionError, so that a typo stops the run before it starts.
+    """
+    made = dict(environ)
+    for option, values in request.values.items():
+        name, joint = _VALUED[option]
+        told = [os.path.abspath(one) for one in values] if option == "--registry" else values
+        earlier = [made[name]] if made.get(name) and option != "--only" else []
+        made[name] = joint.join([*earlier, *told])
+    made["SHIMHUB_STRICT"] = "1" if request.strict else made.get("SHIMHUB_STRICT", "0")
+    made["SHIMHUB"] = made.get("SHIMHUB", "1")
+    made["PYTHONPATH"] = with_site_dir(made.get("PYTHONPATH", ""))
+    config = config_of(None, None, None, None, False, made)
+    registry_of(config)
+    made["SHIMHUB_DIGEST"] = compiled.digest_of(config.sources)
+    return made
+
+
+def with_site_dir(python_path: str) -> str:
+    """Return PYTHONPATH with the folder of our sitecustomize in front, once."""
+    rest = [entry for entry in python_path.split(os.pathsep) if entry and entry != paths.SITE_DIR]
+    return os.pathsep.join([paths.SITE_DIR, *rest])
+
+
+def interpreter_flags(orig_argv: Sequence[str], argument_count: int) -> list[str]:
+    """Return the flags that this interpreter got before ``-m shimhub`` or the console script."""
+    head = list(orig_argv[1 : len(orig_argv) - argument_count])
+    last = head.pop() if head else ""
+    if last.startswith("-") and last.endswith("mshimhub"):
+        return head + ([last[: -len("mshimhub")]] if last != "-mshimhub" else [])
+    if last == "shimhub" and head and head[-1].endswith("m"):
+        cluster = head.pop()[:-1]
+        return head + ([cluster] if cluster != "-" else [])
+    return head
+
+
+def check_flags() -> None:
+    """Raise UsageError where the interpreter's flags keep our start-up file from running."""
+    flags = sys.flags
+    named = [
+        (flags.isolated, "-I"),
+        (flags.ignore_environment and not flags.isolated, "-E"),
+        (flags.no_site, "-S"),
+    ]
+    found = [flag for is_set, flag in named if is_set]
+    if found:
+        raise UsageError(
+            f"python {' '.join(found)} keeps start-up files from running; start without it, "
+            "or put `import shimhub.auto` first in the program"
+        )
+
+
+def run(arguments: Sequence[str]) -> NoReturn:
+    """Become the program. Raises UsageError, RegistryError and SelectionError before that."""
+    request = parse(arguments)
+    if request.help:
+        sys.stdout.write(USAGE)
+        raise SystemExit(0)
+    check_flags()
+    environ = environment(request, os.environ)
+    flags = interpreter_flags(sys.orig_argv, len(sys.argv) - 1)
+    command = [sys.executable, *flags, *request.program]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execve(sys.executable, command, environ)  # no shell, as the user typed
+    raise SystemExit(subprocess.call(command, env=environ))  # as above

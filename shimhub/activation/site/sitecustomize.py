@@ -1,0 +1,48 @@
+"""Start-up file of ``shimhub run``: activate, then run the user's own sitecustomize.
+
+Its folder stands on PYTHONPATH so that child processes start here too. It leaves ``sys.path``
+as the user's program would see it without shimhub, and it never aborts the start-up.
+"""
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _activate() -> None:
+    try:
+        from shimhub.activation.boot import boot
+    except ImportError as error:
+        _say(f"not importable by {sys.executable} ({error}); this process runs unpatched")
+        return
+    try:
+        boot(os.environ)
+    except Exception as error:  # noqa: BLE001  # nothing of ours keeps a program from starting
+        _say(f"this process runs unpatched: {error}")
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(f"shimhub: {text}\n")
+
+
+def _leave_path() -> None:
+    sys.path[:] = [entry for entry in sys.path if not entry or os.path.abspath(entry) != _HERE]
+
+
+def _chain() -> None:
+    """Run the sitecustomize that Python would have found without us, as ``sitecustomize``."""
+    sys.modules.pop("sitecustomize", None)
+    try:
+        import sitecustomize  # type: ignore[import-not-found]  # noqa: F401  # found anew
+    except ImportError as error:
+        if error.name != "sitecustomize":
+            raise
+        sys.modules["sitecustomize"] = _OURS
+
+
+_OURS = sys.modules[__name__]
+_leave_path()
+_activate()
+_chain()

@@ -1,0 +1,159 @@
+"""The public functions: thin questions and orders to this process's hub."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from types import ModuleType
+
+from shimhub._schema import nearest
+from shimhub.config import Config, Files, Patterns, config_of
+from shimhub.environment import Environment
+from shimhub.errors import UnknownShimError
+from shimhub.hub import Hub, current, registry_of
+from shimhub.model import Shim, Status, Verdict, Verdicts
+from shimhub.patching import Patch
+from shimhub.plan import make_plan
+from shimhub.rebind import holders
+from shimhub.registry import Registry
+
+
+@contextlib.contextmanager
+def shimmed(
+    registry: Files | None = None,
+    only: Patterns | None = None,
+    enable: Patterns | None = None,
+    disable: Patterns | None = None,
+    strict: bool = False,
+) -> Iterator[Verdicts]:
+    """Install for the length of a block; then what was installed before is there again."""
+    hub = current()
+    before = hub.config
+    yield_value = install(registry, only, enable, disable, strict)
+    try:
+        yield yield_value
+    finally:
+        if before is None:
+            hub.remove()
+        else:
+            hub.configure(before)
+
+
+def install(
+    registry: Files | None = None,
+    only: Patterns | None = None,
+    enable: Patterns | None = None,
+    disable: Patterns | None = None,
+    strict: bool = False,
+) -> Verdicts:
+    """Install the hub, or change what is installed, and return the verdicts.
+
+    ``registry`` is a path or paths of further registries; ``only``, ``enable`` and ``disable``
+    take ids, packs and globs (a comma-separated string or an iterable). SHIMHUB_* variables add
+    to the arguments; with ``SHIMHUB=0`` nothing happens. Shims of modules that are imported
+    already are applied now, all others when their module is. Installing twice is the same as
+    once; another call replaces the earlier one's choice.
+
+    Raises RegistryError (all errors at once), SelectionError (with a suggestion), and with
+    ``strict`` ShimError when a shim of an imported module fails; then nothing is installed.
+    """
+    hub = current()
+    config = config_of(registry, only, enable, disable, strict, os.environ)
+    if os.environ.get("SHIMHUB") == "0":
+        return _switched_off(config)
+    hub.configure(config)
+    return hub.verdicts()
+
+
+def uninstall() -> Verdicts:
+    """Undo everything: every slot holds what it held before, by identity.
+
+    Returns the verdicts of shims that could not be reverted, because a foreign wrapper stands on
+    top of ours; they stay in place, and another ``uninstall()`` tries again. Empty when all is
+    as it was.
+    """
+    hub = current()
+    hub.remove()
+    return hub.verdicts()
+
+
+def status() -> Verdicts:
+    """Return what became of each shim so far; empty when the hub is not installed."""
+    return current().verdicts()
+
+
+def plan(
+    registry: Files | None = None,
+    only: Patterns | None = None,
+    enable: Patterns | None = None,
+    disable: Patterns | None = None,
+) -> Verdicts:
+    """Return what ``install`` with these arguments would decide, without doing any of it."""
+    config = config_of(registry, only, enable, disable, False, os.environ)
+    if os.environ.get("SHIMHUB") == "0":
+        return _switched_off(config)
+    loaded = registry_of(config)
+    facts = Environment(loaded.targets)
+    return Verdicts(make_plan(loaded, config.selection, facts), digest=loaded.digest)
+
+
+def explain(what: str) -> Verdicts:
+    """Return the verdicts about a shim's id, an attach point or a module, with all evidence.
+
+    Answers from the installed hub, else from the plan. Raises UnknownShimError (a LookupError)
+    with the nearest id or attach point.
+    """
+    hub = current()
+    if hub.config is None:
+        return explain_plan(what)
+    return _explain(what, hub.engine.registry, hub.verdicts())
+
+
+def explain_plan(
+    what: str,
+    registry: Files | None = None,
+    only: Patterns | None = None,
+    enable: Patterns | None = None,
+    disable: Patterns | None = None,
+) -> Verdicts:
+    """Return the same as ``explain`` of what ``install`` with these arguments would decide."""
+    config = config_of(registry, only, enable, disable, False, os.environ)
+    return _explain(what, registry_of(config), plan(registry, only, enable, disable))
+
+
+def _explain(what: str, registry: Registry, found: Verdicts) -> Verdicts:
+    rows = [shim for shim in registry.shims if what in (shim.id, shim.attach, shim.module)]
+    if not rows:
+        known = [word for shim in registry.shims for word in (shim.id, shim.attach, shim.module)]
+        raise UnknownShimError(f"no shim is called or attached to {what!r}{nearest(what, known)}")
+    items = tuple(_explained(shim, found[shim.id], current()) for shim in rows)
+    return Verdicts(items, found.active, found.digest)
+
+
+def _explained(shim: Shim, verdict: Verdict, hub: Hub) -> Verdict:
+    told = {
+        key: getattr(shim, key)
+        for key in ("attach", "action", "why", "upstream", "packs", "retire", "file", "origin")
+        if getattr(shim, key)
+    }
+    if shim.overrides:
+        told["overrides"] = shim.overrides
+    held = [
+        holder
+        for entry in (hub.engine.journal.of(shim.id) if shim.rebind else [])
+        if isinstance(entry, Patch) and isinstance(entry.slot.owner, ModuleType)
+        for holder in holders(entry.original)
+    ]
+    told |= {"still held by": sorted(set(held))} if held else {}
+    return replace(verdict, evidence={**told, **verdict.evidence})
+
+
+def _switched_off(config: Config) -> Verdicts:
+    loaded = registry_of(config)
+    items = tuple(
+        Verdict(shim.id, Status.DISABLED, "SHIMHUB=0 switches everything off")
+        for shim in loaded.shims
+    )
+    return Verdicts(items, digest=loaded.digest)

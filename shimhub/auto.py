@@ -1,0 +1,12 @@
+"""``import shimhub.auto``: activate this process and the children that it starts from here on."""
+
+from __future__ import annotations
+
+import os
+
+from shimhub.activation.boot import boot
+from shimhub.activation.launcher import with_site_dir
+
+if boot(os.environ) is not None:
+    os.environ.setdefault("SHIMHUB", "1")
+    os.environ["PYTHONPATH"] = with_site_dir(os.environ.get("PYTHONPATH", ""))

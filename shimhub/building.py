@@ -1,0 +1,140 @@
+"""Turn a registry row into the replacement: import its code, call it, stamp the result."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from types import FunctionType, ModuleType
+from typing import Any
+
+from shimhub.adapt import make_adapter
+from shimhub.errors import PatchError
+from shimhub.generated import import_object
+from shimhub.model import Context, Provenance, Shim
+from shimhub.patching import MISSING
+from shimhub.placeholder import make_placeholder
+from shimhub.probing import plain
+from shimhub.registry import code_path
+
+Builder = Callable[[Any, Context], Any]
+
+
+def prepare(shim: Shim) -> Builder:
+    """Import what the shim needs and return what builds its replacement from the original.
+
+    Called before a transaction opens. Raises whatever the shim's code raises on import.
+    """
+    if shim.action == "alias":
+        found = import_object(shim.to)
+        return lambda original, ctx: found
+    if shim.action == "placeholder":
+        stamp = provenance(shim, placeholder=True)
+        made = make_placeholder(shim.module, shim.qualname, shim.message, stamp)
+        return lambda original, ctx: made
+    if shim.action == "adapt":
+        return lambda original, ctx: _dress(shim, make_adapter(shim, original))
+    return _prepare_code(shim)
+
+
+def behavioural_probe(shim: Shim) -> Callable[[Context], Any] | None:
+    """Return the shim's ``probe(ctx)``, or the ``file.py:attr`` that its ``check`` names."""
+    if not shim.check:
+        return None
+    if shim.check is True:
+        return _callable(load_code(shim, code_path(shim)), "probe", shim)
+    name, _, attr = str(shim.check).partition(":")
+    path = os.path.join(os.path.dirname(shim.file), name)
+    return _callable(load_code(shim, path), attr or "probe", shim)
+
+
+def build(shim: Shim, builder: Builder, original: Any, ctx: Context) -> Any:
+    """Return the replacement for ``original``, in the same kind of descriptor.
+
+    Raises PatchError where the shim's code returned nothing to put in place.
+    """
+    given = None if original is MISSING else plain(original)
+    made = builder(given, ctx)
+    if made is None and shim.action in ("replace", "wrap", "adapt"):
+        raise PatchError(f"{shim.id}: build() returned None for {shim.attach}")
+    if isinstance(original, (staticmethod, classmethod)) and not isinstance(made, type(original)):
+        return type(original)(made)
+    return made
+
+
+def provenance(shim: Shim, placeholder: bool = False) -> Provenance:
+    """Return the stamp of a shim's replacement."""
+    return Provenance(shim.id, shim.attach, code_path(shim) or shim.file, placeholder)
+
+
+def load_code(shim: Shim, path: str) -> ModuleType:
+    """Execute a shim's file once, as a module of its own name; raises what the file raises."""
+    relative = os.path.relpath(path, os.path.dirname(shim.file))
+    name = "shimhub.shims." + os.path.splitext(relative)[0].replace(os.sep, ".")
+    loaded = sys.modules.get(name)
+    if loaded is not None and loaded.__file__ == path:
+        return loaded
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # the path ends in .py
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _prepare_code(shim: Shim) -> Builder:
+    path = code_path(shim)
+    module = load_code(shim, path)
+    attr = shim.source.partition(":")[2]
+    if not attr:
+        maker = _callable(module, "build", shim)
+        return lambda original, ctx: _dress(shim, maker(original, ctx))
+    found = _attribute(module, attr, shim)
+    if shim.action == "add":
+        return lambda original, ctx: _dress(shim, found)
+    return lambda original, ctx: _dress(shim, found(original))
+
+
+def _callable(module: ModuleType, name: str, shim: Shim) -> Callable[..., Any]:
+    found: Callable[..., Any] = _attribute(module, name, shim)
+    return found
+
+
+def _attribute(module: ModuleType, name: str, shim: Shim) -> Any:
+    try:
+        return vars(module)[name]
+    except KeyError:
+        told = f"{shim.id}: {module.__file__} defines no {name!r}"
+        raise PatchError(told) from None
+
+
+def _dress(shim: Shim, made: Any) -> Any:
+    """Give functions and classes of the shim's own code the attach point's name and the stamp.
+
+    By that name they pickle by reference, as the real ones do.
+    """
+    inner = plain(made)
+    if not isinstance(inner, (FunctionType, type)) or not _is_own(shim, inner):
+        return made
+    inner.__module__ = shim.module
+    inner.__qualname__ = shim.qualname
+    inner.__name__ = shim.qualname.rpartition(".")[2]
+    inner.__shimhub__ = provenance(shim)  # type: ignore[union-attr]
+    return made
+
+
+def _is_own(shim: Shim, made: Any) -> bool:
+    """Whether the object was made for this shim, not taken from elsewhere."""
+    if shim.action == "adapt":
+        return True
+    module = str(made.__module__)
+    return module.startswith("shimhub.shims.") or (module, made.__qualname__) == (
+        shim.module,
+        shim.qualname,
+    )

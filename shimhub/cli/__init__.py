@@ -1,0 +1,44 @@
+"""The command line. ``run`` is parsed by hand and imports nothing that it does not need."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from shimhub.errors import RegistryError, SelectionError, UnknownShimError
+
+EXIT_OK, EXIT_FINDINGS, EXIT_USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (0 ok, 1 findings, 2 usage)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _dispatch(list(arguments))
+    except (SelectionError, UnknownShimError) as error:
+        return _complain(str(error))
+    except RegistryError as error:
+        count = len(error.problems)
+        return _complain(f"{count} problem{'s' if count > 1 else ''} in the registry\n{error}")
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if arguments[:1] == ["run"]:
+        return _run(arguments[1:])
+    from shimhub.cli.commands import command
+
+    return command(arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    from shimhub.activation.launcher import USAGE, UsageError, run
+
+    try:
+        run(arguments)
+    except UsageError as error:
+        return _complain(f"run: {error}\n{USAGE}")
+
+
+def _complain(text: str) -> int:
+    print(f"shimhub: {text}", file=sys.stderr)
+    return EXIT_USAGE

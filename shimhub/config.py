@@ -1,0 +1,44 @@
+"""What an install asks for: arguments and SHIMHUB_* variables as one value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from shimhub.compiled import sources_of
+from shimhub.model import Selection, tuple_of
+from shimhub.registry import Source
+
+Files = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+Patterns = str | Iterable[str]
+
+
+@dataclass(frozen=True)
+class Config:
+    """What an install asks for: registries in order, the user's word, and strictness."""
+
+    sources: tuple[Source, ...]
+    selection: Selection
+    strict: bool = False
+
+
+def config_of(
+    registry: Files | None,
+    only: Patterns | None,
+    enable: Patterns | None,
+    disable: Patterns | None,
+    strict: bool,
+    environ: Mapping[str, str],
+) -> Config:
+    """Merge arguments and SHIMHUB_* variables: lists add up, ``only`` and ``strict`` override."""
+    told_only = only if only is not None else environ.get("SHIMHUB_ONLY") or None
+    selection = Selection(
+        only=None if told_only is None else tuple_of(told_only),
+        enable=tuple_of(environ.get("SHIMHUB_ENABLE")) + tuple_of(enable),
+        disable=tuple_of(environ.get("SHIMHUB_DISABLE")) + tuple_of(disable),
+    )
+    is_strict = strict or environ.get("SHIMHUB_STRICT", "0") not in ("", "0")
+    files = [registry] if isinstance(registry, (str, os.PathLike)) else list(registry or ())
+    named = [os.fspath(file) for file in files]
+    return Config(sources_of(environ, named), selection, is_strict)

@@ -1,0 +1,92 @@
+"""Facts about this environment, read without importing any target."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib.machinery import PathFinder
+from types import ModuleType
+from typing import Any
+
+import importlib_metadata
+
+from shimhub.model import Fact, Target
+
+#: The target can be imported but has no metadata: its version is known once it is imported.
+UNTOLD = Fact("", "not imported yet and without metadata")
+
+
+class Environment:
+    """Versions of targets, asked once each; a target without metadata is asked again.
+
+    ``versions`` overrides what is installed, as in ``Environment(targets, {"torch": "2.8.0"})``.
+    """
+
+    def __init__(
+        self, targets: Mapping[str, Target], versions: Mapping[str, str] | None = None
+    ) -> None:
+        self._targets = targets
+        self._facts = {name: Fact(told, "given") for name, told in (versions or {}).items()}
+
+    def fact(self, name: str) -> Fact | None:
+        """Return the version of target ``name``, UNTOLD, or None where it is not installed."""
+        if name == "python":
+            return Fact(".".join(map(str, sys.version_info[:3])), "sys.version_info")
+        if name not in self._facts:
+            found = _from_metadata(self._targets[name]) or _from_module(self._targets[name])
+            if found is None or found is UNTOLD:
+                return found
+            self._facts[name] = found
+        return self._facts[name]
+
+    def version(self, name: str) -> str | None:
+        """Return the version string of target ``name``, or None where it is not known."""
+        found = self.fact(name) if name == "python" or name in self._targets else None
+        return found.version or None if found else None
+
+    def platform_fact(self, name: str) -> str:
+        """Return ``sys.platform`` for ``platform``, the CPU architecture for ``machine``."""
+        if name == "platform":
+            return sys.platform
+        import platform
+
+        return platform.machine()
+
+
+def _from_metadata(target: Target) -> Fact | None:
+    for dist in target.dists:
+        if version := _metadata_version(dist):
+            return Fact(version, f"metadata of {dist}")
+    return None
+
+
+def _metadata_version(dist: str) -> str | None:
+    """Return the version of ``dist``; a broken ``.dist-info`` counts as no metadata."""
+    try:
+        return importlib_metadata.version(dist)
+    except (importlib_metadata.PackageNotFoundError, KeyError, FileNotFoundError, ValueError):
+        return None
+
+
+def _from_module(target: Target) -> Fact | None:
+    module = sys.modules.get(target.module)
+    if module is None:
+        spec = PathFinder.find_spec(target.module) if "." not in target.module else None
+        return UNTOLD if spec else None
+    version = namespace(module).get("__version__")
+    return Fact(str(version), f"{target.module}.__version__") if version else UNTOLD
+
+
+def namespace(module: Any) -> Mapping[str, Any]:
+    """Return the module's own dict without running any code of the module.
+
+    ``vars(module)`` asks the module's class, which a lazy module may override; an entry of
+    ``sys.modules`` that is no module has no namespace.
+    """
+    if not isinstance(module, ModuleType):
+        return {}
+    found: Mapping[str, Any] = _MODULE_DICT.__get__(module)
+    return found
+
+
+_MODULE_DICT: Any = vars(ModuleType)["__dict__"]

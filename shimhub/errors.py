@@ -1,0 +1,49 @@
+"""Every error that shimhub raises names the thing, the place and the cure."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shimhub.model import Problem
+
+
+class ShimhubError(Exception):
+    """Base of all errors raised by shimhub."""
+
+
+class RegistryError(ShimhubError):
+    """A registry cannot be used. ``problems`` has every finding of every file, not the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class SelectionError(ShimhubError, ValueError):
+    """``only``, ``enable`` or ``disable`` names no shim, pack or glob of the registry."""
+
+
+class UnknownShimError(ShimhubError, LookupError):
+    """A question about an id or attach point that no registry row has."""
+
+
+class PatchError(ShimhubError):
+    """A patch cannot be applied to its attach point; the transaction is rolled back."""
+
+
+class ShimError(ShimhubError, ImportError):
+    """Strict mode: a shim of the module being imported failed, so the import fails."""
+
+
+class PlaceholderError(ShimhubError, NotImplementedError):
+    """A placeholder was called; the message tells what to install or use instead."""
+
+
+class PlaceholderAttributeError(ShimhubError, AttributeError):
+    """A placeholder was asked for an attribute; the message tells the cure."""
+
+
+class AdaptError(ShimhubError, TypeError):
+    """An adapted callable got a keyword value that the installed version cannot honour."""

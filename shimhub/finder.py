@@ -1,0 +1,78 @@
+"""The finder: an exact look-up for every import, and real work only for names of the table.
+
+It knows modules and nothing of registries. It never imports a target and never calls
+``importlib.util.find_spec``: finders run under the import lock, where that deadlocks
+(https://github.com/GrahamDumpleton/wrapt/issues/217). On the start-up path: builtins only.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import _local
+
+from shimhub.loader import hook_exec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    from shimhub.loader import Handler
+
+#: A name that no file has; that it can be found proves that imports come by the finder.
+CANARY = "shimhub._canary"
+
+
+class Finder:
+    """``sys.meta_path`` entry that hands targets to ``handler`` and leaves the rest alone.
+
+    ``names`` maps module names to whether the handler must see the module before its body runs.
+    The real spec always wins, wherever its finder stands on ``sys.meta_path``.
+    """
+
+    def __init__(self, names: Mapping[str, bool], handler: Handler) -> None:
+        self.names = {**names, CANARY: False}
+        self.handler = handler
+        self._busy = _local()
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Return a hooked or generated spec for names of the table, None for all others."""
+        if fullname not in self.names:
+            return None
+        return self._find(fullname, path, target)
+
+    def _find(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        busy = self._busy.__dict__
+        if fullname in busy:
+            return None
+        busy[fullname] = True
+        try:
+            spec = real_spec(self, fullname, path, target)
+            if spec is None:
+                return self.handler.generate(fullname)
+        finally:
+            del busy[fullname]
+        hook_exec(spec, self.handler, self.names[fullname])
+        return spec
+
+
+def real_spec(
+    skip: object, fullname: str, path: Sequence[str] | None, target: ModuleType | None
+) -> ModuleSpec | None:
+    """Return what the other finders of ``sys.meta_path`` find, asked in order over a copy."""
+    for finder in list(sys.meta_path):
+        find_spec = getattr(finder, "find_spec", None)
+        if finder is skip or find_spec is None:
+            continue
+        spec: ModuleSpec | None = find_spec(fullname, path, target)
+        if spec is not None:
+            return spec
+    return None

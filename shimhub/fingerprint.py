@@ -1,0 +1,69 @@
+"""Fingerprints: a hash of a function's or class's AST, equal on all supported Pythons.
+
+A replacement applies only to bodies that it was proved against. Comments, formatting and
+docstrings do not count; everything else does.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import textwrap
+from collections.abc import Iterator
+from types import FunctionType
+from typing import Any
+
+_DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def fingerprint(original: Any) -> str:
+    """Return ``sha256:`` and 16 hex digits, or an empty string where there is no source.
+
+    The function's own code object is read, not what it says it wraps: a foreign wrapper made
+    with ``functools.wraps`` must not pass for the original.
+    """
+    source = _source(original)
+    if not source:
+        return ""
+    try:
+        tree = ast.parse(textwrap.dedent(source))
+    except SyntaxError:
+        return ""
+    return "sha256:" + hashlib.sha256("\n".join(_dump(tree)).encode()).hexdigest()[:16]
+
+
+def _source(original: Any) -> str:
+    if isinstance(original, (staticmethod, classmethod)):
+        original = original.__func__
+    if isinstance(original, property):
+        original = original.fget
+    subject = original.__code__ if isinstance(original, FunctionType) else original
+    try:
+        return inspect.getsource(subject)
+    except (OSError, TypeError):
+        return ""
+
+
+def _dump(node: Any) -> Iterator[str]:
+    """Yield type names and values in field order; what a newer Python adds empty is left out."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _dump(item)
+    elif isinstance(node, ast.AST):
+        yield f"({type(node).__name__}"
+        for name, value in ast.iter_fields(node):
+            if value not in (None, []) and name not in ("ctx", "kind", "type_comment"):
+                yield f".{name}"
+                yield from _dump(_without_docstring(node, name, value))
+        yield ")"
+    else:
+        yield repr(node)
+
+
+def _without_docstring(node: ast.AST, name: str, value: Any) -> Any:
+    if name != "body" or not isinstance(node, _DOCUMENTED):
+        return value
+    first = value[0]
+    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return value[1:] if is_docstring and isinstance(first.value.value, str) else value

@@ -1,0 +1,248 @@
+"""The hub: the only state of this process. Everything else is data or a function."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from shimhub import compiled, generated, paths
+from shimhub.apply import Engine, logger
+from shimhub.attach import module_exists
+from shimhub.building import provenance
+from shimhub.config import Config
+from shimhub.environment import Environment, namespace
+from shimhub.errors import ShimError
+from shimhub.finder import CANARY, Finder, real_spec
+from shimhub.model import Selection, Shim, Status, Verdict, Verdicts
+from shimhub.patching import MISSING, Journal, Patch, Slot, Transaction
+from shimhub.plan import make_plan
+from shimhub.registry import Registry
+from shimhub.select import check_selection
+from shimhub.watch import is_initializing, when_initialized
+
+_NOTHING = Config((), Selection())
+
+
+class Hub:
+    """Finder, journal and verdicts of this process, and what is done with them."""
+
+    def __init__(self) -> None:
+        self.finder = Finder({}, self)
+        self.children = generated.AliasChildren(self._serve)
+        self.config: Config | None = None
+        self.engine = _engine_of(_NOTHING, Journal(), Registry((), {}, {}))
+        self._running: dict[str, object] = {}
+        self._again: set[str] = set()
+
+    # -- installing -----------------------------------------------------------------------------
+
+    def configure(self, config: Config) -> None:
+        """Make the process what ``config`` says, and revert what only an earlier one wanted.
+
+        Raises RegistryError and SelectionError before any change.
+        """
+        registry = registry_of(config)
+        old = self.engine
+        engine = _engine_of(config, old.journal, registry)
+        changed = {
+            entry.shim
+            for entry in old.journal.entries
+            if old.registry.by_id.get(entry.shim) != registry.by_id.get(entry.shim)
+            or engine.planned[entry.shim].status is not Status.PENDING
+        }
+        self._revert(frozenset(changed))
+        applied = {entry.shim for entry in old.journal.entries}
+        engine.verdicts = {
+            shim_id: old.verdicts[shim_id] if shim_id in applied else verdict
+            for shim_id, verdict in engine.planned.items()
+        }
+        self.engine, self.config = engine, config
+        self._insert_finder()
+        self._apply_loaded()
+
+    def remove(self) -> dict[str, str]:
+        """Revert everything and leave ``sys.meta_path``; returns what could not be reverted."""
+        left = self._revert(None)
+        for finder in (self.finder, self.children):
+            with contextlib.suppress(ValueError):
+                sys.meta_path.remove(finder)
+        self.config = None
+        kept = {entry.shim for entry in self.engine.journal.entries}
+        old = self.engine
+        self.engine = _engine_of(_NOTHING, old.journal, old.registry)
+        self.engine.verdicts = {
+            one: replace(old.verdicts[one], reason=f"left in place: {left[one]}") for one in kept
+        }
+        return left
+
+    def _revert(self, shims: frozenset[str] | None) -> dict[str, str]:
+        left = self.engine.journal.revert(shims)
+        for shim_id, reason in left.items():
+            logger.warning("shim %s was not reverted: %s", shim_id, reason)
+        still = {entry.shim for entry in self.engine.journal.entries}
+        packages = self.children.packages
+        for old in [old for old, shim in packages.items() if shim.id not in still]:
+            del packages[old]
+        return left
+
+    def _insert_finder(self) -> None:
+        live = [shim for shim in self.engine.registry.shims if not shim.retired]
+        early = {shim.module for shim in live if shim.phase == "pre"}
+        self.finder.names = {shim.module: shim.module in early for shim in live} | {CANARY: False}
+        if self.finder not in sys.meta_path:
+            sys.meta_path.insert(0, self.finder)
+
+    def _apply_loaded(self) -> None:
+        by_id = self.engine.registry.by_id
+        names = dict.fromkeys(by_id[shim_id].module for shim_id in self.engine.planned)
+        try:
+            for name in names:
+                module = sys.modules.get(name)
+                if module is None:
+                    continue
+                if is_initializing(module):
+                    when_initialized(module, partial(self._after_watch, name))
+                else:
+                    self.apply(name)
+        except ShimError:
+            self.remove()
+            raise
+
+    # -- what the finder asks -------------------------------------------------------------------
+
+    def generate(self, fullname: str) -> ModuleSpec | None:
+        """Return the spec of the module that a row serves under ``fullname``, or None."""
+        if fullname == CANARY:
+            return ModuleSpec(CANARY, None, origin=__file__)
+        for shim in self.engine.rows(fullname) if self.config else ():
+            if shim.is_module and self._may_generate(shim):
+                return self._serve(shim)
+        return None
+
+    def before_exec(self, fullname: str, module: ModuleType) -> Transaction | None:
+        """Seed a module whose body is about to run."""
+        return self.engine.seed(fullname, module) if self.config else None
+
+    def after_exec(self, fullname: str, module: ModuleType, seeds: Any) -> None:
+        """Patch what now stands in ``sys.modules``, which need not be ``module``."""
+        self.apply(fullname, seeds)
+
+    def apply(self, name: str, seeds: Transaction | None = None) -> None:
+        """Apply the rows of a loaded module, once at a time a module.
+
+        A call that comes while another one runs (a second thread, a reload from a shim's own
+        code) makes that one run again: nothing is lost, nobody waits.
+        """
+        token = object()
+        self._again.add(name)
+        while name in self._again and self._running.setdefault(name, token) is token:
+            try:
+                self._again.discard(name)
+                if self.config is not None:
+                    self.engine.apply(name, seeds)
+            finally:
+                seeds = None
+                self._running.pop(name, None)
+
+    def _after_watch(self, name: str) -> None:
+        try:
+            if name in sys.modules:
+                self.apply(name)
+        except ShimError:
+            sys.modules.pop(name, None)
+            raise
+
+    def _may_generate(self, shim: Shim) -> bool:
+        refused = self.engine.gate(shim)
+        provider = shim.probe.get("provider")
+        if refused is None and provider and module_exists(provider):
+            refused = Verdict(shim.id, Status.NOT_NEEDED, f"native: {provider} provides it")
+        if refused is not None:
+            self.engine.verdicts[shim.id] = refused
+        return refused is None
+
+    def _serve(self, shim: Shim) -> ModuleSpec:
+        prefix = shim.module + "."
+        is_package = any(name.startswith(prefix) for name in self.engine.registry.modules)
+        spec = generated.make_spec(shim, is_package)
+        generated.guard_exec(spec, shim, partial(self._served, shim), self.engine.fail)
+        return spec
+
+    def _served(self, shim: Shim, module: ModuleType) -> None:
+        final = sys.modules.get(shim.module, module)
+        entries = [Patch(shim.id, Slot(sys.modules, shim.module), MISSING, final)]
+        parent, _, child = shim.module.rpartition(".")
+        if parent in sys.modules:
+            entries.append(Patch(shim.id, Slot(sys.modules[parent], child), MISSING, final))
+        if shim.action == "alias":
+            self._serve_children(shim, final)
+        else:
+            module.__dict__["__shimhub__"] = provenance(shim)
+        self.engine.journal.add([*entries])
+        evidence = {"module": namespace(final).get("__file__") or repr(final)}
+        self.engine.verdicts[shim.id] = Verdict(
+            shim.id, Status.APPLIED, f"{shim.action}: {shim.why}", evidence
+        )
+        self.apply(shim.module)
+
+    def _serve_children(self, shim: Shim, final: ModuleType) -> None:
+        if "__path__" in namespace(final):
+            self.children.packages[shim.module] = shim
+            if self.children not in sys.meta_path:
+                sys.meta_path.insert(0, self.children)
+
+    # -- answering ------------------------------------------------------------------------------
+
+    def is_active(self) -> bool:
+        """Whether imports come by our finder: proved by finding a name that no file has."""
+        spec = real_spec(None, CANARY, [paths.PACKAGE_DIR], None)
+        return self.config is not None and spec is not None and spec.origin == __file__
+
+    def verdicts(self) -> Verdicts:
+        """Return the verdicts as they stand."""
+        items = tuple(self.engine.verdicts.values())
+        return Verdicts(items, self.is_active(), self.engine.registry.digest)
+
+
+def registry_of(config: Config) -> Registry:
+    """Load the registry of ``config``; raises RegistryError and SelectionError."""
+    registry = Registry.from_table(compiled.load(config.sources))
+    check_selection(registry, config.selection)
+    return registry
+
+
+def _engine_of(config: Config, journal: Journal, registry: Registry) -> Engine:
+    chosen, facts = config.selection, Environment(registry.targets)
+    planned = {one.id: one for one in make_plan(registry, chosen, facts)}
+    return Engine(registry, chosen, facts, journal, planned, dict(planned), config.strict)
+
+
+_HUB = Hub()
+
+
+def current() -> Hub:
+    """Return this process's hub, with what start-up installed taken over."""
+    for finder in list(sys.meta_path):
+        if isinstance(finder, Finder) and finder is not _HUB.finder:
+            finder.handler.adopt()  # type: ignore[attr-defined]
+    return _HUB
+
+
+def adopt(booted: Finder, config: Config, seen: Sequence[str]) -> Hub:
+    """Take over from the finder that start-up inserted; ``seen`` ran before the hub was there."""
+    place = sys.meta_path.index(booted) if booted in sys.meta_path else 0
+    with contextlib.suppress(ValueError):
+        sys.meta_path.remove(booted)
+    sys.meta_path.insert(place, _HUB.finder)
+    booted.names, booted.handler = {}, _HUB
+    _HUB.configure(config)
+    for name in seen:
+        if name in sys.modules:
+            _HUB.apply(name)
+    return _HUB

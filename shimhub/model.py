@@ -1,0 +1,225 @@
+"""The words of shimhub as data classes: what a registry holds and what a decision says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import ModuleType
+from typing import Any
+
+from shimhub.errors import UnknownShimError
+
+
+class Status(str, Enum):
+    """What became of a shim; equal to its own name as a string."""
+
+    APPLIED = "APPLIED"
+    PENDING = "PENDING"
+    NOT_NEEDED = "NOT_NEEDED"
+    GATED = "GATED"
+    DISABLED = "DISABLED"
+    CONFLICT = "CONFLICT"
+    FAILED = "FAILED"
+    RETIRED = "RETIRED"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+#: Statuses that keep a shim which ``needs`` this one from being applied.
+REFUSING = frozenset({Status.GATED, Status.DISABLED, Status.CONFLICT, Status.FAILED})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding about a registry: file, 1-based line (0: unknown), key, and what to do."""
+
+    file: str
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.key}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A third-party distribution: its names on the index, in order, and its import name."""
+
+    name: str
+    dists: tuple[str, ...]
+    module: str
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A named set of shims; an ``opt_in`` pack is off until the user enables it."""
+
+    name: str
+    summary: str
+    opt_in: bool = False
+
+
+@dataclass(frozen=True)
+class Shim:
+    """One registry row; the fields are the keys of DESIGN.md's registry section."""
+
+    id: str
+    attach: str
+    action: str
+    why: str
+    file: str = ""
+    origin: str = "packaged"
+    overrides: str = ""
+    packs: tuple[str, ...] = ()
+    upstream: str = ""
+    when: Mapping[str, Any] = field(default_factory=dict)
+    probe: Mapping[str, Any] = field(default_factory=dict)
+    check: bool | str = False
+    retire: str = ""
+    retired: str = ""
+    source: str = ""
+    to: str = ""
+    message: str = ""
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    drop: Any = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    default: Mapping[str, Any] = field(default_factory=dict)
+    lossy: str = ""
+    needs: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    group: str = ""
+    phase: str = "post"
+    rebind: str = ""
+    export: bool = False
+    capability: bool = False
+    fidelity: str = ""
+    fingerprints: tuple[str, ...] = ()
+    version_of: str = "release"
+
+    @property
+    def module(self) -> str:
+        """The module that the attach point is in."""
+        return self.attach.partition(":")[0]
+
+    @property
+    def qualname(self) -> str:
+        """Dotted path inside the module; empty when the row is about the module itself."""
+        return self.attach.partition(":")[2]
+
+    @property
+    def is_module(self) -> bool:
+        """Whether the row serves a whole module."""
+        return not self.qualname
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the row swaps code that works, and so must be proved or asked for."""
+        return self.action in ("replace", "wrap")
+
+    @property
+    def named_by_user(self) -> bool:
+        """Whether the row comes from a registry that the user named."""
+        return self.origin != "packaged"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided about one shim, why, on what evidence, and how long it took."""
+
+    id: str
+    status: Status
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.status:<10} {self.id}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Verdicts in plan order; iterable, sized, and indexed by shim id.
+
+    ``active`` tells whether the hub's finder answers imports now (proved by a canary), and
+    ``digest`` names the registries and selection that the verdicts are about.
+    """
+
+    items: tuple[Verdict, ...]
+    active: bool = False
+    digest: str = ""
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, shim_id: str) -> Verdict:
+        """Return the verdict of ``shim_id``; raises UnknownShimError (a LookupError)."""
+        for verdict in self.items:
+            if verdict.id == shim_id:
+                return verdict
+        raise UnknownShimError(f"no verdict about {shim_id!r}")
+
+    def __contains__(self, shim_id: object) -> bool:
+        return any(verdict.id == shim_id for verdict in self.items)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.items))
+
+
+@dataclass(frozen=True)
+class Fact:
+    """The version of a target: as its metadata prints it, and where that was read."""
+
+    version: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The user's word: patterns are ids, packs or globs over ids. ``None`` for ``only`` is all."""
+
+    only: tuple[str, ...] | None = None
+    enable: tuple[str, ...] = ()
+    disable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a shim's code is given: ``build(original, ctx)`` and ``probe(ctx)``.
+
+    ``module`` is the target module as it stands in ``sys.modules``, ``owner`` the object whose
+    slot ``name`` is patched. ``on_revert(f)`` registers ``f()`` to undo a side effect; it runs on
+    revert and when the transaction is rolled back.
+    """
+
+    shim: str
+    module: ModuleType
+    owner: Any
+    name: str
+    version: Callable[[str], str | None]
+    on_revert: Callable[[Callable[[], object]], None]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Stamped on a replacement as ``__shimhub__``: where it comes from."""
+
+    shim: str
+    attach: str
+    file: str
+    placeholder: bool = False
+
+
+def tuple_of(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return ``value`` as a tuple of patterns; a comma-separated string is split."""
+    if value is None:
+        return ()
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(part.strip() for part in parts if part.strip())

@@ -1,0 +1,29 @@
+"""Where shimhub's own files are, found from the package and never from the working directory."""
+
+from __future__ import annotations
+
+import os
+
+PACKAGE_DIR = os.path.dirname(os.path.abspath(__file__))
+SITE_DIR = os.path.join(PACKAGE_DIR, "activation", "site")
+
+
+def packaged_registry() -> str:
+    """Path of the packaged registry.toml: inside a wheel's package, else the checkout's own."""
+    inside = os.path.join(PACKAGE_DIR, "registry.toml")
+    return inside if os.path.exists(inside) else _checkout("registry.toml")
+
+
+def shims_dir(registry_file: str) -> str:
+    """Folder that holds the code of a registry's shims: ``shims/`` beside the file."""
+    return os.path.join(os.path.dirname(os.path.abspath(registry_file)), "shims")
+
+
+def cache_dir() -> str:
+    """Folder of compiled tables, by the XDG base directory specification."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "shimhub")
+
+
+def _checkout(name: str) -> str:
+    return os.path.join(os.path.dirname(PACKAGE_DIR), name)

@@ -1,0 +1,49 @@
+"""Placeholders: names that import, subclass and annotate fine, and raise the cure when used."""
+
+from __future__ import annotations
+
+from types import GenericAlias
+from typing import Any, NoReturn
+
+from shimhub.errors import PlaceholderAttributeError, PlaceholderError
+from shimhub.model import Provenance
+
+
+class PlaceholderMeta(type):
+    """Class of placeholders; calling one, or asking it for an attribute, raises the cure."""
+
+    __shimhub_cure__: str
+
+    def __call__(cls, *args: object, **kwargs: object) -> NoReturn:
+        """Raise PlaceholderError with the cure."""
+        raise PlaceholderError(cls.__shimhub_cure__)
+
+    def __getattr__(cls, name: str) -> NoReturn:
+        """Raise PlaceholderAttributeError; dunder look-ups get a plain AttributeError."""
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        raise PlaceholderAttributeError(cls.__shimhub_cure__)
+
+    def __getitem__(cls, item: Any) -> GenericAlias:
+        """Return an alias, so that ``Placeholder[int]`` works as an annotation."""
+        return GenericAlias(cls, item)
+
+
+def make_placeholder(module: str, qualname: str, cure: str, provenance: Provenance) -> type:
+    """Return a class that stands for ``module:qualname`` and tells ``cure`` when it is used."""
+    namespace = {
+        "__module__": module,
+        "__qualname__": qualname,
+        "__doc__": f"Placeholder: {cure}",
+        "__shimhub__": provenance,
+        "__shimhub_cure__": f"{module}.{qualname}: {cure}",
+    }
+    return PlaceholderMeta(qualname.rpartition(".")[2], (), namespace)
+
+
+def is_placeholder(found: object) -> bool:
+    """Whether ``found`` stands in for something that is not there, here or in another hub."""
+    if not isinstance(found, type):
+        return False
+    own = type.__dict__["__dict__"].__get__(found)
+    return getattr(own.get("__shimhub__"), "placeholder", False) is True

@@ -1,0 +1,244 @@
+"""registry.toml as data: read the sources, find all their errors at once, merge them.
+
+Later sources win, row by row, and say so in ``Shim.overrides``.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from shimhub import _schema, _toml
+from shimhub.errors import RegistryError
+from shimhub.model import Pack, Problem, Shim, Target
+from shimhub.paths import shims_dir
+
+#: ``(path, origin)``: origin is ``packaged`` or the words by which the user named the file.
+Source = tuple[str, str]
+Lines = Mapping[_toml.Path, int]
+
+_PATTERN_KEYS = ("needs", "conflicts", "before", "after")
+_TUPLE_KEYS = ("packs", "fingerprints", *_PATTERN_KEYS)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Parsed, validated and merged registries; rows in order of declaration."""
+
+    shims: tuple[Shim, ...]
+    targets: Mapping[str, Target]
+    packs: Mapping[str, Pack]
+    digest: str = ""
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Shim]:
+        """Rows by id."""
+        return {shim.id: shim for shim in self.shims}
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """Names of all modules that a live row attaches to."""
+        return frozenset(shim.module for shim in self.shims if not shim.retired)
+
+    def of_module(self, name: str) -> tuple[Shim, ...]:
+        """Return the live rows that attach to module ``name``, in order."""
+        return tuple(shim for shim in self.shims if shim.module == name and not shim.retired)
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """Return the ids that ``pattern`` (an id, a pack or a glob over ids) names."""
+        if pattern in self.by_id:
+            return (pattern,)
+        if pattern in self.packs:
+            return tuple(shim.id for shim in self.shims if pattern in shim.packs)
+        return tuple(fnmatch.filter(self.by_id, pattern))
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Registry:
+        """Build the registry from the plain table that ``load_table`` or the cache gives."""
+        return cls(
+            shims=tuple(_shim(row) for row in table["shims"]),
+            targets={name: _target(name, row) for name, row in table["targets"].items()},
+            packs={name: Pack(name, **row) for name, row in table["packs"].items()},
+            digest=table["digest"],
+        )
+
+
+def load_table(sources: Iterable[Source], digest: str = "") -> dict[str, Any]:
+    """Read and merge ``sources`` into a plain table of strings, lists and dicts.
+
+    Raises RegistryError with every problem of every source; a file that cannot be read is one.
+    """
+    problems: list[Problem] = []
+    files = [_read(path, origin, problems) for path, origin in sources]
+    targets = {name: row for file in files for name, row in file.table("targets")}
+    packs = {name: row for file in files for name, row in file.table("packs")}
+    rows = _merge(files)
+    for file in files:
+        problems += file.cross_check(targets, packs, rows)
+    problems += _cycles(rows, {row["id"]: file for file in files for row in file.rows})
+    if problems:
+        raise RegistryError(sorted(set(problems), key=lambda item: (item.file, item.line)))
+    return {"shims": list(rows.values()), "targets": targets, "packs": packs, "digest": digest}
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    origin: str
+    data: Mapping[str, Any]
+    lines: Lines
+    rows: tuple[dict[str, Any], ...]
+
+    def table(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        value = self.data.get(name, {})
+        if isinstance(value, dict):
+            yield from ((key, row) for key, row in value.items() if isinstance(row, dict))
+
+    def problem(self, path: _toml.Path, message: str, shown: str | None = None) -> Problem:
+        prefixes = (path[:size] for size in range(len(path), 0, -1))
+        line = next((self.lines[one] for one in prefixes if one in self.lines), 0)
+        return Problem(self.path, line, shown or ".".join(str(part) for part in path), message)
+
+    def row_problem(self, index: int, key: str, message: str) -> Problem:
+        row = self.data["shim"][index]
+        name = row.get("id", f"shim {index + 1}") if isinstance(row, dict) else f"shim {index + 1}"
+        return self.problem(("shim", index, *key.split(".")), message, f"{name}: {key}")
+
+    def check(self) -> Iterator[Problem]:
+        for key, message in _schema.check_keys(dict(self.data), _schema.TOP_KEYS):
+            yield self.problem((key,), message)
+        if "schema" not in self.data:
+            yield Problem(self.path, 1, "schema", "is required; add `schema = 1`")
+        for kind, known in (("targets", _schema.TARGET_KEYS), ("packs", _schema.PACK_KEYS)):
+            for name, row in self.table(kind):
+                for key, message in _schema.check_keys(row, known):
+                    yield self.problem((kind, name, key), message)
+        yield from self._check_packs()
+        yield from self._check_rows()
+
+    def _check_packs(self) -> Iterator[Problem]:
+        for name, row in self.table("packs"):
+            if "summary" not in row:
+                yield self.problem(("packs", name), "summary is required; say what it is for")
+
+    def _check_rows(self) -> Iterator[Problem]:
+        seen: dict[str, int] = {}
+        rows = self.data.get("shim", [])
+        for index, row in enumerate(rows if isinstance(rows, list) else []):
+            if not isinstance(row, dict):
+                yield self.row_problem(index, "shim", "must be a [[shim]] table")
+                continue
+            for key, message in _schema.check_row(row, self.path):
+                yield self.row_problem(index, key, message)
+            if (first := seen.setdefault(str(row.get("id")), index)) != index and "id" in row:
+                line = self.lines.get(("shim", first), 0)
+                yield self.row_problem(index, "id", f"is declared twice; first in line {line}")
+
+    def cross_check(
+        self, targets: Mapping[str, Any], packs: Mapping[str, Any], rows: Mapping[str, Any]
+    ) -> Iterator[Problem]:
+        """Yield findings about words that another row or file must declare."""
+        facts = {*targets, "python", *_schema.PLATFORM_FACTS}
+        for index, row in enumerate(self.data.get("shim", []) if self.rows else []):
+            if row not in self.rows:
+                continue
+            for message in _schema.unknown_words(row.get("packs", ()), packs, "pack"):
+                yield self.row_problem(index, "packs", f"{message}; declare [packs.<name>]")
+            for message in _schema.unknown_words(row.get("when", {}), facts, "target"):
+                yield self.row_problem(index, "when", f"{message}; declare [targets.<name>]")
+            for key in _PATTERN_KEYS:
+                for word in row.get(key, ()):
+                    if not fnmatch.filter(rows, word):
+                        hint = _schema.nearest(word, rows)
+                        yield self.row_problem(index, key, f"names no shim: {word!r}{hint}")
+
+
+def _read(path: str, origin: str, problems: list[Problem]) -> _File:
+    path = os.path.abspath(path)
+    try:
+        with open(path, "rb") as stream:
+            text = stream.read(_toml.MAX_BYTES + 1)
+    except OSError as error:
+        problems.append(Problem(path, 0, "file", f"cannot be read: {error.strerror}"))
+        return _File(path, origin, {}, {}, ())
+    data, lines, found = _toml.parse(text, path)
+    file = _File(path, origin, data, lines, ())
+    found += list(file.check()) if not found else []
+    problems += found
+    rows = data.get("shim", []) if not found else []
+    return _File(path, origin, data, lines, tuple(rows))
+
+
+def _merge(files: Iterable[_File]) -> dict[str, dict[str, Any]]:
+    merged: dict[str, dict[str, Any]] = {}
+    for file in files:
+        for row in file.rows:
+            earlier = merged.get(row["id"], {}).get("file", "")
+            merged[row["id"]] = {
+                **row,
+                "file": file.path,
+                "origin": file.origin,
+                "overrides": earlier,
+            }
+    return merged
+
+
+def _cycles(rows: Mapping[str, Any], files: Mapping[str, _File]) -> Iterator[Problem]:
+    """Yield one problem for each cycle of ``needs``, naming its members."""
+    for start in rows:
+        path = _walk_needs(start, rows)
+        if path and start == min(path):
+            line = files[start].lines.get(("shim", files[start].rows.index(_own(start, files))), 0)
+            names = " -> ".join([*path, start])
+            yield Problem(files[start].path, line, f"{start}: needs", f"is a cycle: {names}")
+
+
+def _own(shim_id: str, files: Mapping[str, _File]) -> dict[str, Any]:
+    return next(row for row in files[shim_id].rows if row["id"] == shim_id)
+
+
+def _walk_needs(start: str, rows: Mapping[str, Any]) -> list[str]:
+    """Return a path of needs from ``start`` back to it, or an empty list."""
+    stack = [[start]]
+    seen = set()
+    while stack:
+        path = stack.pop()
+        for pattern in rows[path[-1]].get("needs", ()):
+            for needed in fnmatch.filter(rows, pattern):
+                if needed == start:
+                    return path
+                if needed not in seen:
+                    seen.add(needed)
+                    stack.append([*path, needed])
+    return []
+
+
+def _shim(row: Mapping[str, Any]) -> Shim:
+    fields = dict(row)
+    for key in _TUPLE_KEYS:
+        fields[key] = tuple(fields.get(key, ()))
+    fields.setdefault("attach", "")
+    fields.setdefault("action", "")
+    return Shim(**fields)
+
+
+def _target(name: str, row: Mapping[str, Any]) -> Target:
+    module = row.get("module", name.replace("-", "_"))
+    return Target(name, tuple(row.get("dists", [name])), module)
+
+
+def code_path(shim: Shim) -> str:
+    """Path of the file that holds the shim's code; empty for a code-free shim."""
+    row: dict[str, Any] = {"id": shim.id, "action": shim.action, "check": shim.check}
+    row |= {"source": shim.source} if shim.source else {}
+    row |= {"names": shim.names} if shim.names else {}
+    return _schema.code_file(row, shim.file)[1]
+
+
+def folder_of(shim: Shim) -> str:
+    """Folder of a shim under ``shims/`` beside its registry, whether or not it exists."""
+    return os.path.join(shims_dir(shim.file), shim.id)
