@@ -6,7 +6,7 @@ import difflib
 import keyword
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -21,7 +21,7 @@ _ID = re.compile(r"[a-z0-9_][a-z0-9_.-]*(?:/[a-z0-9_][a-z0-9_.-]*)*")
 _MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _ATTACH = re.compile(rf"{_MODULE.pattern}(?::[^\s:.]+(?:\.[^\s:.]+)*)?")
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{16}")
-_RETIRE = re.compile(r"(?P<target>[A-Za-z0-9_-]+)\s*(?P<spec>[<>=!~].*)|never: \S.*")
+_RETIRE = re.compile(r"(?P<target>[A-Za-z0-9_-]+?)\s*(?P<spec>[<>=!~].*)|never: \S.*")
 
 Found = tuple[str, str]
 
@@ -58,7 +58,7 @@ _TYPE_NAMES: dict[Callable[[Any], bool], str] = {
 }
 
 TOP_KEYS: dict[str, Callable[[Any], bool]] = {
-    "schema": lambda value: value == 1,
+    "schema": lambda value: type(value) is int and value == 1,
     "targets": _is_table,
     "packs": _is_table,
     "shim": lambda value: isinstance(value, list),
@@ -178,12 +178,31 @@ def _check_words(row: dict[str, Any]) -> Iterator[Found]:
     for mark in row.get("fingerprints", ()):
         if not _FINGERPRINT.fullmatch(mark):
             yield "fingerprints", f"{mark!r} must be 'sha256:' and 16 hex digits"
-    if "retire" in row and not _RETIRE.fullmatch(row["retire"]):
+    if "retire" in row and not _is_retirement(row["retire"]):
         yield "retire", f"{row['retire']!r} must be '<target><specifier>' or 'never: <why>'"
     for key, value in row.get("when", {}).items():
         yield from _check_when(key, value)
     yield from _check_probe(row)
     yield from _check_keywords(row)
+
+
+def _is_retirement(rule: str) -> bool:
+    found = _RETIRE.fullmatch(rule)
+    return found is not None and (not found["target"] or _is_specifier(found["spec"]))
+
+
+def _is_specifier(value: Any) -> bool:
+    try:
+        SpecifierSet(value if isinstance(value, str) else "no string")
+    except InvalidSpecifier:
+        return False
+    return True
+
+
+def retire_target(rule: str) -> str:
+    """Return the target that a retirement rule is about; empty for ``never``."""
+    found = _RETIRE.fullmatch(rule)
+    return (found["target"] or "") if found else ""
 
 
 def _check_probe(row: dict[str, Any]) -> Iterator[Found]:
@@ -201,20 +220,24 @@ def _check_keywords(row: dict[str, Any]) -> Iterator[Found]:
             if not word.isidentifier() or keyword.iskeyword(word):
                 yield f"{key}.{word}", f"{word!r} cannot be the name of a keyword argument"
     for key in ("drop", "default"):
-        values = row.get(key, {}).values() if isinstance(row.get(key), dict) else ()
-        if not all(isinstance(value, (str, int, float, list, dict)) for value in values):
+        if not _is_plain(row.get(key, [])):
             yield key, "values must be strings, numbers, booleans, lists or tables, not dates"
 
 
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, dict)):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, (str, int, float))
+
+
 def _check_when(key: str, value: Any) -> Iterator[Found]:
-    if key in PLATFORM_FACTS:
-        if not (_is_string(value) or _is_strings(value)):
-            yield f"when.{key}", f"must be a string or a list of strings, not {value!r}"
-        return
-    try:
-        SpecifierSet(value)
-    except (InvalidSpecifier, TypeError, AttributeError):
-        yield f"when.{key}", f"{value!r} is no PEP 440 specifier such as '>=2.6,<2.9'"
+    if key in PLATFORM_FACTS and not (_is_string(value) or _is_strings(value)):
+        yield f"when.{key}", f"must be a string or a list of strings, not {value!r}"
+
+
+def version_problem(rule: Any) -> str:
+    """Return what is wrong with a version rule of ``when``, or an empty string."""
+    return "" if _is_specifier(rule) else f"{rule!r} is no PEP 440 specifier such as '>=2.6,<2.9'"
 
 
 def _check_action(row: dict[str, Any], whole: dict[str, Any], file: str) -> Iterator[Found]:
@@ -271,14 +294,25 @@ def _check_entry(name: str, entry: Any) -> Iterator[Found]:
 
 
 def _check_source(row: dict[str, Any], file: str) -> Iterator[Found]:
-    key, path = code_file(row, file)
-    if not path:
-        return
+    for key, path in (code_file(row, file), _check_file(row, file)):
+        if path:
+            yield from _check_path(key, path, row["action"], file)
+
+
+def _check_file(row: dict[str, Any], file: str) -> Found:
+    """Return the key and the file of a behavioural probe that a row names itself."""
+    name = row.get("check")
+    if not isinstance(name, str):
+        return "", ""
+    return "check", os.path.join(os.path.dirname(os.path.abspath(file)), name.partition(":")[0])
+
+
+def _check_path(key: str, path: str, action: str, file: str) -> Iterator[Found]:
     folder = os.path.realpath(os.path.dirname(os.path.abspath(file)))
     if not os.path.realpath(path).startswith(folder + os.sep):
         yield key, f"{path} is outside of the registry's folder {folder}"
     elif not os.path.isfile(path):
-        yield key, f"there is no file {path}; action {row['action']!r} needs its code there"
+        yield key, f"there is no file {path}; action {action!r} needs its code there"
 
 
 def code_file(row: dict[str, Any], file: str) -> tuple[str, str]:
@@ -291,10 +325,3 @@ def code_file(row: dict[str, Any], file: str) -> tuple[str, str]:
     if row["action"] in _CODE_ACTIONS or row.get("check") is True:
         return "id", os.path.join(shims_dir(file), row["id"], "shim.py")
     return "", ""
-
-
-def unknown_words(words: Iterable[str], known: Collection[str], what: str) -> Iterator[str]:
-    """Yield a message for each of ``words`` that is not among ``known``."""
-    for word in words:
-        if word not in known:
-            yield f"unknown {what} {word!r}{nearest(word, known)}"

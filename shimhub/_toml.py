@@ -16,6 +16,8 @@ else:
 _PART = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_PART}(?:\s*\.\s*{_PART})*)\s*\]")
 _KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
+_OPENING = re.compile(r'''"""|\'{3}|"(?:[^"\\]|\\.)*"|'[^']*'|#.*''')
+_CLOSING = {'"""': re.compile(r'(?:[^"\\]|\\.|""?(?!"))*?"""'), "'''": re.compile(r"'{3}")}
 _SYNTAX_LINE = re.compile(r"at line (\d+)")
 
 Path = tuple[Any, ...]
@@ -40,6 +42,8 @@ def parse(text: bytes, file: str) -> tuple[dict[str, Any], dict[Path, int], list
         found = _SYNTAX_LINE.search(str(error))
         line = int(found.group(1)) if found else text.count(b"\n") + 1
         return {}, {}, [Problem(file, line, "syntax", f"not valid TOML: {error}")]
+    except ValueError as error:  # an integer of thousands of digits
+        return {}, {}, [Problem(file, 0, "syntax", f"a value cannot be read: {error}")]
     except RecursionError:
         return {}, {}, [Problem(file, 0, "syntax", "nested too deeply: no registry")]
     return data, line_map(text.decode("utf-8")), []
@@ -51,16 +55,15 @@ def line_map(text: str) -> dict[Path, int]:
     counts: dict[Path, int] = {}
     table: Path = ()
     quote = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if quote:
-            quote = "" if quote in line else quote
+    for number, line in enumerate(text.split("\n"), start=1):
+        was_open, quote = quote, _quote_after(line, quote)
+        if was_open:
             continue
         if header := _HEADER.match(line):
             table = _table_path(_parts(header.group(2)), header.group(1) == "[[", counts)
             lines.setdefault(table, number)
         elif key := _KEY.match(line):
             _record(lines, table, _parts(key.group(1)), number)
-        quote = _opened_quote(line)
     return lines
 
 
@@ -83,8 +86,17 @@ def _record(lines: dict[Path, int], table: Path, parts: Path, number: int) -> No
         lines.setdefault((*table, *parts[:size]), number)
 
 
-def _opened_quote(line: str) -> str:
-    for quote in ('"""', "'''"):
-        if line.count(quote) % 2:
-            return quote
-    return ""
+def _quote_after(line: str, quote: str) -> str:
+    """Return the multi-line quote that is open at the end of ``line``, or an empty string."""
+    place = 0
+    while True:
+        if quote:
+            end = _CLOSING[quote].search(line, place)
+            if end is None:
+                return quote
+            quote, place = "", end.end()
+        opened = _OPENING.search(line, place)
+        if opened is None:
+            return ""
+        place = opened.end()
+        quote = opened.group() if opened.group() in _CLOSING else ""

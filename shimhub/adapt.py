@@ -1,49 +1,23 @@
 """``adapt``: let a callable accept the keywords that its users pass, without ignoring a value.
 
-The adapter is a closure of the callable's exact signature plus the adapted keywords: it costs
-about 50 ns a call where ``*args, **kwargs`` costs 170, and ``inspect.signature`` stays true.
+The adapter of a plain function is a closure of its exact signature plus the adapted keywords: it
+costs about 50 ns a call where ``*args, **kwargs`` costs 170. Words that the callable accepts by
+itself are left to it.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import linecache
 import warnings
-from collections.abc import Callable, Mapping
-from inspect import Parameter
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, Signature
 from types import FunctionType
 from typing import Any
 
+from shimhub._closure import ABSENT, make_closure, make_generic
 from shimhub.errors import AdaptError, PatchError
 from shimhub.model import Shim
-
-_MARKS: dict[Any, str] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
-_ABSENT: Any = type("_Absent", (), {"__repr__": lambda self: "<not given>"})()
-
-#: How each kind of function hands on to the original; async generators have no ``yield from``.
-_RETURNS = {
-    "function": "    return {call}\n",
-    "coroutine": "    return await {call}\n",
-    "generator": "    return (yield from {call})\n",
-    "async generator": """\
-    inner = {call}
-    try:
-        value = await inner.__anext__()
-        while True:
-            try:
-                sent = yield value
-            except GeneratorExit:
-                await inner.aclose()
-                raise
-            except BaseException as error:
-                value = await inner.athrow(error)
-            else:
-                value = await inner.asend(sent)
-    except StopAsyncIteration:
-        return
-""",
-}
 
 
 def neutral_values(shim: Shim) -> dict[str, Any]:
@@ -53,25 +27,17 @@ def neutral_values(shim: Shim) -> dict[str, Any]:
 
 def accepts_natively(shim: Shim, original: Any) -> bool:
     """Whether the original names every adapted keyword, with the row's defaults, by itself."""
-    parameters = _parameters(original)
-    if parameters is None:
-        return False
-    named = {
-        name
-        for name, one in parameters.items()
-        if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL, one.POSITIONAL_ONLY)
-    }
-    has_defaults = all(
-        name in named and _same(parameters[name].default, value)
+    accepted = _accepted(original)
+    words = {*neutral_values(shim), *shim.rename}
+    return words <= accepted.keys() and all(
+        name in accepted and _same(accepted[name].default, value)
         for name, value in shim.default.items()
     )
-    return has_defaults and {*neutral_values(shim), *shim.rename} <= named
 
 
 def accepts_keyword(original: Any, keyword: str) -> bool:
     """Whether a callable has an explicit parameter ``keyword`` that can be passed by name."""
-    found = (_parameters(original) or {}).get(keyword)
-    return found is not None and found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY)
+    return keyword in _accepted(original)
 
 
 def make_adapter(shim: Shim, original: Any) -> Callable[..., Any]:
@@ -81,33 +47,39 @@ def make_adapter(shim: Shim, original: Any) -> Callable[..., Any]:
     """
     if isinstance(original, type) or not callable(original):
         raise PatchError(f"{shim.attach} is no function; adapt a function or `Class.__init__`")
-    parameters = _parameters(original)
-    rules = _Rules(shim, original)
-    if parameters is None:
-        return _finish(rules, _generic(rules))
-    _check_rules(shim, parameters)
-    if any(parameters[new].default is Parameter.empty for new in _named(shim.rename, parameters)):
-        wrapper = _generic(rules)
-        wrapper.__signature__ = _adapted(shim, parameters)  # type: ignore[attr-defined]
-        return _finish(rules, wrapper)
-    return _finish(rules, _compile(rules, *_exact(rules, _adapted(shim, parameters), parameters)))
+    signature = _signature(original)
+    rules = Rules(shim, original, signature)
+    adapted = signature and _adapted(rules, signature)
+    is_plain = isinstance(original, FunctionType) and not vars(original).keys() & _TELLS
+    if is_plain and adapted and signature and _is_exact(rules, signature):
+        wrapper = make_closure(rules, signature, adapted)
+    else:
+        wrapper = make_generic(rules)
+    functools.update_wrapper(wrapper, original)
+    if adapted:
+        wrapper.__signature__ = adapted  # type: ignore[attr-defined]
+    return wrapper
 
 
-class _Rules:
-    """What the generated closure calls by the names ``original``, ``drop`` and ``rename``."""
+#: What makes ``inspect.signature`` tell another signature than the function's code has.
+_TELLS = frozenset({"__wrapped__", "__signature__"})
 
-    def __init__(self, shim: Shim, original: Any) -> None:
+
+class Rules:
+    """The row's rules for one callable, without the words that it accepts by itself.
+
+    Its methods are what the generated code calls.
+    """
+
+    def __init__(self, shim: Shim, original: Any, signature: Signature | None) -> None:
+        accepted = _accepted(original)
         self.shim = shim
         self.original = original
-        self.neutral = neutral_values(shim)
-        self.values: dict[str, Any] = {}
+        self.neutral = _without(neutral_values(shim), accepted)
+        self.renamed = _without(shim.rename, accepted)
+        self._positional = _positional(signature)
         self._warned: set[str] = set()
-
-    def value(self, value: Any) -> str:
-        """Return a name that the generated code can use for ``value``."""
-        name = f"_value{len(self.values)}"
-        self.values[name] = value
-        return name
+        self._check(signature)
 
     def drop(self, keyword: str, value: Any) -> None:
         """Accept the neutral value; raise, or warn once where the row is lossy, for others."""
@@ -125,140 +97,108 @@ class _Rules:
 
     def rename(self, old: str, given: Any, new: str, value: Any, default: Any) -> Any:
         """Return the value for ``new``; raises AdaptError when both names were given."""
-        if given is _ABSENT:
+        if given is ABSENT:
             return value
         if value is not default:
             raise AdaptError(f"{self.shim.attach} got both {old!r} and {new!r}; they are one")
         return given
 
-    def translate(self, keywords: dict[str, Any]) -> dict[str, Any]:
-        """Apply all rules to a keyword dict, for callables without a usable signature."""
+    def translate(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+        """Return the keywords under all rules, next to what is given by position."""
+        given = dict(zip(self._positional, arguments, strict=False))
         for keyword in self.neutral.keys() & keywords.keys():
             self.drop(keyword, keywords.pop(keyword))
-        for old, new in self.shim.rename.items():
-            given = keywords.pop(old, _ABSENT)
-            value = self.rename(old, given, new, keywords.pop(new, _ABSENT), _ABSENT)
-            keywords |= {new: value} if value is not _ABSENT else {}
-        return {**self.shim.default, **keywords}
+        for old, new in self.renamed.items():
+            told = keywords.pop(old, ABSENT)
+            value = given.get(new, keywords.get(new, ABSENT))
+            if told is not ABSENT:
+                keywords[new] = self.rename(old, told, new, value, ABSENT)
+        return {**_without(self.shim.default, given), **keywords}
+
+    def _check(self, signature: Signature | None) -> None:
+        parameters = signature.parameters if signature else {}
+        kinds = {one.kind for one in parameters.values()}
+        if signature is None or Parameter.VAR_KEYWORD in kinds:
+            return
+        for name in (*self.renamed.values(), *self.shim.default):
+            if name not in parameters:
+                told = f"{self.shim.attach} has no parameter {name!r} to rename to or default"
+                raise PatchError(told)
 
 
-def _parameters(original: Any) -> Mapping[str, Parameter] | None:
-    """Return the parameters, or None for a C callable that tells no signature."""
+def _signature(original: Any) -> Signature | None:
+    """Return the signature that callers see, or None for a C callable that tells none."""
     try:
-        return inspect.signature(original, follow_wrapped=False).parameters
+        return inspect.signature(original)
+    except (ValueError, TypeError):
+        pass
+    try:
+        called = inspect.signature(type(original).__call__)
     except (ValueError, TypeError):
         return None
+    return called.replace(parameters=list(called.parameters.values())[1:])
 
 
-def _check_rules(shim: Shim, parameters: Mapping[str, Parameter]) -> None:
-    open_ended = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-    for name in (*shim.rename.values(), *shim.default):
-        if name not in parameters and not open_ended:
-            raise PatchError(f"{shim.attach} has no parameter {name!r} to rename to or default")
+def _accepted(original: Any) -> dict[str, Parameter]:
+    """Return the parameters that can be given by name, as seen by callers or in the code."""
+    found: dict[str, Parameter] = {}
+    for signature in (_signature(original), _signature_of_code(original)):
+        for name, one in signature.parameters.items() if signature else ():
+            if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY):
+                found.setdefault(name, one)
+    return found
 
 
-def _named(rename: Mapping[str, str], parameters: Mapping[str, Parameter]) -> list[str]:
-    return [new for new in rename.values() if new in parameters]
+def _signature_of_code(original: Any) -> Signature | None:
+    if not isinstance(original, FunctionType):
+        return None
+    bare = FunctionType(original.__code__, {}, None, original.__defaults__, original.__closure__)
+    bare.__kwdefaults__ = original.__kwdefaults__
+    return inspect.signature(bare)
 
 
-def _adapted(shim: Shim, parameters: Mapping[str, Parameter]) -> inspect.Signature:
+def _positional(signature: Signature | None) -> list[str]:
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = signature.parameters if signature else {}
+    return [name for name, one in parameters.items() if one.kind in kinds]
+
+
+def _adapted(rules: Rules, signature: Signature) -> Signature:
     """Return the signature that users see: the original's, new defaults, added keywords."""
+    defaults = rules.shim.default
     kept = [
-        one.replace(default=shim.default[name]) if name in shim.default else one
-        for name, one in parameters.items()
+        one.replace(default=defaults[name]) if name in defaults else one
+        for name, one in signature.parameters.items()
     ]
-    added = {
-        **neutral_values(shim),
-        **dict.fromkeys(shim.rename, _ABSENT),
-        **{name: value for name, value in shim.default.items() if name not in parameters},
-    }
+    added = {**rules.neutral, **dict.fromkeys(rules.renamed, ABSENT), **defaults}
     extra = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=value)
         for name, value in added.items()
-        if name not in parameters
+        if name not in signature.parameters
     ]
     tail = [one for one in kept if one.kind is one.VAR_KEYWORD]
-    return inspect.Signature([*(one for one in kept if one not in tail), *extra, *tail])
+    head = [one for one in kept if one.kind is not one.VAR_KEYWORD]
+    try:
+        return signature.replace(parameters=[*head, *extra, *tail])
+    except ValueError as error:
+        raise PatchError(f"{rules.shim.attach} cannot take these defaults: {error}") from error
 
 
-def _exact(
-    rules: _Rules, adapted: inspect.Signature, original: Mapping[str, Parameter]
-) -> tuple[list[str], str]:
-    """Return the parameter list and the argument list of the generated closure."""
-    shown: list[str] = []
-    passed: list[str] = []
-    kinds = [one.kind for one in adapted.parameters.values()]
-    for index, one in enumerate(adapted.parameters.values()):
-        starred = {one.KEYWORD_ONLY, one.VAR_POSITIONAL} & set(kinds[:index])
-        if one.kind is one.KEYWORD_ONLY and not starred:
-            shown.append("*")
-        mark = _MARKS.get(one.kind, "")
-        default = "" if one.default is one.empty else f"={rules.value(one.default)}"
-        shown.append(f"{mark}{one.name}{default}")
-        if one.kind is one.POSITIONAL_ONLY and kinds[index + 1 : index + 2] != [one.kind]:
-            shown.append("/")
-        if one.name in original or one.name in rules.shim.default:
-            keyword = f"{one.name}=" if one.kind is one.KEYWORD_ONLY else mark
-            passed.append(f"{keyword}{one.name}")
-    return shown, ", ".join(passed)
+def _is_exact(rules: Rules, signature: Signature) -> bool:
+    """Whether a closure of the exact signature can keep the rules.
+
+    Not where a word is also the name of a catch-all or positional-only parameter, and not where
+    what a name is renamed to is required: then it may be missing under its own name.
+    """
+    parameters = signature.parameters
+    if {*rules.neutral, *rules.renamed} & parameters.keys():
+        return False
+    targets = [parameters[new] for new in rules.renamed.values() if new in parameters]
+    return all(one.default is not one.empty for one in targets)
 
 
-def _generic(rules: _Rules) -> Callable[..., Any]:
-    return _compile(rules, ["*args", "**kwargs"], "*args, **kwargs", generic=True)
-
-
-def _compile(
-    rules: _Rules, shown: list[str], passed: str, generic: bool = False
-) -> Callable[..., Any]:
-    kind = _kind(rules.original)
-    is_async = "async " if kind in ("coroutine", "async generator") else ""
-    body = "    kwargs = _rules.translate(kwargs)\n" if generic else _rule_lines(rules, passed)
-    source = f"{is_async}def adapter({', '.join(shown)}):\n" + body
-    source += _RETURNS[kind].format(call=f"_original({passed})")
-    filename = f"<shimhub adapt {rules.shim.id}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    names = {"_original": rules.original, "_rules": rules, "_absent": _ABSENT, **rules.values}
-    exec(compile(source, filename, "exec"), names)  # noqa: S102  # text of identifiers alone
-    wrapper: Callable[..., Any] = names["adapter"]
-    return wrapper
-
-
-def _rule_lines(rules: _Rules, passed: str) -> str:
-    lines = []
-    for keyword, neutral in rules.neutral.items():
-        name = rules.value(neutral)
-        lines.append(f"    if {keyword} is not {name}:\n")
-        lines.append(f"        _rules.drop({keyword!r}, {keyword})\n")
-    for old, new in rules.shim.rename.items():
-        lines.append(f"    if {old} is not _absent:\n")
-        lines.append(f"        {_rename_line(rules, old, new, passed)}\n")
-    return "".join(lines)
-
-
-def _rename_line(rules: _Rules, old: str, new: str, passed: str) -> str:
-    parameters = _parameters(rules.original) or {}
-    if new in parameters:
-        default = rules.value(rules.shim.default.get(new, parameters[new].default))
-        return f"{new} = _rules.rename({old!r}, {old}, {new!r}, {new}, {default})"
-    rest = passed.rpartition("**")[2]
-    value = f"_rules.rename({old!r}, {old}, {new!r}, {rest}.get({new!r}, _absent), _absent)"
-    return f"{rest}[{new!r}] = {value}"
-
-
-def _kind(original: Any) -> str:
-    if inspect.iscoroutinefunction(original):
-        return "coroutine"
-    if inspect.isasyncgenfunction(original):
-        return "async generator"
-    return "generator" if inspect.isgeneratorfunction(original) else "function"
-
-
-def _finish(rules: _Rules, wrapper: Callable[..., Any]) -> Callable[..., Any]:
-    functools.update_wrapper(wrapper, rules.original)
-    del wrapper.__wrapped__  # type: ignore[attr-defined]
-    if isinstance(rules.original, FunctionType):
-        wrapper.__annotations__ = dict(rules.original.__annotations__)
-    return wrapper
+def _without(rules: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in rules.items() if name not in known}
 
 
 def _same(value: Any, neutral: Any) -> bool:

@@ -16,12 +16,12 @@ from typing import Any
 
 from shimhub import building, gates
 from shimhub.attach import content, find_slot, lookup
-from shimhub.environment import Environment, namespace
+from shimhub.environment import Environment, file_of, is_module, namespace
 from shimhub.errors import ShimError
-from shimhub.model import Context, Selection, Shim, Status, Verdict
+from shimhub.model import UNTOLD, Context, Selection, Shim, Status, Verdict
 from shimhub.patching import MISSING, Journal, Slot, Transaction
 from shimhub.plan import needs_verdict
-from shimhub.probing import judge_check, probe
+from shimhub.probing import judge_check, probe, probe_elsewhere
 from shimhub.rebind import bound_slots
 from shimhub.registry import Registry
 from shimhub.select import asked_by_id
@@ -42,17 +42,21 @@ class Engine:
     planned: dict[str, Verdict]
     verdicts: dict[str, Verdict]
     strict: bool = False
+    closed: bool = False
 
-    def apply(self, name: str, seeds: Transaction | None = None) -> None:
+    def apply(self, name: str, seeds: Transaction | None = None, has_run: bool = False) -> None:
         """Patch module ``name`` as it stands in ``sys.modules``.
 
-        Raises ShimError in strict mode when a shim failed, after rolling its group back.
+        ``has_run`` says that its body has just been executed, so that patches of an earlier run
+        are gone. Raises ShimError in strict mode when a shim failed, with its group rolled back.
         """
-        module = sys.modules.get(name)
-        if not isinstance(module, ModuleType):
+        module: Any = sys.modules.get(name)
+        if not is_module(module):
             self._reject(name, module)
             return
-        self.journal.forget_overwritten(module)
+        if has_run:
+            early = {shim.id for shim in self.rows(name) if shim.phase == "pre"}
+            self.journal.forget_overwritten(module, early)
         if seeds is not None:
             self._settle(seeds)
         rows = self.rows(name)
@@ -63,10 +67,10 @@ class Engine:
             self._apply_unit(unit, module)
         self.raise_if_strict(rows)
 
-    def seed(self, name: str, module: ModuleType) -> Transaction | None:
+    def seed(self, name: str, module: ModuleType) -> Seeds | None:
         """Put the rows of ``phase = "pre"`` into the namespace of a module about to run."""
         rows = [shim for shim in self.rows(name) if shim.phase == "pre"]
-        seeds = Transaction()
+        seeds = Seeds(self)
         for shim in rows:
             try:
                 self._seed_one(shim, module, seeds)
@@ -75,11 +79,11 @@ class Engine:
         self.raise_if_strict(rows)
         return seeds if seeds.entries else None
 
-    def fail(self, shim: Shim, error: Exception) -> None:
+    def fail(self, shim: Shim, error: Exception, residue: Iterable[str] = ()) -> None:
         """Roll back the group of ``shim`` everywhere and write down why."""
         group = self._group(shim)
-        left = self.journal.revert(frozenset(one.id for one in group))
-        told = f"{type(error).__name__}: {error}"
+        left, above = self.journal.revert(frozenset(one.id for one in group))
+        told = "; ".join([f"{type(error).__name__}: {error}", *residue])
         for one in group:
             reason = told if one is shim else f"rolled back with {shim.id}: {told}"
             reason += f"; {left[one.id]}" if one.id in left else ""
@@ -87,6 +91,9 @@ class Engine:
             if one is shim or is_live:
                 self.verdicts[one.id] = Verdict(one.id, Status.FAILED, reason)
         logger.warning("shim %s failed and was rolled back: %s", shim.id, told)
+        for upper in sorted(above):
+            self.verdicts[upper] = self.planned[upper]
+            self.apply(self.registry.by_id[upper].module)
 
     def raise_if_strict(self, shims: Iterable[Shim]) -> None:
         """Raise ShimError in strict mode when one of ``shims`` failed."""
@@ -108,14 +115,14 @@ class Engine:
     def _step_aside(self, shim: Shim, module: ModuleType) -> None:
         """A module that is there is the real one, unless the journal says that it is ours."""
         if self.planned[shim.id].status is Status.PENDING and not self.journal.of(shim.id):
-            file = namespace(module).get("__file__") or repr(module)
+            file = file_of(module)
             told = f"native: {shim.module} is there"
             self.verdicts[shim.id] = Verdict(shim.id, Status.NOT_NEEDED, told, {"module": file})
 
     def _reject(self, name: str, found: object) -> None:
         for shim in self.rows(name):
             if not shim.is_module and self.verdicts[shim.id].status is Status.PENDING:
-                told = f"sys.modules[{name!r}] is {found!r}, which is no module"
+                told = f"sys.modules[{name!r}] is a {type(found).__name__}, no module"
                 self.verdicts[shim.id] = Verdict(shim.id, Status.GATED, told)
 
     def _settle(self, seeds: Transaction) -> None:
@@ -139,7 +146,14 @@ class Engine:
                     if builder is not None:
                         self._apply_one(current, module, builder, transaction)
         except Exception as error:  # noqa: BLE001  # shims' code may raise anything; it is shown
-            self.fail(current, error)
+            self.fail(current, error, transaction.residue)
+        else:
+            self._commit(transaction)
+
+    def _commit(self, transaction: Transaction) -> None:
+        """Keep what was patched, unless a shim's code has uninstalled us meanwhile."""
+        if self.closed:
+            transaction.rollback()
         else:
             self.journal.add(transaction.entries)
 
@@ -151,8 +165,15 @@ class Engine:
             return None
         slot = find_slot(shim, module)
         if slot is not None and self.journal.has(shim.id, slot):
+            self._export_again(shim, slot)
             return None
         return building.prepare(shim)
+
+    def _export_again(self, shim: Shim, slot: Slot) -> None:
+        """A reload leaves an added name in place but fills ``__all__`` anew."""
+        transaction = Transaction()
+        _export(shim, slot, transaction)
+        self._commit(transaction)
 
     def gate(self, shim: Shim) -> Verdict | None:
         """Return the verdict that keeps ``shim`` out, or None where it may go on to its probe.
@@ -166,6 +187,10 @@ class Engine:
         if known.status is Status.FAILED and shim.group:
             return known
         verdict = gates.judge(shim, self.facts)
+        untold = [name for name, seen in verdict.evidence.items() if seen == UNTOLD.origin]
+        if verdict.status is Status.PENDING and untold:
+            told = f"the version of {' and '.join(untold)} cannot be told before its import"
+            return Verdict(shim.id, Status.GATED, told, verdict.evidence)
         if verdict.status is not Status.PENDING:
             return verdict
         return needs_verdict(shim, self.verdicts)
@@ -208,7 +233,7 @@ class Engine:
 
     def _evidence(self, shim: Shim, module: ModuleType) -> dict[str, Any]:
         evidence = dict(gates.judge(shim, self.facts).evidence)
-        evidence["module"] = namespace(module).get("__file__") or repr(module)
+        evidence["module"] = file_of(module)
         if told := gates.obsolete(shim, self.facts):
             evidence["retire"] = told
         if shim.overrides:
@@ -228,15 +253,32 @@ class Engine:
         )
 
     def _seed_one(self, shim: Shim, module: ModuleType, seeds: Transaction) -> None:
-        if self.gate(shim) is not None:
+        slot = Slot(module, shim.qualname)
+        if self.gate(shim) is not None or self.journal.has(shim.id, slot):
+            return
+        evidence = self._evidence(shim, module)
+        if refused := probe_elsewhere(shim, evidence):
+            self.verdicts[shim.id] = refused
             return
         builder = building.prepare(shim)
-        slot = Slot(module, shim.qualname)
         ctx = self._context(shim, module, slot, seeds)
         seeds.patch(shim.id, slot, building.build(shim, builder, MISSING, ctx))
-        evidence = self._evidence(shim, module)
         told = "seeded before the module's body runs"
         self.verdicts[shim.id] = Verdict(shim.id, Status.APPLIED, told, evidence)
+
+
+class Seeds(Transaction):
+    """Names put into a module whose body is about to run; taken out again if the body raises."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def rollback(self) -> None:
+        """Take the seeds out and give their shims the planned verdicts back."""
+        for shim_id in {entry.shim for entry in self.entries}:
+            self._engine.verdicts[shim_id] = self._engine.planned[shim_id]
+        super().rollback()
 
 
 def _units(rows: list[Shim]) -> Iterator[list[Shim]]:
@@ -252,13 +294,18 @@ def _units(rows: list[Shim]) -> Iterator[list[Shim]]:
 
 def _place(shim: Shim, slot: Slot, made: Any, transaction: Transaction) -> None:
     transaction.patch(shim.id, slot, made)
-    if not isinstance(slot.owner, ModuleType):
+    if not is_module(slot.owner):
         return
-    if shim.export and "__all__" in namespace(slot.owner):
-        exported = Slot(slot.owner, "__all__")
-        transaction.patch(shim.id, exported, [*exported.get(), slot.name])
+    _export(shim, slot, transaction)
     if shim.action in _ADDS:
         _serve_lazily(shim, slot, made, transaction)
+
+
+def _export(shim: Shim, slot: Slot, transaction: Transaction) -> None:
+    """Add the name to the module's ``__all__``, which stays a list or a tuple."""
+    names = namespace(slot.owner).get("__all__")
+    if shim.export and isinstance(names, (list, tuple)) and slot.name not in names:
+        transaction.patch(shim.id, Slot(slot.owner, "__all__"), type(names)([*names, slot.name]))
 
 
 def _serve_lazily(shim: Shim, slot: Slot, made: Any, transaction: Transaction) -> None:

@@ -11,7 +11,7 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
-from shimhub.environment import namespace
+from shimhub.environment import is_module, namespace
 from shimhub.model import Shim
 from shimhub.patching import MISSING, Slot, own_names
 from shimhub.placeholder import is_placeholder
@@ -41,7 +41,7 @@ def lookup(owner: Any, name: Any) -> Any:
                 return own_names(base)[name]
         return MISSING
     found = own_names(owner).get(name, MISSING)
-    if found is MISSING and not isinstance(owner, (ModuleType, dict)):
+    if found is MISSING and not (is_module(owner) or isinstance(owner, dict)):
         return lookup(type(owner), name)
     return found
 
@@ -54,7 +54,7 @@ def is_present(slot: Slot, dynamic: bool) -> bool:
     found = content(slot)
     if found is not MISSING:
         return not is_placeholder(found)
-    if not isinstance(slot.owner, ModuleType):
+    if not is_module(slot.owner):
         return False
     if _is_listed(slot.owner, slot.name):
         return True
@@ -66,10 +66,12 @@ _PLAIN_DIR: Any = vars(ModuleType)["__dir__"]
 
 
 def _is_listed(module: ModuleType, name: str) -> bool:
-    names = namespace(module)
-    if name in names.get("__all__", ()):
+    if lookup(type(module), "__getattr__") is MISSING and "__getattr__" not in namespace(module):
+        return False
+    if name in namespace(module).get("__all__", ()):
         return True
-    return lookup(type(module), "__dir__") is not _PLAIN_DIR and name in dir(module)
+    has_dir = "__dir__" in namespace(module) or lookup(type(module), "__dir__") is not _PLAIN_DIR
+    return has_dir and name in dir(module)
 
 
 def _step(owner: Any, part: str, dynamic: bool) -> Any:

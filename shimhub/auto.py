@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from shimhub.activation.boot import boot
-from shimhub.activation.launcher import with_site_dir
+from shimhub.activation.boot import boot, with_site_dir
 
 if boot(os.environ) is not None:
     os.environ.setdefault("SHIMHUB", "1")

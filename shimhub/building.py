@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import sys
@@ -10,10 +11,11 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from shimhub.adapt import make_adapter
+from shimhub.environment import is_module
 from shimhub.errors import PatchError
 from shimhub.generated import import_object
 from shimhub.model import Context, Provenance, Shim
-from shimhub.patching import MISSING
+from shimhub.patching import MISSING, own_names
 from shimhub.placeholder import make_placeholder
 from shimhub.probing import plain
 from shimhub.registry import code_path
@@ -54,13 +56,22 @@ def build(shim: Shim, builder: Builder, original: Any, ctx: Context) -> Any:
 
     Raises PatchError where the shim's code returned nothing to put in place.
     """
-    given = None if original is MISSING else plain(original)
+    given = None if original is MISSING else _callable_of(original, ctx.owner)
     made = builder(given, ctx)
     if made is None and shim.action in ("replace", "wrap", "adapt"):
         raise PatchError(f"{shim.id}: build() returned None for {shim.attach}")
-    if isinstance(original, (staticmethod, classmethod)) and not isinstance(made, type(original)):
+    is_kept = isinstance(ctx.owner, type) and not isinstance(made, type(original))
+    if is_kept and isinstance(original, (staticmethod, classmethod)):
         return type(original)(made)
     return made
+
+
+def _callable_of(original: Any, owner: Any) -> Any:
+    """Return what a caller would get: on a class the function, on an instance the bound method."""
+    is_instance = not (isinstance(owner, (type, dict)) or is_module(owner))
+    if is_instance and original not in list(own_names(owner).values()):
+        return original.__get__(owner, type(owner)) if hasattr(original, "__get__") else original
+    return plain(original)
 
 
 def provenance(shim: Shim, placeholder: bool = False) -> Provenance:
@@ -120,21 +131,22 @@ def _dress(shim: Shim, made: Any) -> Any:
     By that name they pickle by reference, as the real ones do.
     """
     inner = plain(made)
-    if not isinstance(inner, (FunctionType, type)) or not _is_own(shim, inner):
+    if not _is_own(shim, inner):
         return made
     inner.__module__ = shim.module
     inner.__qualname__ = shim.qualname
     inner.__name__ = shim.qualname.rpartition(".")[2]
-    inner.__shimhub__ = provenance(shim)  # type: ignore[union-attr]
+    inner.__shimhub__ = provenance(shim)
     return made
 
 
 def _is_own(shim: Shim, made: Any) -> bool:
-    """Whether the object was made for this shim, not taken from elsewhere."""
-    if shim.action == "adapt":
-        return True
-    module = str(made.__module__)
-    return module.startswith("shimhub.shims.") or (module, made.__qualname__) == (
-        shim.module,
-        shim.qualname,
-    )
+    """Whether the object was made by this shim's code, not taken from elsewhere."""
+    if isinstance(made, functools._lru_cache_wrapper):
+        made = made.__wrapped__
+    if isinstance(made, FunctionType):
+        return shim.action == "adapt" or made.__code__.co_filename == code_path(shim)
+    if not isinstance(made, type):
+        return False
+    is_dressed = (made.__module__, made.__qualname__) == (shim.module, shim.qualname)
+    return is_dressed or made.__module__.startswith("shimhub.shims.")

@@ -14,7 +14,7 @@ import os
 import stat
 import sys
 
-from shimhub import paths
+from shimhub import __version__, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shimhub.registry import Source
 
 _FORMAT = 1
+_KEPT = 32
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -44,23 +45,27 @@ def load(sources: Iterable[Source]) -> dict[str, Any]:
     """
     sources = list(sources)
     digest = digest_of(sources)
-    file = os.path.join(paths.cache_dir(), f"{digest}-{sys.implementation.cache_tag}.table")
-    table = _read(file, digest)
+    key = _hash([digest, *(f"{os.path.abspath(path)}:{origin}" for path, origin in sources)])
+    file = os.path.join(paths.cache_dir(), f"{key}-{sys.implementation.cache_tag}.table")
+    table = _read(file, key)
     if table is None:
-        table = _build(sources, digest)
+        table = _build(sources, digest) | {"key": key}
         _write(file, table)
     return table
 
 
 def digest_of(sources: Iterable[Source]) -> str:
-    """Return 16 hex digits over names, origins and contents of ``sources``.
+    """Return 16 hex digits over shimhub's version and the contents of ``sources``.
 
-    The hash is the one of hash-based pycs (PEP 552): no secret depends on it.
+    Two processes with the same digest have the same rows, wherever their files are.
     """
-    parts = []
-    for path, origin in sources:
-        parts += [f"{_FORMAT}:{os.path.abspath(path)}:{origin}".encode(), _content(path)]
-    return _imp.source_hash(_FORMAT, b"\0".join(parts)).hex()
+    return _hash([__version__, *(_content(path) for path, _ in sources)])
+
+
+def _hash(parts: Iterable[str | bytes]) -> str:
+    """Hash as hash-based pycs do (PEP 552): fast, builtin, and no secret depends on it."""
+    encoded = [part.encode() if isinstance(part, str) else part for part in parts]
+    return _imp.source_hash(_FORMAT, b"\0".join(encoded)).hex()
 
 
 def _content(path: str) -> bytes:
@@ -84,24 +89,27 @@ def _build(sources: list[Source], digest: str) -> dict[str, Any]:
     return table
 
 
-def _read(file: str, digest: str) -> dict[str, Any] | None:
+def _read(file: str, key: str) -> dict[str, Any] | None:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        handle = os.open(file, flags)
+        with open(file, "rb", opener=lambda path, _: os.open(path, flags)) as stream:
+            if not (_is_ours(os.fstat(stream.fileno())) and _is_ours(os.stat(_folder(file)))):
+                return None
+            return _decode(stream.read(), key)
     except OSError:
         return None
-    with open(handle, "rb") as stream:
-        if not (_is_ours(os.fstat(handle)) and _is_ours(os.stat(os.path.dirname(file)))):
-            return None
-        return _decode(stream.read(), digest)
 
 
-def _decode(content: bytes, digest: str) -> dict[str, Any] | None:
+def _folder(file: str) -> str:
+    return os.path.dirname(file)
+
+
+def _decode(content: bytes, key: str) -> dict[str, Any] | None:
     try:
         table = marshal.loads(content)  # noqa: S302  # only a file that nobody else can write
     except (EOFError, ValueError, TypeError):
         return None
-    return table if isinstance(table, dict) and table.get("digest") == digest else None
+    return table if isinstance(table, dict) and table.get("key") == key else None
 
 
 def _is_ours(status: os.stat_result) -> bool:
@@ -110,16 +118,34 @@ def _is_ours(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_MAY_WRITE
 
 
+def _drop_old(folder: str) -> None:
+    """Keep the newest tables: each edit of a registry leaves one behind."""
+    tables = [entry for entry in os.scandir(folder) if entry.name.endswith(".table")]
+    tables.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
+    for entry in tables[_KEPT:]:
+        os.unlink(entry.path)
+
+
 def _write(file: str, table: dict[str, Any]) -> None:
     """Put the table in place whole or not at all; a cache that cannot be written is no error."""
+    if not os.path.isabs(file):
+        return
     scratch = f"{file}.{os.getpid()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        os.makedirs(os.path.dirname(file), mode=0o700, exist_ok=True)
-        if not _is_ours(os.stat(os.path.dirname(file))):
-            return
-        with open(os.open(scratch, flags, 0o600), "wb") as stream:
-            stream.write(marshal.dumps(table))
-        os.replace(scratch, file)
+        os.makedirs(_folder(file), mode=0o700, exist_ok=True)
+        if _is_ours(os.stat(_folder(file))):
+            _put(scratch, file, marshal.dumps(table))
     except OSError:
         return
+
+
+def _put(scratch: str, file: str, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        with open(os.open(scratch, flags, 0o600), "wb") as stream:
+            stream.write(content)
+        os.replace(scratch, file)
+        _drop_old(_folder(file))
+    finally:
+        if os.path.lexists(scratch):
+            os.unlink(scratch)

@@ -8,12 +8,25 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
-import importlib_metadata
+from shimhub.model import UNTOLD, Fact, Target
 
-from shimhub.model import Fact, Target
 
-#: The target can be imported but has no metadata: its version is known once it is imported.
-UNTOLD = Fact("", "not imported yet and without metadata")
+def _import_metadata() -> Any:
+    """Import importlib_metadata without its side effect on the program's import system.
+
+    Its import appends a finder to ``sys.meta_path`` and switches the stdlib's off
+    (``importlib_metadata._compat.install``); a program that has not asked for it must not see that.
+    """
+    finders, original = list(sys.meta_path), PathFinder.__dict__.get("find_distributions")
+    import importlib_metadata
+
+    sys.meta_path[:] = finders
+    if original is not None:
+        PathFinder.find_distributions = original  # type: ignore[method-assign]
+    return importlib_metadata
+
+
+_metadata = _import_metadata()
 
 
 class Environment:
@@ -61,11 +74,17 @@ def _from_metadata(target: Target) -> Fact | None:
 
 
 def _metadata_version(dist: str) -> str | None:
-    """Return the version of ``dist``; a broken ``.dist-info`` counts as no metadata."""
+    """Return the version of ``dist``; metadata that is broken or contradicts itself is none."""
+    found = {_version_of(one) for one in _metadata.distributions(name=dist)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _version_of(distribution: Any) -> str | None:
     try:
-        return importlib_metadata.version(dist)
-    except (importlib_metadata.PackageNotFoundError, KeyError, FileNotFoundError, ValueError):
+        version: str | None = distribution.version
+    except (KeyError, FileNotFoundError, ValueError, AttributeError):
         return None
+    return version
 
 
 def _from_module(target: Target) -> Fact | None:
@@ -74,7 +93,14 @@ def _from_module(target: Target) -> Fact | None:
         spec = PathFinder.find_spec(target.module) if "." not in target.module else None
         return UNTOLD if spec else None
     version = namespace(module).get("__version__")
-    return Fact(str(version), f"{target.module}.__version__") if version else UNTOLD
+    if isinstance(version, str):
+        return Fact(version, f"{target.module}.__version__")
+    return Fact("", f"{target.module} has no metadata and no __version__")
+
+
+def is_module(found: object) -> bool:
+    """Whether ``found`` is a module, asking its type and not the object, which may be a proxy."""
+    return issubclass(type(found), ModuleType)
 
 
 def namespace(module: Any) -> Mapping[str, Any]:
@@ -83,10 +109,16 @@ def namespace(module: Any) -> Mapping[str, Any]:
     ``vars(module)`` asks the module's class, which a lazy module may override; an entry of
     ``sys.modules`` that is no module has no namespace.
     """
-    if not isinstance(module, ModuleType):
+    if not is_module(module):
         return {}
     found: Mapping[str, Any] = _MODULE_DICT.__get__(module)
     return found
+
+
+def file_of(module: Any) -> str:
+    """Return the module's file, or its name where it has none, without asking it for a repr."""
+    names = namespace(module)
+    return str(names.get("__file__") or f"<module {names.get('__name__')}>")
 
 
 _MODULE_DICT: Any = vars(ModuleType)["__dict__"]

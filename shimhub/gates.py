@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from shimhub.model import Fact, Shim, Status, Verdict
+from shimhub.model import UNTOLD, Fact, Shim, Status, Verdict
 
 _RETIRE = re.compile(r"([A-Za-z0-9_-]+)\s*([<>=!~].*)")
 
@@ -75,7 +75,8 @@ def _judge_rule(
         return f"{name} is not installed; needs {name} {rule}"
     if not fact.version:
         evidence[name] = fact.origin
-        return ""
+        told = f"the version of {name} cannot be told ({fact.origin}); needs {name} {rule}"
+        return "" if fact is UNTOLD else told
     return _judge_version(name, rule, version_of, fact, evidence)
 
 

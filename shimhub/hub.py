@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+import threading
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -13,15 +14,15 @@ from typing import Any
 
 from shimhub import compiled, generated, paths
 from shimhub.apply import Engine, logger
-from shimhub.attach import module_exists
 from shimhub.building import provenance
 from shimhub.config import Config
-from shimhub.environment import Environment, namespace
+from shimhub.environment import Environment, file_of, namespace
 from shimhub.errors import ShimError
 from shimhub.finder import CANARY, Finder, real_spec
 from shimhub.model import Selection, Shim, Status, Verdict, Verdicts
 from shimhub.patching import MISSING, Journal, Patch, Slot, Transaction
 from shimhub.plan import make_plan
+from shimhub.probing import probe_elsewhere
 from shimhub.registry import Registry
 from shimhub.select import check_selection
 from shimhub.watch import is_initializing, when_initialized
@@ -47,6 +48,11 @@ class Hub:
 
         Raises RegistryError and SelectionError before any change.
         """
+        self.prepare(config)
+        self.apply_loaded()
+
+    def prepare(self, config: Config) -> None:
+        """Take over ``config`` and revert what it does not want; no code of a shim runs here."""
         registry = registry_of(config)
         old = self.engine
         engine = _engine_of(config, old.journal, registry)
@@ -54,17 +60,15 @@ class Hub:
             entry.shim
             for entry in old.journal.entries
             if old.registry.by_id.get(entry.shim) != registry.by_id.get(entry.shim)
-            or engine.planned[entry.shim].status is not Status.PENDING
+            or _status(engine.planned, entry.shim) is not Status.PENDING
         }
-        self._revert(frozenset(changed))
+        changed |= _above_newcomers(engine, old.journal)
+        left = self._revert(frozenset(changed))
         applied = {entry.shim for entry in old.journal.entries}
-        engine.verdicts = {
-            shim_id: old.verdicts[shim_id] if shim_id in applied else verdict
-            for shim_id, verdict in engine.planned.items()
-        }
+        engine.verdicts |= {one: old.verdicts[one] for one in applied} | _left_in_place(left)
+        old.closed = True
         self.engine, self.config = engine, config
         self._insert_finder()
-        self._apply_loaded()
 
     def remove(self) -> dict[str, str]:
         """Revert everything and leave ``sys.meta_path``; returns what could not be reverted."""
@@ -73,16 +77,13 @@ class Hub:
             with contextlib.suppress(ValueError):
                 sys.meta_path.remove(finder)
         self.config = None
-        kept = {entry.shim for entry in self.engine.journal.entries}
-        old = self.engine
-        self.engine = _engine_of(_NOTHING, old.journal, old.registry)
-        self.engine.verdicts = {
-            one: replace(old.verdicts[one], reason=f"left in place: {left[one]}") for one in kept
-        }
+        old, old.closed = self.engine, True
+        self.engine = _engine_of(_NOTHING, old.journal, Registry((), {}, {}))
+        self.engine.verdicts = _left_in_place(left)
         return left
 
     def _revert(self, shims: frozenset[str] | None) -> dict[str, str]:
-        left = self.engine.journal.revert(shims)
+        left, _ = self.engine.journal.revert(shims)
         for shim_id, reason in left.items():
             logger.warning("shim %s was not reverted: %s", shim_id, reason)
         still = {entry.shim for entry in self.engine.journal.entries}
@@ -98,7 +99,8 @@ class Hub:
         if self.finder not in sys.meta_path:
             sys.meta_path.insert(0, self.finder)
 
-    def _apply_loaded(self) -> None:
+    def apply_loaded(self) -> None:
+        """Patch what is imported already; raises ShimError in strict mode, with all undone."""
         by_id = self.engine.registry.by_id
         names = dict.fromkeys(by_id[shim_id].module for shim_id in self.engine.planned)
         try:
@@ -131,9 +133,9 @@ class Hub:
 
     def after_exec(self, fullname: str, module: ModuleType, seeds: Any) -> None:
         """Patch what now stands in ``sys.modules``, which need not be ``module``."""
-        self.apply(fullname, seeds)
+        self.apply(fullname, seeds, has_run=True)
 
-    def apply(self, name: str, seeds: Transaction | None = None) -> None:
+    def apply(self, name: str, seeds: Transaction | None = None, has_run: bool = False) -> None:
         """Apply the rows of a loaded module, once at a time a module.
 
         A call that comes while another one runs (a second thread, a reload from a shim's own
@@ -145,10 +147,15 @@ class Hub:
             try:
                 self._again.discard(name)
                 if self.config is not None:
-                    self.engine.apply(name, seeds)
+                    self.engine.apply(name, seeds, has_run)
             finally:
-                seeds = None
+                seeds, has_run = None, False
                 self._running.pop(name, None)
+
+    def forget_threads(self) -> None:
+        """After a fork: what other threads were applying, nobody is applying here."""
+        self._running.clear()
+        self._again.clear()
 
     def _after_watch(self, name: str) -> None:
         try:
@@ -159,10 +166,7 @@ class Hub:
             raise
 
     def _may_generate(self, shim: Shim) -> bool:
-        refused = self.engine.gate(shim)
-        provider = shim.probe.get("provider")
-        if refused is None and provider and module_exists(provider):
-            refused = Verdict(shim.id, Status.NOT_NEEDED, f"native: {provider} provides it")
+        refused = self.engine.gate(shim) or probe_elsewhere(shim, {})
         if refused is not None:
             self.engine.verdicts[shim.id] = refused
         return refused is None
@@ -179,13 +183,15 @@ class Hub:
         entries = [Patch(shim.id, Slot(sys.modules, shim.module), MISSING, final)]
         parent, _, child = shim.module.rpartition(".")
         if parent in sys.modules:
-            entries.append(Patch(shim.id, Slot(sys.modules[parent], child), MISSING, final))
+            # importlib binds the child in its parent right after this.
+            place = Slot(sys.modules[parent], child)
+            entries.append(Patch(shim.id, place, place.get(), final))
         if shim.action == "alias":
             self._serve_children(shim, final)
         else:
             module.__dict__["__shimhub__"] = provenance(shim)
         self.engine.journal.add([*entries])
-        evidence = {"module": namespace(final).get("__file__") or repr(final)}
+        evidence = {"module": file_of(final)}
         self.engine.verdicts[shim.id] = Verdict(
             shim.id, Status.APPLIED, f"{shim.action}: {shim.why}", evidence
         )
@@ -210,6 +216,31 @@ class Hub:
         return Verdicts(items, self.is_active(), self.engine.registry.digest)
 
 
+def _above_newcomers(engine: Engine, journal: Journal) -> set[str]:
+    """Return applied shims whose attach point also gets a shim that comes before them."""
+    applied = {entry.shim for entry in journal.entries}
+    newcomers: set[str] = set()
+    found: set[str] = set()
+    for shim_id, verdict in engine.planned.items():
+        attach = engine.registry.by_id[shim_id].attach
+        if shim_id in applied and attach in newcomers:
+            found.add(shim_id)
+        elif shim_id not in applied and verdict.status is Status.PENDING:
+            newcomers.add(attach)
+    return found
+
+
+def _status(verdicts: Mapping[str, Verdict], shim_id: str) -> Status | None:
+    return verdicts[shim_id].status if shim_id in verdicts else None
+
+
+def _left_in_place(left: Mapping[str, str]) -> dict[str, Verdict]:
+    return {
+        shim_id: Verdict(shim_id, Status.APPLIED, f"left in place: {reason}")
+        for shim_id, reason in left.items()
+    }
+
+
 def registry_of(config: Config) -> Registry:
     """Load the registry of ``config``; raises RegistryError and SelectionError."""
     registry = Registry.from_table(compiled.load(config.sources))
@@ -224,6 +255,9 @@ def _engine_of(config: Config, journal: Journal, registry: Registry) -> Engine:
 
 
 _HUB = Hub()
+_ADOPTING = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_HUB.forget_threads)
 
 
 def current() -> Hub:
@@ -235,13 +269,19 @@ def current() -> Hub:
 
 
 def adopt(booted: Finder, config: Config, seen: Sequence[str]) -> Hub:
-    """Take over from the finder that start-up inserted; ``seen`` ran before the hub was there."""
-    place = sys.meta_path.index(booted) if booted in sys.meta_path else 0
-    with contextlib.suppress(ValueError):
-        sys.meta_path.remove(booted)
-    sys.meta_path.insert(place, _HUB.finder)
-    booted.names, booted.handler = {}, _HUB
-    _HUB.configure(config)
+    """Take over from the finder that start-up inserted; ``seen`` ran before the hub was there.
+
+    Threads that come at once take over once; no shim's code runs under the lock.
+    """
+    with _ADOPTING:
+        is_first = booted.handler is not _HUB
+        if is_first:
+            _HUB.prepare(config)
+            booted.names, booted.handler = {}, _HUB
+            with contextlib.suppress(ValueError):
+                sys.meta_path.remove(booted)
+    if is_first:
+        _HUB.apply_loaded()
     for name in seen:
         if name in sys.modules:
             _HUB.apply(name)

@@ -181,6 +181,10 @@ class Fact:
     origin: str
 
 
+#: The target can be imported but has no metadata: its version is known once it is imported.
+UNTOLD = Fact("", "not imported yet and without metadata")
+
+
 @dataclass(frozen=True)
 class Selection:
     """The user's word: patterns are ids, packs or globs over ids. ``None`` for ``only`` is all."""

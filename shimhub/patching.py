@@ -6,12 +6,11 @@ neither lazy modules nor descriptors run code, and undo restores what was there 
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, Final
 
-from shimhub.environment import namespace
+from shimhub.environment import is_module, namespace
 from shimhub.errors import PatchError
 
 
@@ -31,12 +30,10 @@ class Slot:
     name: Any
 
     def __str__(self) -> str:
-        owner = getattr(self.owner, "__qualname__", None) or namespace(self.owner).get("__name__")
+        owner = own_names(self.owner).get("__name__") if is_module(self.owner) else None
+        if isinstance(self.owner, type):
+            owner = type.__dict__["__qualname__"].__get__(self.owner)
         return f"{owner or type(self.owner).__name__}.{self.name}"
-
-    def is_of(self, owner: object) -> bool:
-        """Whether the slot belongs to ``owner`` itself."""
-        return self.owner is owner
 
     def same(self, other: Slot) -> bool:
         """Whether both are the same place."""
@@ -54,24 +51,42 @@ class Slot:
             raise PatchError(f"cannot patch {self}: {error}") from error
 
     def _put(self, value: Any) -> None:
-        if isinstance(self.owner, (ModuleType, dict)):
-            names: Any = own_names(self.owner)
-            _put_key(names, self.name, value)
-        elif isinstance(self.owner, type):
-            _put_attribute(type.__setattr__, type.__delattr__, self.owner, self.name, value)
+        if isinstance(self.owner, type):
+            if value is MISSING:
+                type.__delattr__(self.owner, self.name)
+            else:
+                type.__setattr__(self.owner, self.name, value)
         else:
-            _put_attribute(setattr, delattr, self.owner, self.name, value)
+            self._check_instance()
+            _put_key(own_names(self.owner), self.name, value)
+
+    def _check_instance(self) -> None:
+        """An instance is written beneath its ``__setattr__``, where that is what readers see."""
+        if is_module(self.owner) or isinstance(self.owner, dict):
+            return
+        kind = type(self.owner)
+        bases = [own_names(base).get(self.name, MISSING) for base in kind.__mro__]
+        if any(hasattr(type(found), "__set__") for found in bases):
+            raise TypeError(f"{self.name} is a descriptor of {kind.__name__}; patch the class")
+        if own_names(self.owner) is _NO_NAMES:
+            raise TypeError(f"instances of {kind.__name__} have no __dict__; patch the class")
+
+
+_NO_NAMES: Final[dict[Any, Any]] = {}
 
 
 def own_names(owner: Any) -> Any:
     """Return the mapping of ``owner``'s own slots; empty for an object that has none."""
     if isinstance(owner, dict):
         return owner
-    if isinstance(owner, ModuleType):
+    if is_module(owner):
         return namespace(owner)
     if isinstance(owner, type):
         return type.__dict__["__dict__"].__get__(owner)
-    return getattr(owner, "__dict__", {})
+    try:
+        return object.__getattribute__(owner, "__dict__")
+    except AttributeError:
+        return _NO_NAMES
 
 
 def _put_key(names: MutableMapping[Any, Any], name: Any, value: Any) -> None:
@@ -79,15 +94,6 @@ def _put_key(names: MutableMapping[Any, Any], name: Any, value: Any) -> None:
         names.pop(name, None)
     else:
         names[name] = value
-
-
-def _put_attribute(
-    put: Callable[..., None], delete: Callable[..., None], owner: Any, name: str, value: Any
-) -> None:
-    if value is MISSING:
-        delete(owner, name)
-    else:
-        put(owner, name, value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,15 +109,23 @@ class Patch:
         """Whether the slot still holds the replacement."""
         return self.slot.get() is self.replacement
 
-    def revert(self) -> str:
-        """Restore the original; return why not, where somebody else's object is on top."""
+    def revert(self, beneath: Collection[object] = ()) -> str:
+        """Restore the original; return why not, where somebody else's object is on top.
+
+        ``beneath`` are the ids of originals of lower layers: who put one of these back has undone
+        this layer too.
+        """
         current = self.slot.get()
-        if current is self.original:
-            return ""
-        if current is not self.replacement:
-            return f"{self.slot} holds a foreign object on top of ours: {current!r}"
-        self.slot.put(self.original)
+        if current is self.replacement:
+            self.slot.put(self.original)
+        elif current is not self.original and id(current) not in beneath:
+            return f"{self.slot} holds a foreign object on top of ours: {_kind(current)}"
         return ""
+
+
+def _kind(found: object) -> str:
+    """Name an object without its own ``repr``, which may raise."""
+    return object.__repr__(found) if found is not MISSING else "deleted"
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +140,7 @@ class Effect:
         """An effect is there until it is undone."""
         return True
 
-    def revert(self) -> str:
+    def revert(self, beneath: Collection[object] = ()) -> str:
         """Call ``undo``; the error of one that raises is returned, so that the rest is undone."""
         try:
             self.undo()
@@ -177,7 +191,6 @@ class Journal:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self._covered: list[Entry] = []
 
     def add(self, entries: list[Entry]) -> None:
         """Append the entries of a committed transaction."""
@@ -188,52 +201,60 @@ class Journal:
         return [entry for entry in self.entries if entry.shim == shim]
 
     def has(self, shim: str, slot: Slot) -> bool:
-        """Whether ``slot`` holds the shim's patch, also beneath a foreign wrapper left on top."""
-        return any(
-            entry.slot is not None
-            and entry.slot.same(slot)
-            and (entry.in_place() or entry in self._covered)
-            for entry in self.of(shim)
-        )
+        """Whether ``slot`` holds the shim's patch, also beneath a foreign wrapper on top of it."""
+        own = [one for one in self.of(shim) if isinstance(one, Patch) and one.slot.same(slot)]
+        current = slot.get()
+        return bool(own) and not any(current is one.original for one in self._stack(own[-1]))
 
-    def forget_overwritten(self, owner: object) -> None:
-        """Drop patches of ``owner`` whose slot its body has just filled anew (a reload)."""
+    def forget_overwritten(self, owner: object, early: Collection[str]) -> None:
+        """Drop patches of ``owner`` whose slot its body has just filled anew (a reload).
+
+        A slot that we made and that holds something else now was wrapped by a foreigner, except
+        that a body may define what an ``early`` shim seeded.
+        """
         self.entries = [
             entry
             for entry in self.entries
-            if entry.slot is None or not entry.slot.is_of(owner) or entry.in_place()
+            if not isinstance(entry, Patch)
+            or entry.slot.owner is not owner
+            or (entry.original is MISSING and entry.shim not in early)
+            or entry.in_place()
         ]
 
-    def revert(self, shims: frozenset[str] | None = None) -> dict[str, str]:
-        """Revert the entries of ``shims`` (None: all), and whatever lies on top of them.
+    def revert(self, shims: frozenset[str] | None = None) -> tuple[dict[str, str], set[str]]:
+        """Revert the entries of ``shims`` (None: all), and whatever of ours lies on top of them.
 
-        Returns a reason per shim for what could not be reverted; those entries stay.
+        Returns a reason per shim for what could not be reverted, whose entries stay, and the
+        shims that were reverted only because they lay on top.
         """
         doomed = self._with_upper_layers(shims)
-        kept: list[Entry] = []
         left: dict[str, str] = {}
-        for entry in reversed(self.entries):
-            reason = entry.revert() if entry in doomed else ""
+        for entry in reversed(list(self.entries)):
+            if entry.shim not in doomed:
+                continue
+            reason = entry.revert({id(one.original) for one in self._stack(entry)})
             if reason:
                 left[entry.shim] = reason
-            if (entry not in doomed) or (reason and isinstance(entry, Patch)):
-                kept.append(entry)
-        self.entries = kept[::-1]
-        self._covered = [entry for entry in self.entries if entry in doomed]
-        return left
+            if not reason or isinstance(entry, Effect):
+                self.entries.remove(entry)
+        return left, doomed - (shims if shims is not None else doomed)
 
-    def _with_upper_layers(self, shims: frozenset[str] | None) -> set[Entry]:
-        if shims is None:
-            return set(self.entries)
-        doomed: set[Entry] = set()
-        named = set(shims)
-        for entry in self.entries:
-            covers = entry.slot is not None and any(
-                lower.slot is not None and lower.slot.same(entry.slot) for lower in doomed
-            )
-            if entry.shim in named or covers:
-                named.add(entry.shim)
-        for entry in self.entries:
-            if entry.shim in named:
-                doomed.add(entry)
+    def _stack(self, top: Entry) -> list[Patch]:
+        """Return the layers of ours up to ``top`` in the same slot."""
+        if not isinstance(top, Patch):
+            return []
+        upto = self.entries[: self.entries.index(top) + 1]
+        return [one for one in upto if isinstance(one, Patch) and one.slot.same(top.slot)]
+
+    def _with_upper_layers(self, shims: frozenset[str] | None) -> set[str]:
+        doomed = {entry.shim for entry in self.entries if shims is None or entry.shim in shims}
+        size = -1
+        while size != len(doomed):
+            size = len(doomed)
+            slots: set[tuple[int, Any]] = set()
+            for entry in self.entries:
+                key = (id(entry.slot.owner), entry.slot.name) if entry.slot else None
+                if entry.shim in doomed or key in slots:
+                    doomed.add(entry.shim)
+                    slots |= {key} if key else set()
         return doomed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from types import GenericAlias
 from typing import Any, NoReturn
 
@@ -9,10 +10,21 @@ from shimhub.errors import PlaceholderAttributeError, PlaceholderError
 from shimhub.model import Provenance
 
 
-class PlaceholderMeta(type):
+class PlaceholderMeta(ABCMeta):
     """Class of placeholders; calling one, or asking it for an attribute, raises the cure."""
 
     __shimhub_cure__: str
+
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], names: dict[str, Any], **_: object
+    ) -> PlaceholderMeta:
+        """Make a class; a subclass may carry the keywords that the real one's takes."""
+        return super().__new__(cls, name, bases, names)
+
+    def __init__(
+        cls, name: str, bases: tuple[type, ...], names: dict[str, Any], **_: object
+    ) -> None:
+        super().__init__(name, bases, names)
 
     def __call__(cls, *args: object, **kwargs: object) -> NoReturn:
         """Raise PlaceholderError with the cure."""

@@ -116,7 +116,7 @@ def _refused_by_needs(shim: Shim, verdicts: Mapping[str, Verdict]) -> Verdict:
 
 def needs_verdict(shim: Shim, verdicts: Mapping[str, Verdict]) -> Verdict | None:
     """Return CONFLICT where a shim that ``shim`` needs cannot be there, else None."""
-    for needed in sorted(matching(verdicts, shim.needs)):
+    for needed in sorted(matching(verdicts, shim.needs) - {shim.id}):
         status = verdicts[needed].status
         if status in REFUSING:
             told = f"needs {needed}, which is {status}: {verdicts[needed].reason}"

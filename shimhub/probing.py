@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from shimhub.adapt import accepts_keyword, accepts_natively
 from shimhub.attach import content, is_present, module_exists, resolve
 from shimhub.fingerprint import fingerprint
 from shimhub.model import Shim, Status, Verdict
-from shimhub.patching import MISSING, Slot
+from shimhub.patching import MISSING, Slot, own_names
 
 _FILLS = ("add", "alias", "placeholder")
 Finding = tuple[Status, str]
@@ -21,7 +22,16 @@ def probe(shim: Shim, slot: Slot, proved_by_user: bool, evidence: dict[str, Any]
     ``proved_by_user`` says that the user named this id, which outweighs an unknown fingerprint.
     What was seen goes into ``evidence``.
     """
+    if verdict := probe_elsewhere(shim, evidence):
+        return verdict
     for status, reason in _findings(shim, slot, proved_by_user, evidence):
+        return Verdict(shim.id, status, reason, evidence)
+    return None
+
+
+def probe_elsewhere(shim: Shim, evidence: dict[str, Any]) -> Verdict | None:
+    """Return why the shim is not needed, by what its row says of other modules; else None."""
+    for status, reason in (*_provider(shim, evidence), *_consumer(shim, evidence)):
         return Verdict(shim.id, status, reason, evidence)
     return None
 
@@ -42,8 +52,6 @@ def judge_check(shim: Shim, answer: Any, evidence: dict[str, Any]) -> Verdict | 
 def _findings(
     shim: Shim, slot: Slot, proved_by_user: bool, evidence: dict[str, Any]
 ) -> Iterator[Finding]:
-    yield from _provider(shim, evidence)
-    yield from _consumer(shim, evidence)
     if shim.action in _FILLS:
         yield from _presence(shim, slot)
         return
@@ -105,12 +113,12 @@ def plain(original: Any) -> Any:
 
 
 def describe(found: Any) -> str:
-    """Name an object by where it says it comes from."""
+    """Name an object by where it says it comes from, without asking proxies."""
     inner = plain(found)
-    module = getattr(inner, "__module__", None)
-    name = getattr(inner, "__qualname__", None)
-    return f"{module}.{name}" if module and name else f"{type(inner).__name__} object"
+    if isinstance(inner, (FunctionType, BuiltinFunctionType, type)):
+        return f"{inner.__module__}.{inner.__qualname__}"
+    return f"{type(inner).__name__} object"
 
 
 def _stamp(found: Any) -> Any:
-    return getattr(plain(found), "__dict__", {}).get("__shimhub__")
+    return own_names(plain(found)).get("__shimhub__")

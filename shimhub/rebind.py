@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 
-from shimhub.environment import namespace
-from shimhub.patching import Slot
+from shimhub.environment import is_module, namespace
+from shimhub.patching import Slot, own_names
 
 
 def bound_slots(original: Any) -> Iterator[Slot]:
-    """Yield every slot of a loaded module's namespace that holds ``original`` itself."""
+    """Yield every slot of a loaded module's namespace that holds ``original`` itself.
+
+    Shims' own modules are spared: their code calls the original by such names.
+    """
     if not callable(original):
         return
     for module in _modules():
@@ -29,7 +32,7 @@ def holders(original: Any) -> list[str]:
     These cannot be rebound safely; ``explain`` reports them. Cost: one pass over the heap's
     referrers of one object.
     """
-    spaces = {id(namespace(module)) for module in _modules()}
+    spaces = {id(namespace(module)) for module in list(sys.modules.values())}
     found = [
         told
         for referrer in gc.get_referrers(original)
@@ -40,35 +43,40 @@ def holders(original: Any) -> list[str]:
 
 
 def _modules() -> list[ModuleType]:
-    entries: list[Any] = list(sys.modules.values())
-    return [module for module in entries if isinstance(module, ModuleType)]
+    named = list(sys.modules.items())
+    return [one for name, one in named if is_module(one) and not name.startswith("shimhub.")]
 
 
 def _describe(referrer: Any, original: Any) -> Iterator[str]:
-    if isinstance(referrer, functools.partial):
-        yield f"a functools.partial of {referrer.func!r}"
-    if isinstance(referrer, CellType):
+    kind = type(referrer)
+    if kind is functools.partial:
+        yield f"a functools.partial with {len(referrer.args)} arguments"
+    elif kind is CellType:
         yield from (f"the closure of {_name(one)}" for one in _functions_over(referrer))
-    if isinstance(referrer, tuple):
-        yield from (f"a default of {_name(one)}" for one in _functions_with(referrer))
-    if isinstance(referrer, dict):
+    elif kind is tuple:
+        owners = _functions_with(referrer)
+        yield from (f"a default of {_name(one)}" for one in owners)
+        yield from () if owners else ("a tuple",)
+    elif kind is dict:
         yield from _describe_dict(referrer, original)
-    if isinstance(referrer, (staticmethod, classmethod)):
+    elif kind in (staticmethod, classmethod):
         yield from (f"class {_name(owner)}" for owner in _classes_with(referrer))
 
 
 def _functions_with(defaults: tuple[Any, ...]) -> list[FunctionType]:
-    return [one for one in _referring(defaults, FunctionType) if one.__defaults__ is defaults]
+    found = _referring(defaults, FunctionType)
+    return [one for one in found if one.__defaults__ is defaults and _is_foreign(one)]
 
 
 def _describe_dict(table: dict[Any, Any], original: Any) -> Iterator[str]:
-    if "__shimhub__" in table or table.get("original") is original:
-        return
-    owners = _classes_with(original)
-    yield from (f"class {_name(owner)}" for owner in owners)
-    for key, value in list(table.items()) if not owners else ():
-        if value is original:
-            yield f"a dict, under {key!r}"
+    if table.get("original") is original:
+        return  # our own journal
+    keys = [key for key, value in list(table.items()) if value is original]
+    functions = [one for one in _referring(table, FunctionType) if one.__kwdefaults__ is table]
+    classes = [owner for owner in _referring(table, type) if _is_dict_of(owner, table)]
+    yield from (f"a default of {_name(one)}" for one in functions)
+    yield from (f"class {_name(owner)}" for owner in classes)
+    yield from () if classes else (f"a dict, under {key!r}" for key in keys)
 
 
 def _functions_over(cell: CellType) -> Iterator[FunctionType]:
@@ -79,17 +87,24 @@ def _functions_over(cell: CellType) -> Iterator[FunctionType]:
 
 
 def _classes_with(value: Any) -> list[type]:
-    tables = [table for table in gc.get_referrers(value) if isinstance(table, dict)]
-    owners = [owner for table in tables for owner in _referring(table, type)]
-    return [owner for owner in owners if any(item is value for item in vars(owner).values())]
+    tables = _referring(value, dict)
+    owners = [(owner, table) for table in tables for owner in _referring(table, type)]
+    return [owner for owner, table in owners if _is_dict_of(owner, table)]
+
+
+def _is_dict_of(owner: type, table: dict[Any, Any]) -> bool:
+    """Whether ``table`` is the dict behind the class's read-only ``__dict__``."""
+    own = own_names(owner)
+    return len(own) == len(table) and all(own.get(key) is value for key, value in table.items())
 
 
 def _referring(held: Any, kind: type) -> list[Any]:
-    return [referrer for referrer in gc.get_referrers(held) if isinstance(referrer, kind)]
+    return [referrer for referrer in gc.get_referrers(held) if issubclass(type(referrer), kind)]
 
 
 def _is_foreign(function: FunctionType) -> bool:
-    return not str(function.__module__).startswith("shimhub.")
+    is_ours = str(function.__module__).startswith("shimhub.") or "__shimhub__" in vars(function)
+    return not is_ours
 
 
 def _name(owner: Any) -> str:

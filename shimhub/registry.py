@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -77,8 +77,9 @@ def load_table(sources: Iterable[Source], digest: str = "") -> dict[str, Any]:
     targets = {name: row for file in files for name, row in file.table("targets")}
     packs = {name: row for file in files for name, row in file.table("packs")}
     rows = _merge(files)
+    ids = {str(row.get("id")) for file in files for row in file.raw_rows()}
     for file in files:
-        problems += file.cross_check(targets, packs, rows)
+        problems += file.cross_check(targets, packs, ids)
     problems += _cycles(rows, {row["id"]: file for file in files for row in file.rows})
     if problems:
         raise RegistryError(sorted(set(problems), key=lambda item: (item.file, item.line)))
@@ -113,17 +114,23 @@ class _File:
             yield self.problem((key,), message)
         if "schema" not in self.data:
             yield Problem(self.path, 1, "schema", "is required; add `schema = 1`")
-        for kind, known in (("targets", _schema.TARGET_KEYS), ("packs", _schema.PACK_KEYS)):
-            for name, row in self.table(kind):
-                for key, message in _schema.check_keys(row, known):
-                    yield self.problem((kind, name, key), message)
-        yield from self._check_packs()
+        yield from self._check_tables("targets", _schema.TARGET_KEYS, ())
+        yield from self._check_tables("packs", _schema.PACK_KEYS, ("summary",))
         yield from self._check_rows()
 
-    def _check_packs(self) -> Iterator[Problem]:
-        for name, row in self.table("packs"):
-            if "summary" not in row:
-                yield self.problem(("packs", name), "summary is required; say what it is for")
+    def _check_tables(
+        self, kind: str, known: Mapping[str, Any], required: Iterable[str]
+    ) -> Iterator[Problem]:
+        value = self.data.get(kind, {})
+        for name, row in value.items() if isinstance(value, dict) else ():
+            if not isinstance(row, dict):
+                yield self.problem((kind, name), "must be a table")
+                continue
+            for key, message in _schema.check_keys(row, known):
+                yield self.problem((kind, name, key), message)
+            for key in required:
+                if key not in row:
+                    yield self.problem((kind, name), f"{key} is required; say what it is for")
 
     def _check_rows(self) -> Iterator[Problem]:
         seen: dict[str, int] = {}
@@ -139,22 +146,58 @@ class _File:
                 yield self.row_problem(index, "id", f"is declared twice; first in line {line}")
 
     def cross_check(
-        self, targets: Mapping[str, Any], packs: Mapping[str, Any], rows: Mapping[str, Any]
+        self, targets: Mapping[str, Any], packs: Mapping[str, Any], ids: Collection[str]
     ) -> Iterator[Problem]:
         """Yield findings about words that another row or file must declare."""
-        facts = {*targets, "python", *_schema.PLATFORM_FACTS}
-        for index, row in enumerate(self.data.get("shim", []) if self.rows else []):
-            if row not in self.rows:
-                continue
-            for message in _schema.unknown_words(row.get("packs", ()), packs, "pack"):
-                yield self.row_problem(index, "packs", f"{message}; declare [packs.<name>]")
-            for message in _schema.unknown_words(row.get("when", {}), facts, "target"):
-                yield self.row_problem(index, "when", f"{message}; declare [targets.<name>]")
-            for key in _PATTERN_KEYS:
-                for word in row.get(key, ()):
-                    if not fnmatch.filter(rows, word):
-                        hint = _schema.nearest(word, rows)
-                        yield self.row_problem(index, key, f"names no shim: {word!r}{hint}")
+        facts = {*targets, "python"}
+        for index, row in enumerate(self.raw_rows()):
+            found = [*_check_when(row, facts), *_check_words(row, packs, facts)]
+            for key, message in (*found, *_check_patterns(row, ids)):
+                yield self.row_problem(index, key, message)
+
+    def raw_rows(self) -> list[dict[str, Any]]:
+        """Return the rows as they stand in the file, right or wrong."""
+        rows = self.data.get("shim", [])
+        return [_table(row) for row in rows] if isinstance(rows, list) else []
+
+
+def _check_when(row: dict[str, Any], facts: Collection[str]) -> Iterator[tuple[str, str]]:
+    known = [*facts, *_schema.PLATFORM_FACTS]
+    for name, rule in _table(row.get("when")).items():
+        is_platform = name in _schema.PLATFORM_FACTS or _schema.nearest(name, known[-2:])
+        if not is_platform and (message := _schema.version_problem(rule)):
+            yield f"when.{name}", message
+        if name not in known:
+            hint = _schema.nearest(name, known)
+            yield "when", f"unknown target {name!r}{hint}; declare [targets.<name>]"
+
+
+def _check_words(
+    row: dict[str, Any], packs: Collection[str], facts: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    for word in _strings(row.get("packs")):
+        if word not in packs:
+            hint = _schema.nearest(word, packs)
+            yield "packs", f"unknown pack {word!r}{hint}; declare [packs.<name>]"
+    target = _schema.retire_target(str(row.get("retire", "")))
+    if target and target not in facts:
+        hint = _schema.nearest(target, facts)
+        yield "retire", f"unknown target {target!r}{hint}; declare [targets.<name>]"
+
+
+def _check_patterns(row: dict[str, Any], ids: Collection[str]) -> Iterator[tuple[str, str]]:
+    for key in _PATTERN_KEYS:
+        for word in _strings(row.get(key)):
+            if not fnmatch.filter(ids, word):
+                yield key, f"names no shim: {word!r}{_schema.nearest(word, ids)}"
+
+
+def _strings(value: Any) -> list[str]:
+    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _read(path: str, origin: str, problems: list[Problem]) -> _File:
@@ -209,7 +252,7 @@ def _walk_needs(start: str, rows: Mapping[str, Any]) -> list[str]:
         path = stack.pop()
         for pattern in rows[path[-1]].get("needs", ()):
             for needed in fnmatch.filter(rows, pattern):
-                if needed == start:
+                if needed == start and (pattern == start or path[-1] != start):
                     return path
                 if needed not in seen:
                     seen.add(needed)

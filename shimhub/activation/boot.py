@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 from _thread import get_ident
+from os import pathsep
 
 from shimhub import compiled
 from shimhub.finder import CANARY, Finder
+from shimhub.paths import SITE_DIR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def boot(environ: Mapping[str, str]) -> Finder | None:
     if environ.get("SHIMHUB") == "0" or any(type(one) is Finder for one in sys.meta_path):
         return None
     table = compiled.load(compiled.sources_of(environ))
+    _compare_digest(environ.get("SHIMHUB_DIGEST"), table["digest"])
     handler = Deferred(dict(environ))
     finder = Finder(table["modules"], handler)
     handler.finder = finder
@@ -39,6 +42,21 @@ def boot(environ: Mapping[str, str]) -> Finder | None:
     return finder
 
 
+def with_site_dir(python_path: str) -> str:
+    """Return PYTHONPATH with the folder of our sitecustomize in front, once.
+
+    An empty entry in a PYTHONPATH that is not empty is the working directory, and stays.
+    """
+    entries = python_path.split(pathsep) if python_path else []
+    return pathsep.join([SITE_DIR, *(entry for entry in entries if entry != SITE_DIR)])
+
+
+def _compare_digest(told: str | None, found: str) -> None:
+    """Say so when the launcher read other registries, or another shimhub, than this process."""
+    if told not in (None, found) and sys.stderr is not None:
+        sys.stderr.write(f"shimhub: registries differ here ({found}) and at the start ({told})\n")
+
+
 class Deferred:
     """Stands in for the hub until the first target shows up, then hands over to it."""
 
@@ -46,18 +64,23 @@ class Deferred:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._importer = 0
+        self._importing: set[int] = set()
         self._hub: Hub | None = None
         self._seen: list[str] = []
 
     def adopt(self) -> Hub | None:
         """Import the hub and hand over; None while this very thread is already doing so."""
-        if self._hub is None and self._importer != get_ident():
-            self._importer = get_ident()
+        thread = get_ident()
+        if self._hub is not None or thread in self._importing:
+            return self._hub
+        self._importing.add(thread)
+        try:
             from shimhub import config, hub
 
             chosen = config.config_of(None, None, None, None, False, self._environ)
             self._hub = hub.adopt(self.finder, chosen, self._seen)
+        finally:
+            self._importing.discard(thread)
         return self._hub
 
     def generate(self, fullname: str) -> ModuleSpec | None:

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from shimhub import compiled, paths
+from shimhub import compiled
+from shimhub.activation.boot import with_site_dir
 from shimhub.config import config_of
 from shimhub.hub import registry_of
 
@@ -105,12 +106,6 @@ def environment(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
     registry_of(config)
     made["SHIMHUB_DIGEST"] = compiled.digest_of(config.sources)
     return made
-
-
-def with_site_dir(python_path: str) -> str:
-    """Return PYTHONPATH with the folder of our sitecustomize in front, once."""
-    rest = [entry for entry in python_path.split(os.pathsep) if entry and entry != paths.SITE_DIR]
-    return os.pathsep.join([paths.SITE_DIR, *rest])
 
 
 def interpreter_flags(orig_argv: Sequence[str], argument_count: int) -> list[str]:

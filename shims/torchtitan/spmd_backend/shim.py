@@ -1,8 +1,9 @@
 """TorchTitan 0.3 tells at once which SPMD backends torch 2.13 cannot serve, and which one works.
 
 Origin: https://github.com/pytorch/torchtitan/blob/v0.3.0/torchtitan/distributed/full_dtensor.py
-Both refused backends give ``fully_shard`` a ``dp_mesh_dims``. On torch 2.13 "spmd_types" then dies
-deep inside ("all parameters must be DTensors"), and "full_dtensor" trains on twice the loss.
+"spmd_types" dies deep inside `fully_shard` ("all parameters must be DTensors"), which understands
+typed parameters from torch 2.14 on. "full_dtensor" trains rightly, but its loss is summed over the
+data-parallel ranks twice, so that the log shows a multiple of it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-_REASONS = {
-    "spmd_types": "needs fully_shard(dp_mesh_dims=...) to take plain tensors, which torch 2.14 brings",
-    "full_dtensor": "reports a loss that is multiplied by the number of data-parallel ranks",
-}
+_SPMD_TYPES = "fully_shard() does not understand parameters of spmd_types before torch 2.14"
+_FULL_DTENSOR = "the loss in the log is multiplied by the number of data-parallel ranks"
 
 
 def build(original: Callable[..., None], ctx: Any) -> Callable[..., None]:
@@ -21,15 +20,25 @@ def build(original: Callable[..., None], ctx: Any) -> Callable[..., None]:
 
     def _validate(self: Any) -> None:
         original(self)
-        ranks = self.dp_replicate * self.dp_shard * self.cp * self.tp
-        if ranks > 1 and self.spmd_backend in _REASONS:
-            raise ValueError(_refusal(self.spmd_backend, ranks, ctx.version("torch")))
+        reason = _reason(self)
+        if reason:
+            raise ValueError(_refusal(self, reason, ctx.version("torch"), ctx.shim))
 
     return _validate
 
 
-def _refusal(backend: str, ranks: int, torch: str | None) -> str:
+def _reason(dims: Any) -> str:
+    data_ranks = dims.dp_replicate * dims.dp_shard * dims.cp
+    if dims.spmd_backend == "spmd_types" and data_ranks * dims.tp > 1:
+        return _SPMD_TYPES
+    if dims.spmd_backend == "full_dtensor" and data_ranks > 1:
+        return _FULL_DTENSOR
+    return ""
+
+
+def _refusal(dims: Any, reason: str, torch: str | None, shim: str) -> str:
     return (
-        f"--parallelism.spmd_backend {backend} cannot run on {ranks} ranks with torch {torch}: it "
-        f"{_REASONS[backend]}. Use --parallelism.spmd_backend partial_dtensor."
+        f"--parallelism.spmd_backend {dims.spmd_backend} does not work on {dims.world_size} ranks "
+        f"with torch {torch}: {reason}. Use --parallelism.spmd_backend partial_dtensor "
+        f"(or go on at your own risk with `shimhub run --disable {shim}`)."
     )

@@ -1,7 +1,8 @@
 """Inductor's version of Triton's launch descriptors is V0_NO_TRITON while we stand in for Triton.
 
 Origin: https://github.com/pytorch/pytorch/blob/v2.13.0/torch/_inductor/utils.py
-The original asks ``importlib.util.find_spec``, which finds the stand-in, and then imports its insides.
+The original asks ``importlib.util.find_spec``, which finds the stand-in, and then imports insides
+that the stand-in has not.
 """
 
 from __future__ import annotations

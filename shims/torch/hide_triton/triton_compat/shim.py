@@ -3,7 +3,7 @@
 Origin: https://github.com/pytorch/pytorch/blob/v2.13.0/torch/_inductor/runtime/triton_compat.py
 torch takes a successful ``import triton`` for the whole compiler and then imports its insides. The
 stand-in must not change torch's branches, so a torch module that asks gets a ``__builtins__`` of
-its own before its body runs, whose ``__import__`` does not find the stand-in; a real Triton it does.
+its own before its body runs, whose ``__import__`` finds a real Triton, and not the stand-in.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""FlexAttention runs on CPU for inputs that require grad, outside of ``torch.compile``.
+"""FlexAttention runs on CPU for inputs that require grad, on torch's own dense eager path.
 
 Origin: https://github.com/pytorch/pytorch/pull/169646 (refuses such inputs since torch 2.10).
-Only the compiled CPU kernel lacks a backward. The eager path has torch's own dense forward and
-backward, exact to rounding against plain attention, and the check in front of it is too wide.
+Only the compiled CPU kernel lacks a backward. The eager path has one, exact to rounding against
+plain attention, and the check in front of both is too wide. A compiler that traces the call still
+meets the refusal: it breaks the graph there and runs the call eagerly (an error in a full graph).
 """
 
 from __future__ import annotations

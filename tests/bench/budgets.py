@@ -1,0 +1,102 @@
+"""The budgets as data, and the judge of them.
+
+A gate is a ratio of two minima of one run, so that it holds on any machine. ``slack`` is what
+noise may add to ``limit``; it is well under what a real regression adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tests.bench.timing import Samples, figure_of
+
+
+@dataclass(frozen=True)
+class Budget:
+    """``ours / base`` is at most ``limit + slack``; with ``over``, of what both add to it."""
+
+    group: str
+    ours: str
+    base: str
+    limit: float
+    slack: float
+    why: str
+    over: str | None = None
+
+
+BUDGETS = (
+    Budget("finder", "shimhub", "wrapt", 0.5, 0.1, "<= 0.15 µs, and faster than wrapt's"),
+    Budget("imports", "shimhub", "bare", 1.02, 0.03, "<= 1.02 x bare"),
+    Budget(
+        "calls",
+        "shimhub replace",
+        "closure of *args, **kwargs",
+        0.1,
+        0.1,
+        "a replacement is called directly: +0 ns",
+        over="callee",
+    ),
+    Budget(
+        "calls",
+        "shimhub wrap",
+        "closure of *args, **kwargs",
+        0.6,
+        0.15,
+        "<= +80 ns, well under a closure of *args, **kwargs",
+        over="callee",
+    ),
+    Budget(
+        "calls",
+        "shimhub adapt (one keyword dropped)",
+        "closure of *args, **kwargs",
+        0.7,
+        0.15,
+        "<= +80 ns, under a closure of *args, **kwargs",
+        over="callee",
+    ),
+    Budget("attributes", "shimhub: name without a shim", "plain module", 1.0, 0.1, "+0 ns"),
+    Budget("attributes", "shimhub: name with a shim", "plain module", 1.0, 0.1, "+0 ns"),
+    Budget("start-up", "shimhub installed, off", "bare python", 1.02, 0.03, "<= +0.2 ms"),
+    Budget("start-up", "shimhub under run, SHIMHUB=0", "bare python", 1.02, 0.03, "<= +0.2 ms"),
+    Budget(
+        "start-up", "shimhub active, 200 rows", "bare python", 1.4, 0.05, "<= +5 ms, <= 1.4 x bare"
+    ),
+)
+
+
+def gated_groups() -> list[str]:
+    """Return the groups that have a budget."""
+    return list(dict.fromkeys(one.group for one in BUDGETS))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A budget and the ratio that was measured."""
+
+    budget: Budget
+    ratio: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the ratio is within limit and slack."""
+        return self.ratio <= self.budget.limit + self.budget.slack
+
+    def __str__(self) -> str:
+        one = self.budget
+        told = "holds " if self.holds else "BROKEN"
+        added = f", each over {one.over}" if one.over else ""
+        allowed = f"{one.limit:.2f} + {one.slack:.2f} slack"
+        where = f"{one.group}: {one.ours} / {one.base}{added}"
+        return f"{told} {where} = {self.ratio:.3f}, allowed {allowed} ({one.why})"
+
+
+def judge(results: Mapping[str, Samples], budgets: Iterable[Budget] = BUDGETS) -> list[Judged]:
+    """Return the ratio for each budget whose group was measured."""
+    return [Judged(one, _ratio(one, results[one.group])) for one in budgets if one.group in results]
+
+
+def _ratio(budget: Budget, samples: Samples) -> float:
+    floor = figure_of(samples[budget.over]).low if budget.over else 0.0
+    ours, base = (figure_of(samples[case]).low - floor for case in (budget.ours, budget.base))
+    return ours / base

@@ -1,0 +1,83 @@
+"""The tables, as text for the terminal and as Markdown for docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests.bench.budgets import Judged
+from tests.bench.groups import GROUPS, Group
+from tests.bench.timing import Samples, figure_of
+
+_HEAD = """\
+# Benchmarks
+
+Made by `python -m tests.bench --write docs/benchmarks.md`; do not edit. `make bench-check` holds
+the ratios of the last table on every machine; figures in ns, µs and ms are for orientation.
+Cases of a table are measured in turns, in one run. cuml runs on GPUs only: "cuml-style" is a
+stand-in in `tests/bench/rivals.py` that does what its finder and its module proxy do per look-up.
+"""
+
+
+def machine() -> str:
+    """Return processor, cores and interpreter, in a line."""
+    cpu = next(_cpu_models(), platform.machine())
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{cpu}, {os.cpu_count()} cores; {python}"
+
+
+def _cpu_models() -> Iterator[str]:
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text(encoding="utf-8").splitlines() if info.exists() else ():
+        if line.startswith("model name"):
+            yield line.partition(":")[2].strip()
+
+
+def markdown(results: Mapping[str, Samples], judged: list[Judged], rivals: dict[str, str]) -> str:
+    """Return the page: each group's table, then the budgets."""
+    told = ", ".join(f"{name} {version}" for name, version in rivals.items())
+    parts = [_HEAD, f"Machine: {machine()}. Rivals: {told}.\n"]
+    parts += [_section(GROUPS[name], samples) for name, samples in results.items()]
+    return "\n".join([*parts, _budgets(judged)])
+
+
+def _section(group: Group, samples: Samples) -> str:
+    about = inspect.cleandoc(group.measure.__doc__ or "")
+    head = f"## {group.title}\n\n{about}\n\n"
+    columns = f"| case | min, {group.unit} | median, {group.unit} | over base | x base |\n"
+    return head + columns + "|---|--:|--:|--:|--:|\n" + "".join(_rows(group, samples))
+
+
+def _rows(group: Group, samples: Samples) -> Iterator[str]:
+    base = figure_of(samples[group.base]).low
+    for case, values in samples.items():
+        one = figure_of(values)
+        name = f"{case} (base)" if case == group.base else case
+        figures = (f"{one.low:.2f}", f"{one.median:.2f}", f"{one.low - base:+.2f}")
+        yield f"| {name} | {' | '.join(figures)} | {one.low / base:.2f} |\n"
+
+
+def _budgets(judged: list[Judged]) -> str:
+    lines = ["## Budgets", "", "| budget | ratio of minima | allowed | |", "|---|--:|--:|---|"]
+    for one in judged:
+        budget = one.budget
+        over = f", each over {budget.over}" if budget.over else ""
+        what = f"{budget.group}: {budget.ours} / {budget.base}{over} ({budget.why})"
+        allowed = f"{budget.limit:.2f} + {budget.slack:.2f}"
+        told = "holds" if one.holds else "**broken**"
+        lines.append(f"| {what} | {one.ratio:.3f} | {allowed} | {told} |")
+    return "\n".join([*lines, ""])
+
+
+def text(group: Group, samples: Samples) -> str:
+    """Return one group's table for the terminal."""
+    base = figure_of(samples[group.base]).low
+    lines = [f"{group.title} [{group.unit}]: min, median, over base, x base"]
+    for case, values in samples.items():
+        one = figure_of(values)
+        figures = f"{one.low:10.2f} {one.median:10.2f} {one.low - base:+10.2f}"
+        lines.append(f"  {case:40} {figures} {one.low / base:7.2f}")
+    return "\n".join(lines)

@@ -1,0 +1,57 @@
+"""How things are timed here: cases in turns, many short samples, the least and the median."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import timeit
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: A case's samples, in the unit of its group.
+Samples = dict[str, list[float]]
+
+_SAMPLE_SECONDS = 0.002
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What is told of one case: the least of its samples, and their median."""
+
+    low: float
+    median: float
+
+
+def figure_of(samples: list[float]) -> Figure:
+    """Return the least and the median of ``samples``."""
+    return Figure(min(samples), statistics.median(samples))
+
+
+def in_turns(cases: Mapping[str, Callable[[], float]], rounds: int) -> Samples:
+    """Sample every case once a round, each round beginning with another case.
+
+    A busy neighbour then slows all cases alike. The first round warms up and is not kept.
+    """
+    names = list(cases)
+    samples: Samples = {name: [] for name in names}
+    for turn in range(rounds + 1):
+        start = turn % len(names)
+        for name in names[start:] + names[:start]:
+            sample = cases[name]()
+            if turn:
+                samples[name].append(sample)
+    return samples
+
+
+def nanoseconds(statement: str, **names: Any) -> Callable[[], float]:
+    """Return a sampler of what one run of ``statement`` costs, in ns of CPU, loop included.
+
+    A sample takes about two milliseconds, so that most fall between two interruptions; the time
+    of other processes does not count.
+    """
+    names["__name__"] = __name__
+    timer = timeit.Timer(statement, timer=time.thread_time, globals=names)
+    probed = min(timer.repeat(repeat=5, number=1000)) / 1000
+    number = max(100, int(_SAMPLE_SECONDS / probed))
+    return lambda: timer.timeit(number) / number * 1e9
