@@ -6,6 +6,8 @@ import inspect
 import linecache
 from collections.abc import Callable, Sequence
 from inspect import Parameter, Signature
+from textwrap import indent
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,15 +80,24 @@ class _Scope:
         """Compile the adapter; its text can be read by tracebacks and ``inspect.getsource``."""
         kind, p = _kind(self.rules.original), self.prefix
         head = "async " if kind in ("coroutine", "async generator") else ""
-        call = f"{p}original({passed})"
-        source = f"{head}def {p}adapter({', '.join(shown)}):\n{lines}"
-        source += _RETURNS[kind].format(call=call, p=p)
+        body = f"{head}def {p}adapter({', '.join(shown)}):\n{lines}"
+        body += _RETURNS[kind].format(call=f"{p}original({passed})", p=p)
+        names = {p + name: value for name, value in self._names.items()}
+        source = f"def {p}make({', '.join(names)}):\n{indent(body, '    ')}    return {p}adapter\n"
         filename = f"<shimhub adapt {self.rules.shim.id}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-        names = {p + name: value for name, value in self._names.items()}
-        exec(compile(source, filename, "exec"), names)  # noqa: S102  # text of identifiers alone
-        adapter: Callable[..., Any] = names[f"{p}adapter"]
-        return adapter
+        scratch: dict[str, Any] = {}
+        exec(compile(source, filename, "exec"), scratch)  # noqa: S102  # text of identifiers alone
+        return _in_globals_of(self.rules.original, scratch[f"{p}make"](**names))
+
+
+def _in_globals_of(original: Any, made: FunctionType) -> FunctionType:
+    """Return ``made`` with the original's globals, where its annotations as text are looked up."""
+    space = getattr(original, "__globals__", made.__globals__)
+    code, defaults, closure = made.__code__, made.__defaults__, made.__closure__
+    found = FunctionType(code, space, made.__name__, defaults, closure)
+    found.__kwdefaults__ = made.__kwdefaults__
+    return found
 
 
 def _shown(scope: _Scope, adapted: Signature) -> list[str]:
@@ -116,7 +127,8 @@ def _passed(scope: _Scope, original: Signature, adapted: Signature) -> str:
 
 
 def _drop_lines(scope: _Scope, keyword: str) -> str:
-    neutral, p = scope.value(scope.rules.neutral[keyword]), scope.prefix
+    neutral, p = scope.rules.neutral[keyword], scope.prefix
+    neutral = "None" if neutral is None else scope.value(neutral)
     return f"    if {keyword} is not {neutral}:\n        {p}rules.drop({keyword!r}, {keyword})\n"
 
 
@@ -140,4 +152,8 @@ def _kind(original: Any) -> str:
         return "coroutine"
     if inspect.isasyncgenfunction(original):
         return "async generator"
-    return "generator" if inspect.isgeneratorfunction(original) else "function"
+    # What types.coroutine marks can be awaited: only the original's own generator is marked so.
+    flags = getattr(getattr(original, "__code__", None), "co_flags", 0)
+    is_marked = flags & inspect.CO_ITERABLE_COROUTINE
+    is_generator = inspect.isgeneratorfunction(original) and not is_marked
+    return "generator" if is_generator else "function"

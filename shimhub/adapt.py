@@ -56,6 +56,8 @@ def make_adapter(shim: Shim, original: Any) -> Callable[..., Any]:
     else:
         wrapper = make_generic(rules)
     functools.update_wrapper(wrapper, original)
+    del wrapper.__wrapped__  # type: ignore[attr-defined]
+    wrapper.__annotations__ = dict(wrapper.__annotations__)
     if adapted:
         wrapper.__signature__ = adapted  # type: ignore[attr-defined]
     return wrapper
@@ -81,7 +83,7 @@ class Rules:
         self._warned: set[str] = set()
         self._check(signature)
 
-    def drop(self, keyword: str, value: Any) -> None:
+    def drop(self, keyword: str, value: Any, depth: int = 3) -> None:
         """Accept the neutral value; raise, or warn once where the row is lossy, for others."""
         if _same(value, self.neutral[keyword]):
             return
@@ -93,7 +95,7 @@ class Rules:
             raise AdaptError(told)
         if keyword not in self._warned:
             self._warned.add(keyword)
-            warnings.warn(told, UserWarning, stacklevel=3)
+            warnings.warn(told, UserWarning, stacklevel=depth)
 
     def rename(self, old: str, given: Any, new: str, value: Any, default: Any) -> Any:
         """Return the value for ``new``; raises AdaptError when both names were given."""
@@ -107,7 +109,7 @@ class Rules:
         """Return the keywords under all rules, next to what is given by position."""
         given = dict(zip(self._positional, arguments, strict=False))
         for keyword in self.neutral.keys() & keywords.keys():
-            self.drop(keyword, keywords.pop(keyword))
+            self.drop(keyword, keywords.pop(keyword), depth=4)
         for old, new in self.renamed.items():
             told = keywords.pop(old, ABSENT)
             value = given.get(new, keywords.get(new, ABSENT))
@@ -116,12 +118,14 @@ class Rules:
         return {**_without(self.shim.default, given), **keywords}
 
     def _check(self, signature: Signature | None) -> None:
-        parameters = signature.parameters if signature else {}
-        kinds = {one.kind for one in parameters.values()}
+        kinds = {one.kind for one in signature.parameters.values()} if signature else set()
         if signature is None or Parameter.VAR_KEYWORD in kinds:
             return
+        catch_alls = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+        parameters = signature.parameters.values()
+        known = {one.name for one in parameters if one.kind not in catch_alls}
         for name in (*self.renamed.values(), *self.shim.default):
-            if name not in parameters:
+            if name not in (_accepted(self.original) if name in self.renamed.values() else known):
                 told = f"{self.shim.attach} has no parameter {name!r} to rename to or default"
                 raise PatchError(told)
 

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
 
-from shimhub._schema import nearest
 from shimhub.config import Config, Files, Patterns, config_of
 from shimhub.environment import Environment
-from shimhub.errors import UnknownShimError
+from shimhub.errors import UnknownShimError, nearest
 from shimhub.hub import Hub, current, registry_of
 from shimhub.model import Shim, Status, Verdict, Verdicts
 from shimhub.patching import Patch
-from shimhub.plan import make_plan
+from shimhub.planning import make_plan
 from shimhub.rebind import holders
 from shimhub.registry import Registry
 
@@ -31,9 +30,8 @@ def shimmed(
     """Install for the length of a block; then what was installed before is there again."""
     hub = current()
     before = hub.config
-    yield_value = install(registry, only, enable, disable, strict)
     try:
-        yield yield_value
+        yield install(registry, only, enable, disable, strict)
     finally:
         if before is None:
             hub.remove()

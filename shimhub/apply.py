@@ -6,21 +6,24 @@ is held here: shims' code may import and start threads.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import ModuleType
 from typing import Any
 
-from shimhub import building, gates
-from shimhub.attach import content, find_slot, lookup
+from shimhub import building, gates, lazy
+from shimhub.attach import content, find_slot
 from shimhub.environment import Environment, file_of, is_module, namespace
 from shimhub.errors import ShimError
 from shimhub.model import UNTOLD, Context, Selection, Shim, Status, Verdict
-from shimhub.patching import MISSING, Journal, Slot, Transaction
-from shimhub.plan import needs_verdict
+from shimhub.patching import MISSING, Entry, Journal, Slot, Transaction
+from shimhub.planning import make_plan, needs_verdict
 from shimhub.probing import judge_check, probe, probe_elsewhere
 from shimhub.rebind import bound_slots
 from shimhub.registry import Registry
@@ -44,21 +47,22 @@ class Engine:
     strict: bool = False
     closed: bool = False
 
-    def apply(self, name: str, seeds: Transaction | None = None, has_run: bool = False) -> None:
+    def apply(self, name: str, seeds: Seeds | None = None) -> None:
         """Patch module ``name`` as it stands in ``sys.modules``.
 
-        ``has_run`` says that its body has just been executed, so that patches of an earlier run
-        are gone. Raises ShimError in strict mode when a shim failed, with its group rolled back.
+        ``seeds`` tells what was in place before its body ran just now. Raises ShimError in strict
+        mode when a shim failed, with its group rolled back.
         """
-        module: Any = sys.modules.get(name)
+        if name not in sys.modules:
+            return
+        module: Any = sys.modules[name]
         if not is_module(module):
             self._reject(name, module)
             return
-        if has_run:
-            early = {shim.id for shim in self.rows(name) if shim.phase == "pre"}
-            self.journal.forget_overwritten(module, early)
         if seeds is not None:
+            self.journal.forget_overwritten(seeds.before)
             self._settle(seeds)
+        self.replan(name)
         rows = self.rows(name)
         for shim in rows:
             if shim.is_module:
@@ -67,17 +71,31 @@ class Engine:
             self._apply_unit(unit, module)
         self.raise_if_strict(rows)
 
-    def seed(self, name: str, module: ModuleType) -> Seeds | None:
+    def replan(self, name: str) -> None:
+        """Plan again where a rule that kept a row of ``name`` out holds by now.
+
+        A target may be found, or tell its version, only when it is imported.
+        """
+        gated = [one for one in self.rows(name) if self.planned[one.id].status is Status.GATED]
+        if all(gates.judge(shim, self.facts).status is Status.GATED for shim in gated):
+            return
+        old = self.planned
+        self.planned = {one.id: one for one in make_plan(self.registry, self.selection, self.facts)}
+        for shim_id, verdict in self.planned.items():
+            if self.verdicts.get(shim_id) == old[shim_id]:
+                self.verdicts[shim_id] = verdict
+
+    def seed(self, name: str, module: ModuleType) -> Seeds:
         """Put the rows of ``phase = "pre"`` into the namespace of a module about to run."""
         rows = [shim for shim in self.rows(name) if shim.phase == "pre"]
-        seeds = Seeds(self)
+        seeds = Seeds(self, self.journal.contents(module))
         for shim in rows:
             try:
                 self._seed_one(shim, module, seeds)
             except Exception as error:  # noqa: BLE001  # as in _apply_unit
                 self.fail(shim, error)
         self.raise_if_strict(rows)
-        return seeds if seeds.entries else None
+        return seeds
 
     def fail(self, shim: Shim, error: Exception, residue: Iterable[str] = ()) -> None:
         """Roll back the group of ``shim`` everywhere and write down why."""
@@ -125,7 +143,7 @@ class Engine:
                 told = f"sys.modules[{name!r}] is a {type(found).__name__}, no module"
                 self.verdicts[shim.id] = Verdict(shim.id, Status.GATED, told)
 
-    def _settle(self, seeds: Transaction) -> None:
+    def _settle(self, seeds: Seeds) -> None:
         """Keep the seeds that the body left alone; where it defined the name, the body wins."""
         for entry in seeds.entries:
             if entry.in_place():
@@ -164,10 +182,17 @@ class Engine:
             self.verdicts[shim.id] = refused
             return None
         slot = find_slot(shim, module)
-        if slot is not None and self.journal.has(shim.id, slot):
+        if slot is not None and self._has(shim, slot):
             self._export_again(shim, slot)
             return None
-        return building.prepare(shim)
+        if consumer := shim.probe.get("of", "").partition(":")[0]:
+            with contextlib.suppress(ImportError):  # the probe will say that it is not there
+                importlib.import_module(consumer)
+        return building.prepare(shim, self.facts.version_of_module(shim.module))
+
+    def _has(self, shim: Shim, slot: Slot) -> bool:
+        """Whether the shim is in place, in the module itself or served by its lazy class."""
+        return any(self.journal.has(shim.id, one) for one in (slot, *lazy.class_slots(slot)))
 
     def _export_again(self, shim: Shim, slot: Slot) -> None:
         """A reload leaves an added name in place but fills ``__all__`` anew."""
@@ -215,8 +240,10 @@ class Engine:
             return refused
         original = content(slot)
         made = building.build(shim, builder, original, ctx)
+        if shim.rebind:
+            transaction.effect(shim.id, partial(_give_back, made, original))
         _place(shim, slot, made, transaction)
-        if shim.rebind and original is not MISSING:
+        if shim.rebind:
             evidence["rebound"] = _rebind(shim, original, made, transaction)
         return Verdict(shim.id, Status.APPLIED, _told(shim), evidence)
 
@@ -260,7 +287,7 @@ class Engine:
         if refused := probe_elsewhere(shim, evidence):
             self.verdicts[shim.id] = refused
             return
-        builder = building.prepare(shim)
+        builder = building.prepare(shim, self.facts.version_of_module(shim.module))
         ctx = self._context(shim, module, slot, seeds)
         seeds.patch(shim.id, slot, building.build(shim, builder, MISSING, ctx))
         told = "seeded before the module's body runs"
@@ -270,8 +297,9 @@ class Engine:
 class Seeds(Transaction):
     """Names put into a module whose body is about to run; taken out again if the body raises."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, before: Mapping[Entry, Any]) -> None:
         super().__init__()
+        self.before = before
         self._engine = engine
 
     def rollback(self) -> None:
@@ -298,7 +326,7 @@ def _place(shim: Shim, slot: Slot, made: Any, transaction: Transaction) -> None:
         return
     _export(shim, slot, transaction)
     if shim.action in _ADDS:
-        _serve_lazily(shim, slot, made, transaction)
+        lazy.serve(shim.id, slot, made, transaction)
 
 
 def _export(shim: Shim, slot: Slot, transaction: Transaction) -> None:
@@ -308,43 +336,17 @@ def _export(shim: Shim, slot: Slot, transaction: Transaction) -> None:
         transaction.patch(shim.id, Slot(slot.owner, "__all__"), type(names)([*names, slot.name]))
 
 
-def _serve_lazily(shim: Shim, slot: Slot, made: Any, transaction: Transaction) -> None:
-    """Let a lazy module's class know the name too.
-
-    transformers 5 executes its ``__init__`` again outside ``sys.meta_path`` and puts a new lazy
-    module into ``sys.modules``; what was added to the first instance would be lost
-    (``transformers.utils.import_utils.direct_transformers_import``).
-    """
-    kind = type(slot.owner)
-    inner = lookup(kind, "__getattr__")
-    if kind is ModuleType or inner is MISSING:
-        return
-    if not hasattr(inner, "shimhub_names"):
-        inner = _lazy_getattr(inner, {})
-        transaction.patch(shim.id, Slot(kind, "__getattr__"), inner)
-    key = (namespace(slot.owner)["__name__"], slot.name)
-    transaction.patch(shim.id, Slot(inner.shimhub_names, key), made)
-
-
-def _lazy_getattr(original: Any, names: dict[Any, Any]) -> Any:
-    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807  # it becomes the class's
-        try:
-            return original(self, name)
-        except AttributeError:
-            key = (namespace(self).get("__name__"), name)
-            if key not in names:
-                raise
-            return names[key]
-
-    __getattr__.shimhub_names = names  # type: ignore[attr-defined]
-    return __getattr__
-
-
 def _rebind(shim: Shim, original: Any, made: Any, transaction: Transaction) -> list[str]:
+    """Put ``made`` wherever a module's namespace holds ``original``; on revert the other way."""
     slots = list(bound_slots(original))
     for slot in slots:
         transaction.patch(shim.id, slot, made)
     return [str(slot) for slot in slots]
+
+
+def _give_back(made: Any, original: Any) -> None:
+    for slot in bound_slots(made):
+        slot.put(original)
 
 
 def _told(shim: Shim) -> str:

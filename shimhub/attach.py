@@ -7,11 +7,11 @@ modules import half the world when asked for a name that they lack.
 from __future__ import annotations
 
 import sys
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from shimhub.environment import is_module, namespace
+from shimhub.environment import is_class, is_dict, is_module, namespace
 from shimhub.model import Shim
 from shimhub.patching import MISSING, Slot, own_names
 from shimhub.placeholder import is_placeholder
@@ -35,13 +35,13 @@ def content(slot: Slot) -> Any:
 
 def lookup(owner: Any, name: Any) -> Any:
     """Return ``owner``'s static attribute ``name`` through the MRO; MISSING if there is none."""
-    if isinstance(owner, type):
+    if is_class(owner):
         for base in type.__dict__["__mro__"].__get__(owner):
             if name in own_names(base):
                 return own_names(base)[name]
         return MISSING
     found = own_names(owner).get(name, MISSING)
-    if found is MISSING and not (is_module(owner) or isinstance(owner, dict)):
+    if found is MISSING and not (is_module(owner) or is_dict(owner)):
         return lookup(type(owner), name)
     return found
 
@@ -91,17 +91,25 @@ def resolve(point: str) -> Any:
 
 
 def module_exists(name: str) -> bool:
-    """Whether a module's file can be found, walking package paths without importing anything."""
+    """Whether a finder other than ours knows the module; nothing is imported on the way."""
     path = None
     parts = name.split(".")
     for size in range(1, len(parts) + 1):
         prefix = ".".join(parts[:size])
-        loaded = sys.modules.get(prefix)
-        if loaded is not None and "__path__" in namespace(loaded):
-            path = list(namespace(loaded)["__path__"])
+        names = namespace(sys.modules.get(prefix))
+        if "__path__" in names:
+            path = list(names["__path__"])
             continue
-        spec = PathFinder.find_spec(prefix, path)
+        spec = _find_spec(prefix, path)
         if spec is None:
             return False
         path = list(spec.submodule_search_locations or [])
     return True
+
+
+def _find_spec(name: str, path: list[str] | None) -> ModuleSpec | None:
+    for finder in list(sys.meta_path):
+        is_ours = type(finder).__module__.partition(".")[0] == "shimhub"
+        if not is_ours and (spec := finder.find_spec(name, path, None)) is not None:
+            return spec
+    return None

@@ -23,9 +23,10 @@ from shimhub.registry import code_path
 Builder = Callable[[Any, Context], Any]
 
 
-def prepare(shim: Shim) -> Builder:
+def prepare(shim: Shim, version: str = "") -> Builder:
     """Import what the shim needs and return what builds its replacement from the original.
 
+    ``version`` is that of the attach point's distribution, for the messages of placeholders.
     Called before a transaction opens. Raises whatever the shim's code raises on import.
     """
     if shim.action == "alias":
@@ -33,7 +34,7 @@ def prepare(shim: Shim) -> Builder:
         return lambda original, ctx: found
     if shim.action == "placeholder":
         stamp = provenance(shim, placeholder=True)
-        made = make_placeholder(shim.module, shim.qualname, shim.message, stamp)
+        made = make_placeholder(shim.module, shim.qualname, shim.message, stamp, version)
         return lambda original, ctx: made
     if shim.action == "adapt":
         return lambda original, ctx: _dress(shim, make_adapter(shim, original))

@@ -27,7 +27,11 @@ def _row(shim: Shim) -> Iterator[Problem]:
     if shim.named_by_user:
         return
     owed = [
-        ("upstream", shim.upstream.startswith("https://"), "cite what makes it needed: https://…"),
+        (
+            "upstream",
+            shim.upstream.startswith("https://"),
+            "cite the change that makes it needed, as https://…",
+        ),
         ("when", _is_gated(shim), "needs a gate (`when`) or a probe"),
         ("retire", shim.retire, "say when it can go: '<target><specifier>' or 'never: …'"),
         ("fidelity", shim.fidelity or not shim.replaces, "say 'exact' or 'lossy'"),

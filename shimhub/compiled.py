@@ -19,11 +19,11 @@ from shimhub import __version__, paths
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
+    from typing import Any, BinaryIO
 
     from shimhub.registry import Source
 
-_FORMAT = 1
+_FORMAT = 2
 _KEPT = 32
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -38,16 +38,18 @@ def sources_of(environ: Mapping[str, str], named: Iterable[str] = ()) -> tuple[S
     )
 
 
-def load(sources: Iterable[Source]) -> dict[str, Any]:
+def load(sources: Iterable[Source], head: bool = False) -> dict[str, Any]:
     """Return the merged table of ``sources``, with ``modules``: attached name -> has ``pre`` rows.
 
+    With ``head`` only ``modules`` and ``digest`` are sure to be there, which is all that start-up
+    needs and costs a fraction.
     Raises RegistryError when the sources have errors, OSError when one cannot be read.
     """
     sources = list(sources)
     digest = digest_of(sources)
     key = _hash([digest, *(f"{os.path.abspath(path)}:{origin}" for path, origin in sources)])
     file = os.path.join(paths.cache_dir(), f"{key}-{sys.implementation.cache_tag}.table")
-    table = _read(file, key)
+    table = _read(file, key, head)
     if table is None:
         table = _build(sources, digest) | {"key": key}
         _write(file, table)
@@ -77,7 +79,7 @@ def _content(path: str) -> bytes:
 
 
 def _build(sources: list[Source], digest: str) -> dict[str, Any]:
-    from shimhub.registry import load_table
+    from shimhub.reading import load_table
 
     table = load_table(sources, digest)
     modules: dict[str, bool] = {}
@@ -89,13 +91,13 @@ def _build(sources: list[Source], digest: str) -> dict[str, Any]:
     return table
 
 
-def _read(file: str, key: str) -> dict[str, Any] | None:
+def _read(file: str, key: str, head: bool) -> dict[str, Any] | None:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         with open(file, "rb", opener=lambda path, _: os.open(path, flags)) as stream:
             if not (_is_ours(os.fstat(stream.fileno())) and _is_ours(os.stat(_folder(file)))):
                 return None
-            return _decode(stream.read(), key)
+            return _decode(stream, key, head)
     except OSError:
         return None
 
@@ -104,9 +106,11 @@ def _folder(file: str) -> str:
     return os.path.dirname(file)
 
 
-def _decode(content: bytes, key: str) -> dict[str, Any] | None:
+def _decode(stream: BinaryIO, key: str, head: bool) -> dict[str, Any] | None:
+    """Return the first object of the file, or the second; None for what is not this table."""
     try:
-        table = marshal.loads(content)  # noqa: S302  # only a file that nobody else can write
+        table = marshal.load(stream)  # noqa: S302  # only a file that nobody else can write
+        table = table if head else marshal.load(stream)  # noqa: S302  # as above
     except (EOFError, ValueError, TypeError):
         return None
     return table if isinstance(table, dict) and table.get("key") == key else None
@@ -134,7 +138,8 @@ def _write(file: str, table: dict[str, Any]) -> None:
     try:
         os.makedirs(_folder(file), mode=0o700, exist_ok=True)
         if _is_ours(os.stat(_folder(file))):
-            _put(scratch, file, marshal.dumps(table))
+            head = {name: table[name] for name in ("key", "digest", "modules")}
+            _put(scratch, file, marshal.dumps(head) + marshal.dumps(table))
     except OSError:
         return
 

@@ -17,10 +17,12 @@ def _import_metadata() -> Any:
     Its import appends a finder to ``sys.meta_path`` and switches the stdlib's off
     (``importlib_metadata._compat.install``); a program that has not asked for it must not see that.
     """
-    finders, original = list(sys.meta_path), PathFinder.__dict__.get("find_distributions")
+    before, original = list(sys.meta_path), PathFinder.__dict__.get("find_distributions")
     import importlib_metadata
 
-    sys.meta_path[:] = finders
+    for finder in [one for one in list(sys.meta_path) if one not in before]:
+        if type(finder).__module__.partition(".")[0] == importlib_metadata.__name__:
+            sys.meta_path.remove(finder)
     if original is not None:
         PathFinder.find_distributions = original  # type: ignore[method-assign]
     return importlib_metadata
@@ -47,7 +49,7 @@ class Environment:
             return Fact(".".join(map(str, sys.version_info[:3])), "sys.version_info")
         if name not in self._facts:
             found = _from_metadata(self._targets[name]) or _from_module(self._targets[name])
-            if found is None or found is UNTOLD:
+            if found is None or not found.version:
                 return found
             self._facts[name] = found
         return self._facts[name]
@@ -56,6 +58,14 @@ class Environment:
         """Return the version string of target ``name``, or None where it is not known."""
         found = self.fact(name) if name == "python" or name in self._targets else None
         return found.version or None if found else None
+
+    def version_of_module(self, module: str) -> str:
+        """Return the version of the distribution that a module belongs to; empty if unknown."""
+        top = module.partition(".")[0]
+        known = (one for one in self._targets.values() if one.module == top)
+        target = next(known, Target(top, (top,), top))
+        found = _from_metadata(target) or _from_module(target)
+        return found.version if found else ""
 
     def platform_fact(self, name: str) -> str:
         """Return ``sys.platform`` for ``platform``, the CPU architecture for ``machine``."""
@@ -90,7 +100,7 @@ def _version_of(distribution: Any) -> str | None:
 def _from_module(target: Target) -> Fact | None:
     module = sys.modules.get(target.module)
     if module is None:
-        spec = PathFinder.find_spec(target.module) if "." not in target.module else None
+        spec = PathFinder.find_spec(target.module, None) if "." not in target.module else None
         return UNTOLD if spec else None
     version = namespace(module).get("__version__")
     if isinstance(version, str):
@@ -101,6 +111,16 @@ def _from_module(target: Target) -> Fact | None:
 def is_module(found: object) -> bool:
     """Whether ``found`` is a module, asking its type and not the object, which may be a proxy."""
     return issubclass(type(found), ModuleType)
+
+
+def is_class(found: object) -> bool:
+    """Whether ``found`` is a class, by its type."""
+    return issubclass(type(found), type)
+
+
+def is_dict(found: object) -> bool:
+    """Whether ``found`` is a dict, by its type."""
+    return issubclass(type(found), dict)
 
 
 def namespace(module: Any) -> Mapping[str, Any]:

@@ -9,6 +9,14 @@ if TYPE_CHECKING:
     from shimhub.model import Problem
 
 
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the nearest of ``known``, or an empty string."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
 class ShimhubError(Exception):
     """Base of all errors raised by shimhub."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from _thread import _local
 
-from shimhub.loader import hook_exec
+from shimhub.loader import hidden, hook_exec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shimhub.loader import Handler
 
-#: A name that no file has; that it can be found proves that imports come by the finder.
+#: A module that we find in another place than its file: so imports come by us first.
 CANARY = "shimhub._canary"
 
 
@@ -35,6 +35,7 @@ class Finder:
         self.names = {**names, CANARY: False}
         self.handler = handler
         self._busy = _local()
+        self._steps = 16
 
     def find_spec(
         self,
@@ -44,8 +45,22 @@ class Finder:
     ) -> ModuleSpec | None:
         """Return a hooked or generated spec for names of the table, None for all others."""
         if fullname not in self.names:
+            if sys.meta_path[0] is not self and self._steps:
+                self.step_forward()
             return None
         return self._find(fullname, path, target)
+
+    def step_forward(self) -> None:
+        """Stand first again: a finder before us may serve a target without asking us.
+
+        Given up after a while, so as not to quarrel with one that insists on the place. The
+        second entry goes only when the first is there, so no thread ever misses us.
+        """
+        if self in sys.meta_path and sys.meta_path[0] is not self:
+            self._steps -= 1
+            sys.meta_path.insert(0, self)
+            places = [place for place, one in enumerate(sys.meta_path) if one is self]
+            del sys.meta_path[places[-1]]
 
     def _find(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
@@ -53,6 +68,8 @@ class Finder:
         busy = self._busy.__dict__
         if fullname in busy:
             return None
+        if fullname == CANARY:
+            return self.handler.generate(fullname)
         busy[fullname] = True
         try:
             spec = real_spec(self, fullname, path, target)
@@ -60,7 +77,8 @@ class Finder:
                 return self.handler.generate(fullname)
         finally:
             del busy[fullname]
-        hook_exec(spec, self.handler, self.names[fullname])
+        runs_again = fullname in sys.modules
+        hook_exec(spec, self.handler, self.names[fullname] or runs_again)
         return spec
 
 
@@ -76,3 +94,8 @@ def real_spec(
         if spec is not None:
             return spec
     return None
+
+
+real_spec = hidden(real_spec)
+Finder.find_spec = hidden(Finder.find_spec)  # type: ignore[method-assign]
+Finder._find = hidden(Finder._find)  # type: ignore[method-assign]

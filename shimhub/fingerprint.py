@@ -55,13 +55,16 @@ def _dump(node: Any) -> Iterator[str]:
         for name, value in ast.iter_fields(node):
             if value not in (None, []) and name not in ("ctx", "kind", "type_comment"):
                 yield f".{name}"
-                yield from _dump(_without_docstring(node, name, value))
+                yield from _dump(_canonical(node, name, value))
         yield ")"
     else:
         yield repr(node)
 
 
-def _without_docstring(node: ast.AST, name: str, value: Any) -> Any:
+def _canonical(node: ast.AST, name: str, value: Any) -> Any:
+    """Leave out a docstring, and the empty text that 3.12 puts into format specs."""
+    if isinstance(node, ast.JoinedStr):
+        return [one for one in value if getattr(one, "value", None) != ""]
     if name != "body" or not isinstance(node, _DOCUMENTED):
         return value
     first = value[0]

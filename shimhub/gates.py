@@ -58,7 +58,11 @@ def counted_version(version: str, version_of: str) -> str:
         parsed = Version(version)
     except InvalidVersion:
         return ""
-    return str(parsed) if version_of == "pep440" else ".".join(map(str, parsed.release))
+    if version_of == "pep440":
+        return str(parsed)
+    epoch = f"{parsed.epoch}!" if parsed.epoch else ""
+    post = "" if parsed.post is None else f".post{parsed.post}"
+    return epoch + ".".join(map(str, parsed.release)) + post
 
 
 def _judge_rule(

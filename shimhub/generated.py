@@ -25,22 +25,21 @@ def make_spec(shim: Shim, is_package: bool) -> ModuleSpec:
     it, which is its source indeed.
     """
     path = code_path(shim)
-    locations: list[str] | None = [] if is_package else None
     if path:
-        spec = spec_from_file_location(shim.module, path, submodule_search_locations=locations)
+        spec = spec_from_file_location(shim.module, path)
     else:
         loader: Any = AliasLoader(shim) if shim.action == "alias" else NamesLoader(shim)
-        spec = spec_from_file_location(
-            shim.module, shim.file, loader=loader, submodule_search_locations=locations
-        )
+        spec = spec_from_file_location(shim.module, shim.file, loader=loader)
     assert spec is not None  # a location was given
+    if is_package:
+        spec.submodule_search_locations = []  # children are generated too, not found beside us
     spec.cached = spec.cached if path else None
     return spec
 
 
 def fill_names(shim: Shim, module: ModuleType) -> None:
-    """Put the row's aliases and placeholders into ``module``."""
-    for name, entry in shim.names.items():
+    """Put the row's aliases and placeholders into ``module``; raises ImportError for an alias."""
+    for name, entry in (shim.names or {}).items():
         if "alias" in entry:
             module.__dict__[name] = import_object(entry["alias"])
         else:

@@ -13,19 +13,21 @@ from types import ModuleType
 from typing import Any
 
 from shimhub import compiled, generated, paths
-from shimhub.apply import Engine, logger
+from shimhub.apply import Engine, Seeds, logger
 from shimhub.building import provenance
 from shimhub.config import Config
 from shimhub.environment import Environment, file_of, namespace
 from shimhub.errors import ShimError
 from shimhub.finder import CANARY, Finder, real_spec
+from shimhub.lazy import is_unrun
+from shimhub.loader import hook_exec
 from shimhub.model import Selection, Shim, Status, Verdict, Verdicts
-from shimhub.patching import MISSING, Journal, Patch, Slot, Transaction
-from shimhub.plan import make_plan
+from shimhub.patching import HOUSE, MISSING, Journal, Patch, Slot
+from shimhub.planning import make_plan
 from shimhub.probing import probe_elsewhere
 from shimhub.registry import Registry
 from shimhub.select import check_selection
-from shimhub.watch import is_initializing, when_initialized
+from shimhub.watch import fire_if_ended, is_initializing, when_imported
 
 _NOTHING = Config((), Selection())
 
@@ -59,12 +61,13 @@ class Hub:
         changed = {
             entry.shim
             for entry in old.journal.entries
+            if entry.shim is not HOUSE
             if old.registry.by_id.get(entry.shim) != registry.by_id.get(entry.shim)
             or _status(engine.planned, entry.shim) is not Status.PENDING
         }
         changed |= _above_newcomers(engine, old.journal)
         left = self._revert(frozenset(changed))
-        applied = {entry.shim for entry in old.journal.entries}
+        applied = {entry.shim for entry in old.journal.entries} - {HOUSE}
         engine.verdicts |= {one: old.verdicts[one] for one in applied} | _left_in_place(left)
         old.closed = True
         self.engine, self.config = engine, config
@@ -98,6 +101,7 @@ class Hub:
         self.finder.names = {shim.module: shim.module in early for shim in live} | {CANARY: False}
         if self.finder not in sys.meta_path:
             sys.meta_path.insert(0, self.finder)
+        self.finder.step_forward()
 
     def apply_loaded(self) -> None:
         """Patch what is imported already; raises ShimError in strict mode, with all undone."""
@@ -106,11 +110,13 @@ class Hub:
         try:
             for name in names:
                 module = sys.modules.get(name)
-                if module is None:
-                    continue
-                if is_initializing(module):
-                    when_initialized(module, partial(self._after_watch, name))
-                else:
+                spec: Any = namespace(module).get("__spec__")
+                if is_unrun(module):
+                    hook_exec(spec, self, self.finder.names[name])
+                elif is_initializing(spec):
+                    when_imported(spec, partial(self._after_watch, name))
+                    fire_if_ended(spec)
+                elif module is not None:
                     self.apply(name)
         except ShimError:
             self.remove()
@@ -127,15 +133,15 @@ class Hub:
                 return self._serve(shim)
         return None
 
-    def before_exec(self, fullname: str, module: ModuleType) -> Transaction | None:
+    def before_exec(self, fullname: str, module: ModuleType) -> Seeds | None:
         """Seed a module whose body is about to run."""
         return self.engine.seed(fullname, module) if self.config else None
 
     def after_exec(self, fullname: str, module: ModuleType, seeds: Any) -> None:
         """Patch what now stands in ``sys.modules``, which need not be ``module``."""
-        self.apply(fullname, seeds, has_run=True)
+        self.apply(fullname, seeds)
 
-    def apply(self, name: str, seeds: Transaction | None = None, has_run: bool = False) -> None:
+    def apply(self, name: str, seeds: Seeds | None = None) -> None:
         """Apply the rows of a loaded module, once at a time a module.
 
         A call that comes while another one runs (a second thread, a reload from a shim's own
@@ -147,9 +153,9 @@ class Hub:
             try:
                 self._again.discard(name)
                 if self.config is not None:
-                    self.engine.apply(name, seeds, has_run)
+                    self.engine.apply(name, seeds)
             finally:
-                seeds, has_run = None, False
+                seeds = None
                 self._running.pop(name, None)
 
     def forget_threads(self) -> None:
@@ -207,7 +213,10 @@ class Hub:
 
     def is_active(self) -> bool:
         """Whether imports come by our finder: proved by finding a name that no file has."""
-        spec = real_spec(None, CANARY, [paths.PACKAGE_DIR], None)
+        try:
+            spec = real_spec(None, CANARY, [paths.PACKAGE_DIR], None)
+        except Exception:  # noqa: BLE001  # a foreign finder before us may raise anything
+            return False
         return self.config is not None and spec is not None and spec.origin == __file__
 
     def verdicts(self) -> Verdicts:
@@ -238,6 +247,7 @@ def _left_in_place(left: Mapping[str, str]) -> dict[str, Verdict]:
     return {
         shim_id: Verdict(shim_id, Status.APPLIED, f"left in place: {reason}")
         for shim_id, reason in left.items()
+        if shim_id is not HOUSE
     }
 
 

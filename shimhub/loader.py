@@ -8,6 +8,7 @@ builtin importer's class) is stood in for by a proxy until its module runs.
 from __future__ import annotations
 
 import _frozen_importlib_external as _external
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,46 +36,62 @@ if TYPE_CHECKING:
             """Patch the module; raises ShimError in strict mode."""
 
 
-_NamespaceLoader: Any = _external._NamespaceLoader
 _PER_FILE = (
     _external.SourceFileLoader,
     _external.SourcelessFileLoader,
     _external.ExtensionFileLoader,
-    _NamespaceLoader,
 )
 
 
 def hook_exec(spec: ModuleSpec, handler: Handler, early: bool) -> None:
     """Make ``handler`` see the module of ``spec`` after (and, if ``early``, before) it runs."""
-    is_namespace = spec.loader is None
-    if is_namespace:
-        spec.loader = _namespace_loader(spec)
     loader: Any = spec.loader
-    is_own = type(loader) in _PER_FILE and getattr(loader, "name", spec.name) == spec.name
-    if is_own:
-        loader.exec_module = _one_shot(spec.name, loader, handler, early, is_namespace)
+    if loader is None:
+        _hook_namespace(spec, handler)
+    elif type(loader) in _PER_FILE and loader.name == spec.name:
+        loader.exec_module = OneShot(spec, loader, loader, handler, early)
+    elif type(loader) is getattr(sys.modules.get("zipimport"), "zipimporter", None):
+        own: Any = object.__new__(type(loader))
+        own.__dict__.update(vars(loader))
+        own.exec_module = OneShot(spec, own, loader, handler, early)
+        spec.loader = own
     else:
         spec.loader = LoaderProxy(spec.name, loader, handler, early)  # type: ignore[assignment]
 
 
-def _namespace_loader(spec: ModuleSpec) -> Any:
-    """Return the loader that importlib itself would give a namespace package."""
-    loader = _NamespaceLoader.__new__(_NamespaceLoader)
-    loader._path = spec.submodule_search_locations
-    return loader
+def _hook_namespace(spec: ModuleSpec, handler: Handler) -> None:
+    """A namespace package has no body and, until it is imported, no loader."""
+    from shimhub.watch import when_imported
+
+    def imported() -> None:
+        module = sys.modules.get(spec.name)
+        if module is not None:
+            handler.after_exec(spec.name, module, None)
+
+    when_imported(spec, imported)
 
 
-def _one_shot(
-    name: str, loader: Any, handler: Handler, early: bool, is_namespace: bool
-) -> Callable[[ModuleType], None]:
-    def exec_module(module: ModuleType) -> None:
-        loader.__dict__.pop("exec_module", None)
-        if is_namespace:
-            # importlib sets it for a namespace package alone, and only if the loader was None.
-            module.__dict__.setdefault("__file__", None)
-        _run(name, module, loader, handler, early)
+class OneShot:
+    """``exec_module`` of one loader instance, for one call; equal to any other of its name."""
 
-    return _hidden(exec_module)
+    def __init__(
+        self, spec: ModuleSpec, holder: Any, loader: Any, handler: Handler, early: bool
+    ) -> None:
+        self.name = spec.name
+        self._given = (spec, holder, loader, handler, early)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OneShot) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __call__(self, module: ModuleType) -> None:
+        """Give the module its own loader back and run it."""
+        spec, holder, loader, handler, early = self._given
+        holder.__dict__.pop("exec_module", None)
+        _restore_loader(module, holder, loader)
+        _run(spec.name, module, loader, handler, early)
 
 
 class LoaderProxy:
@@ -103,11 +120,11 @@ class LoaderProxy:
         _run(name, module, loader, handler, early)
 
 
-def _restore_loader(module: ModuleType, proxy: LoaderProxy, loader: Any) -> None:
-    if module.__dict__.get("__loader__") is proxy:
+def _restore_loader(module: ModuleType, stand_in: Any, loader: Any) -> None:
+    if module.__dict__.get("__loader__") is stand_in:
         module.__dict__["__loader__"] = loader
     spec = module.__dict__.get("__spec__")
-    if spec is not None and spec.loader is proxy:
+    if spec is not None and spec.loader is stand_in:
         spec.loader = loader
 
 
@@ -122,12 +139,13 @@ def _run(name: str, module: ModuleType, loader: Any, handler: Handler, early: bo
     handler.after_exec(name, module, seeds)
 
 
-def _hidden(function: Callable[..., Any]) -> Callable[..., Any]:
+def hidden(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give ``function`` importlib's file name: importlib trims such frames from tracebacks."""
     function.__code__ = function.__code__.replace(co_filename=_TRIMMED)
     return function
 
 
 _TRIMMED = "<frozen importlib._bootstrap_external>"
-_run = _hidden(_run)
-LoaderProxy.exec_module = _hidden(LoaderProxy.exec_module)  # type: ignore[method-assign]
+_run = hidden(_run)
+OneShot.__call__ = hidden(OneShot.__call__)  # type: ignore[method-assign]
+LoaderProxy.exec_module = hidden(LoaderProxy.exec_module)  # type: ignore[method-assign]

@@ -83,7 +83,7 @@ class Shim:
     source: str = ""
     to: str = ""
     message: str = ""
-    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    names: Mapping[str, Mapping[str, str]] | None = None
     drop: Any = ()
     rename: Mapping[str, str] = field(default_factory=dict)
     default: Mapping[str, Any] = field(default_factory=dict)
@@ -222,8 +222,8 @@ class Provenance:
 
 
 def tuple_of(value: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Return ``value`` as a tuple of patterns; a comma-separated string is split."""
+    """Return ``value`` as a tuple of patterns; items are split at commas."""
     if value is None:
         return ()
-    parts = value.split(",") if isinstance(value, str) else value
-    return tuple(part.strip() for part in parts if part.strip())
+    parts = [value] if isinstance(value, str) else value
+    return tuple(word.strip() for part in parts for word in part.split(",") if word.strip())

@@ -6,11 +6,11 @@ neither lazy modules nor descriptors run code, and undo restores what was there 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shimhub.environment import is_module, namespace
+from shimhub.environment import is_class, is_dict, is_module, namespace
 from shimhub.errors import PatchError
 
 
@@ -20,6 +20,8 @@ class _Missing:
 
 
 MISSING: Final = _Missing()
+#: Owner of patches that serve many shims; they go when the hub goes.
+HOUSE: Final = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,7 @@ class Slot:
 
     def __str__(self) -> str:
         owner = own_names(self.owner).get("__name__") if is_module(self.owner) else None
-        if isinstance(self.owner, type):
+        if is_class(self.owner):
             owner = type.__dict__["__qualname__"].__get__(self.owner)
         return f"{owner or type(self.owner).__name__}.{self.name}"
 
@@ -51,7 +53,7 @@ class Slot:
             raise PatchError(f"cannot patch {self}: {error}") from error
 
     def _put(self, value: Any) -> None:
-        if isinstance(self.owner, type):
+        if is_class(self.owner):
             if value is MISSING:
                 type.__delattr__(self.owner, self.name)
             else:
@@ -62,7 +64,7 @@ class Slot:
 
     def _check_instance(self) -> None:
         """An instance is written beneath its ``__setattr__``, where that is what readers see."""
-        if is_module(self.owner) or isinstance(self.owner, dict):
+        if is_module(self.owner) or is_dict(self.owner):
             return
         kind = type(self.owner)
         bases = [own_names(base).get(self.name, MISSING) for base in kind.__mro__]
@@ -77,11 +79,11 @@ _NO_NAMES: Final[dict[Any, Any]] = {}
 
 def own_names(owner: Any) -> Any:
     """Return the mapping of ``owner``'s own slots; empty for an object that has none."""
-    if isinstance(owner, dict):
+    if is_dict(owner):
         return owner
     if is_module(owner):
         return namespace(owner)
-    if isinstance(owner, type):
+    if is_class(owner):
         return type.__dict__["__dict__"].__get__(owner)
     try:
         return object.__getattribute__(owner, "__dict__")
@@ -206,19 +208,20 @@ class Journal:
         current = slot.get()
         return bool(own) and not any(current is one.original for one in self._stack(own[-1]))
 
-    def forget_overwritten(self, owner: object, early: Collection[str]) -> None:
-        """Drop patches of ``owner`` whose slot its body has just filled anew (a reload).
+    def contents(self, owner: object) -> dict[Entry, Any]:
+        """Return what the patched slots of ``owner`` hold, before its body runs again."""
+        return {
+            entry: entry.slot.get()
+            for entry in self.entries
+            if isinstance(entry, Patch) and entry.slot.owner is owner
+        }
 
-        A slot that we made and that holds something else now was wrapped by a foreigner, except
-        that a body may define what an ``early`` shim seeded.
-        """
+    def forget_overwritten(self, before: Mapping[Entry, Any]) -> None:
+        """Drop patches whose slot no longer holds what it did: the body has filled it anew."""
         self.entries = [
             entry
             for entry in self.entries
-            if not isinstance(entry, Patch)
-            or entry.slot.owner is not owner
-            or (entry.original is MISSING and entry.shim not in early)
-            or entry.in_place()
+            if entry not in before or not entry.slot or entry.slot.get() is before[entry]
         ]
 
     def revert(self, shims: frozenset[str] | None = None) -> tuple[dict[str, str], set[str]]:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+_CODE_ACTIONS = ("add", "replace", "wrap")
 PACKAGE_DIR = os.path.dirname(os.path.abspath(__file__))
 SITE_DIR = os.path.join(PACKAGE_DIR, "activation", "site")
 
@@ -23,6 +29,18 @@ def cache_dir() -> str:
     """Folder of compiled tables, by the XDG base directory specification."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return os.path.join(base, "shimhub")
+
+
+def code_file(row: Mapping[str, Any], file: str) -> tuple[str, str]:
+    """Return ``(key that says so, path)`` of a row's code; the path is empty without code."""
+    if "source" in row:
+        name = row["source"].partition(":")[0]
+        return "source", os.path.join(os.path.dirname(os.path.abspath(file)), name)
+    if row["action"] == "module" and "names" not in row:
+        return "id", os.path.join(shims_dir(file), row["id"], "module.py")
+    if row["action"] in _CODE_ACTIONS or row.get("check") is True:
+        return "id", os.path.join(shims_dir(file), row["id"], "shim.py")
+    return "", ""
 
 
 def _checkout(name: str) -> str:

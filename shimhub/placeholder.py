@@ -41,14 +41,20 @@ class PlaceholderMeta(ABCMeta):
         return GenericAlias(cls, item)
 
 
-def make_placeholder(module: str, qualname: str, cure: str, provenance: Provenance) -> type:
-    """Return a class that stands for ``module:qualname`` and tells ``cure`` when it is used."""
+def make_placeholder(
+    module: str, qualname: str, cure: str, provenance: Provenance, version: str = ""
+) -> type:
+    """Return a class that stands for ``module:qualname`` and tells ``cure`` when it is used.
+
+    ``version`` is that of the distribution which lacks the name; empty where it is not known.
+    """
+    lacks = f" ({module.partition('.')[0]} {version} lacks it)" if version else ""
     namespace = {
         "__module__": module,
         "__qualname__": qualname,
         "__doc__": f"Placeholder: {cure}",
         "__shimhub__": provenance,
-        "__shimhub_cure__": f"{module}.{qualname}: {cure}",
+        "__shimhub_cure__": f"{module}.{qualname}: {cure}{lacks}",
     }
     return PlaceholderMeta(qualname.rpartition(".")[2], (), namespace)
 

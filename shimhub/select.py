@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shimhub._schema import nearest
-from shimhub.errors import SelectionError
+from shimhub.errors import SelectionError, nearest
 from shimhub.model import Selection, Shim
 from shimhub.registry import Registry
 

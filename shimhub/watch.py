@@ -1,51 +1,52 @@
-"""Wait for a module that somebody is importing right now, without waiting."""
+"""Wait for a module that somebody is importing right now, without waiting.
+
+importlib sets ``spec._initializing = False`` as the last act of an import, also of one that fails.
+A watched spec gets a class that sees this, and gets its own class back before anybody is told: a
+registration in the middle of an import neither deadlocks nor is lost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
-
-from shimhub.environment import namespace
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _FLAG = "_initializing"
 
 
-def is_initializing(module: ModuleType) -> bool:
-    """Whether the module's body is running now, in this thread or in another."""
-    return bool(getattr(namespace(module).get("__spec__"), _FLAG, False))
+def is_initializing(spec: object) -> bool:
+    """Whether the body of the spec's module is running now, in this thread or in another."""
+    return bool(getattr(spec, _FLAG, False))
 
 
-def when_initialized(module: ModuleType, callback: Callable[[], None]) -> None:
-    """Call ``callback`` once, in the importing thread, when the module's import has ended.
-
-    importlib sets ``spec._initializing = False`` as the last act of an import, also of one that
-    fails. The spec gets a class that sees this, and gets its own class back before the call; so
-    a registration in the middle of an import neither deadlocks nor is lost.
-    """
-    spec: Any = namespace(module)["__spec__"]
-    plain_class = type(spec)
-    token = [None]
-
-    def fire() -> None:
-        spec.__class__ = plain_class
-        if token:
-            token.pop()
-            callback()
-
-    spec.__class__ = _watching(plain_class, fire)
-    if not spec.__dict__.get(_FLAG, False):
-        fire()
+def when_imported(spec: Any, callback: Callable[[], None]) -> None:
+    """Call ``callback`` once, in the importing thread, when the import that comes or runs ends."""
+    waiting = getattr(type(spec), "_shimhub_waiting", None)
+    if waiting is None:
+        waiting = [callback]
+        spec.__class__ = _watching(type(spec), waiting)
+    else:
+        waiting.append(callback)
 
 
-def _watching(plain_class: type[ModuleSpec], fire: Callable[[], None]) -> type[ModuleSpec]:
+def fire_if_ended(spec: Any) -> None:
+    """Tell those who wait for an import that ended while they were registering."""
+    if not is_initializing(spec) and hasattr(type(spec), "_shimhub_waiting"):
+        spec._initializing = False
+
+
+def _watching(plain: type, waiting: list[Callable[[], None]]) -> type:
     def get(self: Any) -> Any:
         return self.__dict__.get(_FLAG, False)
 
     def put(self: Any, value: bool) -> None:
         self.__dict__[_FLAG] = value
-        if not value:
-            fire()
+        if value:
+            return
+        self.__class__ = plain
+        while waiting:
+            waiting.pop(0)()
 
-    return type(plain_class.__name__, (plain_class,), {_FLAG: property(get, put)})
+    names = {_FLAG: property(get, put), "_shimhub_waiting": waiting}
+    return type(plain.__name__, (plain,), names)

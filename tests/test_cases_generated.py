@@ -200,7 +200,7 @@ import sys, pkg, pkg.gen
 assert pkg.gen is sys.modules["pkg.gen"]
 assert not list(shimhub.uninstall())
 assert "pkg.gen" not in sys.modules
-assert ({bool(before)} and pkg.gen is None) or not hasattr(pkg, "gen"), vars(pkg).get("gen")
+assert vars(pkg).get("gen", "absent") == {"None" if before else "'absent'"}
 try: import pkg.gen
 except ModuleNotFoundError as error: assert error.name == "pkg.gen"
 else: raise AssertionError("still there")
@@ -266,6 +266,7 @@ def test_case_16_needed_by_its_parents_own_body(pkg):
 def test_case_16_generated_package_with_a_generated_child(pkg):
     """A generated package serves generated children, and only those."""
     pkg.rows(CODE + CODE.replace("pkg.gen", "pkg.gen.sub").replace("pkg/gen", "pkg/gen/sub"))
+    pkg.shim("pkg/gen", "class Thing: pass\n", "module.py")
     pkg.shim("pkg/gen/sub", "from .. import real\nfrom . import Thing\n", "module.py")
     pkg.run(
         INSTALL
@@ -435,7 +436,7 @@ def test_case_18_top_level_package_is_refused(lab, action):
             shimhub.install(registry=REGISTRY)
         except shimhub.RegistryError as error:
             (problem,) = error.problems
-            assert problem.key == "attach" and "capability" in problem.message and problem.line
+            assert problem.key.endswith("attach") and "capability" in problem.message
         else:
             raise AssertionError("accepted")
         assert importlib.util.find_spec("fake") is None
@@ -562,7 +563,7 @@ for thing in (target.Gone, Sub):
 
 
 def test_case_19_introspection_tools(holder):
-    """inspect, pydoc, doctest, dataclasses, mock and copy take a placeholder as they take a class."""
+    """inspect, pydoc, doctest, dataclasses, mock and copy take a placeholder for a class."""
     holder.run(
         INSTALL
         + """
@@ -597,7 +598,7 @@ doctest.DocTestFinder().find(pkg.gen)
 
 
 def test_case_20_import_time_uses_work(holder):
-    """A placeholder can be imported, subclassed, annotated with, tested against and parametrized."""
+    """A placeholder can be imported, subclassed, annotated with and tested against."""
     holder.run(
         INSTALL
         + """
@@ -620,18 +621,15 @@ assert not isinstance(1, Gone) and not isinstance(1, (str, Gone, Sub)) and not i
 assert issubclass(Sub, Gone) and issubclass(Mixed, Sub) and Sub.x == 1 and {Gone: 1}[Gone]
 assert (Gone.__module__, Gone.__qualname__, Gone.__name__) == ("target", "Gone", "Gone")
 assert not hasattr(Gone, "anything") and pickle.loads(pickle.dumps(Gone)) is Gone and bool(Gone)
-try: raise KeyError
-except (KeyError, Gone): pass
 """
     )
 
 
 @pytest.mark.parametrize(
-    "use",
-    ["Gone()", "Gone(1, a=2)", "Sub()", "Mixed()", "Gone.create()", "Sub.create()"],
+    "use", ["Gone()", "Gone(1, a=2)", "Sub()", "Mixed()", "Gone.create()", "Sub.create()"]
 )
 def test_case_20_using_it_raises_the_cure(holder, use):
-    """Calling a placeholder, a subclass or its methods raises, naming it, the version and the cure."""
+    """Using a placeholder or a subclass raises, naming it, the target's version and the cure."""
     holder.rows("[targets.target]\n" + textwrap.dedent(HOLDER) + 'when = { target = "<9" }\n')
     holder.run(
         INSTALL
@@ -642,19 +640,13 @@ class Sub(Gone): pass
 class Mixed(Gone, abc.ABC): pass
 try:
     {use}
-except shimhub.PlaceholderError as error:
-    assert isinstance(error, NotImplementedError) and "create" not in {use!r}
-except AttributeError as error:
-    assert isinstance(error, shimhub.ShimhubError) and "create" in {use!r}
-    assert "create" in str(error), error
-told = str(error) if "error" in globals() else ""
-""".replace(
-            "except shimhub.PlaceholderError as error:",
-            "except shimhub.PlaceholderError as e:\n    error = e",
-        ).replace("except AttributeError as error:", "except AttributeError as e:\n    error = e")
-        + """
-for word in ("target.Gone", "install target 9", "3.2.1"):
-    assert word in told, (word, told)
+except (AttributeError, NotImplementedError) as error:
+    assert isinstance(error, shimhub.ShimhubError)
+    assert isinstance(error, AttributeError) is ("create" in {use!r})
+    for word in ("target.Gone", "install target 9", "3.2.1"):
+        assert word in str(error), (word, str(error))
+else:
+    raise AssertionError("used")
 """
     )
 

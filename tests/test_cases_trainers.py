@@ -138,7 +138,9 @@ def test_case_52_an_operator_that_torch_registers_later_is_native(lab):
     provider = {"provider": "torch.nn.attention.varlen"}
     lab.rows(
         row("torch.nn.attention:varlen_attn", "add", "op", probe=provider)
-        + row("torch.nn.attention.varlen", "module", "mod", names={"X": {"placeholder": "Upgrade."}})
+        + row(
+            "torch.nn.attention.varlen", "module", "mod", names={"X": {"placeholder": "Upgrade."}}
+        )
     )
     lab.shim("op", OPERATOR)
     lab.run("""
@@ -175,12 +177,15 @@ def test_case_52_without_its_provider_a_name_is_added(lab):
     """)
 
 
-OUTER = "from target.inner import consume\ndef outer(fn, **kwargs): return lambda: consume(fn, **kwargs)\n"
+OUTER = """
+from target.inner import consume
+def outer(fn, **kwargs): return lambda: consume(fn, **kwargs)
+"""
 
 
 @pytest.mark.parametrize("native", [False, True])
 def test_case_53_a_swallowed_keyword_is_adapted_where_it_is_consumed(lab, native):
-    """``**kwargs`` on the way hides nothing: the consumer is probed, and the consumer is adapted."""
+    """``**kwargs`` on the way hides nothing: the consumer is probed and adapted."""
     lab.module("target.__init__", OUTER)
     keyword = "early_stop=True" if native else "*, debug=False"
     lab.module("target.inner", f"def consume(fn, {keyword}): return fn()\n")
@@ -220,7 +225,9 @@ def test_case_53_the_consumer_decides_about_another_attach_point(lab):
             return consume(fn, **kwargs)
         """,
     )
-    lab.module("target.inner", "def consume(fn): return fn()\ndef modern(fn, early_stop=1): return fn()\n")
+    lab.module(
+        "target.inner", "def consume(fn): return fn()\ndef modern(fn, early_stop=1): return fn()\n"
+    )
     probe = {"keyword": "early_stop", "of": "target.inner:consume"}
     modern = {"keyword": "early_stop", "of": "target.inner:modern"}
     lab.rows(
@@ -239,7 +246,7 @@ def test_case_53_the_consumer_decides_about_another_attach_point(lab):
 
 
 def test_case_53_torchs_own_early_stop_is_native(lab):
-    """torch 2.13 consumes ``early_stop`` itself: checkpoint_wrapper and the consumer are untouched."""
+    """Torch 2.13 consumes ``early_stop`` itself, so checkpoint_wrapper is left alone."""
     pytest.importorskip("torch", reason="needs torch.utils.checkpoint")
     wrapper = "torch.distributed.algorithms._checkpoint.checkpoint_wrapper:checkpoint_wrapper"
     of = "torch.utils.checkpoint:_checkpoint_without_reentrant_generator"
@@ -347,7 +354,7 @@ def test_case_55_a_declared_order_patches_the_origin_before_its_copy(lab):
 MAP = """
 import datasets, target
 data = datasets.Dataset.from_dict({"x": [1, 2, 3]})
-print(data.map(target.f)._fingerprint, data.map(target.g)._fingerprint, data.map(target.K().m)._fingerprint)
+print(*(data.map(one)._fingerprint for one in (target.f, target.g, target.K().m)))
 """
 
 
@@ -364,17 +371,20 @@ def test_case_56_the_fingerprint_of_a_mapped_data_set_is_the_same(lab):
         """,
     )
     lab.rows(
-        row("target:f", "replace")
-        + row("target:g", "adapt", drop=["pin"])
-        + row("target:K.m")
+        row("target:f", "replace") + row("target:g", "adapt", drop=["pin"]) + row("target:K.m")
     )
-    exact = "def build(original, ctx):\n    def any_name({0}): return original({0})\n    return any_name\n"
+    exact = "def build(original, ctx):\n    def any({0}): return original({0})\n    return any\n"
     lab.shim("target/f", exact.format("row"))
     lab.shim("target/k-m", exact.format("self, row"))
-    env = {"HF_HOME": str(lab.root / "hf"), "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    env = {
+        "HF_HOME": str(lab.root / "hf"),
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }
     native = lab.run(MAP, **env).stdout
     patched = lab.run(
-        "import shimhub\nshimhub.install(registry=REGISTRY)\n" + MAP
+        "import shimhub\nshimhub.install(registry=REGISTRY)\n"
+        + MAP
         + "assert {one.status.value for one in shimhub.explain('target')} == {'APPLIED'}\n",
         **env,
     )
@@ -384,7 +394,7 @@ def test_case_56_the_fingerprint_of_a_mapped_data_set_is_the_same(lab):
 
 @pytest.mark.parametrize("where", ["both", "second"])
 def test_case_57_of_two_copies_the_imported_one_is_patched(lab, where):
-    """With ``pkgutil.extend_path`` the copy that Python imports is patched, and the verdict names it."""
+    """With ``pkgutil.extend_path`` the copy that Python imports is patched, and is told."""
     extend = "from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n"
     for place in ("site", "second"):
         lab.module("target.__init__", extend, root=place)
@@ -433,7 +443,9 @@ def build(original, ctx):
 """
 
 
-@pytest.mark.parametrize(("kind", "version"), [("zeros", "1.0"), ("range", "2.0"), ("other", "3.0")])
+@pytest.mark.parametrize(
+    ("kind", "version"), [("zeros", "1.0"), ("range", "2.0"), ("other", "3.0")]
+)
 def test_case_58_a_replacement_matches_the_installed_version_or_steps_aside(lab, kind, version):
     """Proved bodies get the replacement with their own padding; an unknown body is left alone."""
     lab.module("target", f"__version__ = {version!r}\n{PADDED[kind]}")
@@ -517,13 +529,16 @@ def test_case_59_gloo_averages_in_torch_2_13_and_is_left_alone(lab):
     torch = pytest.importorskip("torch", reason="needs torch.distributed with gloo")
     if not torch.distributed.is_gloo_available():
         pytest.skip("this torch was built without gloo")
-    lab.rows(row("torch.distributed.distributed_c10d:reduce_scatter_tensor", "wrap", "avg", check=True))
+    lab.rows(
+        row("torch.distributed.distributed_c10d:reduce_scatter_tensor", "wrap", "avg", check=True)
+    )
     lab.shim("avg", GLOO)
     lab.run("""
         import os, torch, torch.distributed as dist, shimhub
         child = os.fork()
         rank = 0 if child else 1
-        dist.init_process_group("gloo", init_method=f"file://{os.getcwd()}/store", rank=rank, world_size=2)
+        store = dist.FileStore("store", 2)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=2)
         native = dist.distributed_c10d.reduce_scatter_tensor
         shimhub.install(registry=REGISTRY)
         verdict = shimhub.status()["avg"]
@@ -600,5 +615,6 @@ def test_case_60_every_name_of_the_earlier_generation_is_native(lab, order):
             if verdict.id.partition("-")[0] in ("add", "placeholder", "alias", "mod", "early"):
                 assert verdict.status == "NOT_NEEDED", verdict
         shimhub.uninstall()
-        assert all(vars(importlib.import_module(m))[n] is one for (m, n), one in zip({EARLIER!r}, found))
+        for (module, name), native in zip({EARLIER!r}, found):
+            assert vars(importlib.import_module(module))[name] is native
     """)

@@ -20,12 +20,13 @@ FLOORS = {
     0: [{"_version", "errors", "paths"}, {"model"}],
     1: [
         {"_schema", "_toml", "_closure", "environment"},
+        {"_rows"},
         {"registry", "gates", "patching", "placeholder"},
-        {"compiled", "fingerprint", "adapt", "rebind", "attach", "watch"},
+        {"compiled", "fingerprint", "adapt", "rebind", "attach"},
         {"probing"},
     ],
-    2: [{"select"}, {"plan", "check"}],
-    3: [{"loader"}, {"finder", "generated"}, {"building"}, {"apply"}],
+    2: [{"select"}, {"planning", "check"}],
+    3: [{"_canary", "watch"}, {"loader"}, {"finder", "generated"}, {"lazy", "building"}, {"apply"}],
     4: [{"config"}, {"hub"}],
     5: [{"activation.boot"}, {"activation.launcher", "activation"}, {"api"}],
     6: [{"auto", "cli.commands"}, {"cli"}, {"__main__", ""}],
@@ -40,7 +41,17 @@ RANK = {
 #: module of the package but a PYTHONPATH entry.
 BESIDE = ("kernels", "activation.site")
 #: What runs in every active process, before the user's code.
-START_UP = ("", "paths", "compiled", "loader", "finder", "activation", "activation.boot", "auto")
+START_UP = (
+    "",
+    "paths",
+    "compiled",
+    "watch",
+    "loader",
+    "finder",
+    "activation",
+    "activation.boot",
+    "auto",
+)
 #: Modules that may be longer than 300 lines, and why.
 LONG: dict[str, str] = {}
 
@@ -108,7 +119,7 @@ def test_a_module_imports_only_lower_floors(name):
 @pytest.mark.parametrize("name", ["finder", "loader"])
 def test_the_finder_knows_nothing_of_registries(name):
     """The finder and the loader import no module of the floors below: they know modules only."""
-    assert {own_module(full) for full in imported(TREES[name])} <= {None, "loader"}
+    assert {own_module(full) for full in imported(TREES[name])} <= {None, "loader", "watch"}
 
 
 def test_packages_beside_the_core_know_nothing_of_the_hub():
@@ -245,12 +256,14 @@ WRITES = {
     "sys": "meta_path and path are how a finder is installed and a start-up file hides",
     "os": "environ is what children inherit",
     "linecache": "the source of generated functions, for tracebacks",
+    "PathFinder": "what importlib_metadata's import takes away is put back",
 }
 
 
 def writers(tree):
     """Yield what a module writes: names of setting functions, and modules whose names it sets."""
-    modules = {name.partition(".")[0] for name in imported(tree)}
+    names = [name.split(".") for name in imported(tree)]
+    modules = {part for name in names for part in (name[0], name[-1])}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in ("setattr", "delattr"):
             yield node.id

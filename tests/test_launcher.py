@@ -189,6 +189,16 @@ def pipe(lab, command, text):
 
 # ---- how the program ends
 
+CHAIN = """\
+def f(n):
+    return 1 / n
+
+try:
+    f(0)
+except ZeroDivisionError as e:
+    raise RuntimeError('second') from e
+"""
+
 
 @pytest.mark.parametrize(
     "body",
@@ -208,8 +218,7 @@ def pipe(lab, command, text):
         "import atexit; atexit.register(print, 'bye'); raise SystemExit(3)",
         "1 +",
         "import no_such_module_at_all",
-        "def f(n):\n    return 1 / n\n\ntry:\n    f(0)\nexcept ZeroDivisionError as e:\n"
-        "    raise RuntimeError('second') from e",
+        CHAIN,
     ],
 )
 @pytest.mark.parametrize("kind", ["script", "module", "code"])
@@ -265,7 +274,7 @@ def test_a_handler_of_the_program_is_its_own(lab):
 
 
 def test_run_writes_nothing_of_its_own(shimmed):
-    """stdout has the program's bytes alone; stderr is empty for a run without findings."""
+    """On stdout are the program's bytes alone; stderr is empty for a run without findings."""
     done = shimmed.cli(
         "run",
         "--registry",
@@ -316,9 +325,7 @@ def test_children_are_active(shimmed):
 def test_children_of_auto_are_active(shimmed):
     """A program that imports shimhub.auto itself hands the shims on in the same way."""
     (shimmed.root / "prog.py").write_text("import shimhub.auto\n" + CHILDREN)
-    done = shimmed.start(
-        [sys.executable, "prog.py"], SHIMHUB_REGISTRY=str(shimmed.registry)
-    )
+    done = shimmed.start([sys.executable, "prog.py"], SHIMHUB_REGISTRY=str(shimmed.registry))
     assert "spawn" in done.stdout.split()
 
 
@@ -410,7 +417,6 @@ def test_the_kill_switch_switches_everything_off(shimmed, way):
 # ---- the user's own sitecustomize
 
 
-
 def chained(lab, *program):
     """Assert that a program does the same with our start-up file in front; returns its stdout."""
     repository = os.path.dirname(PACKAGE_DIR)
@@ -464,7 +470,7 @@ def test_without_a_sitecustomize_the_program_runs(lab):
 
 
 def test_a_usercustomize_still_runs(lab):
-    """usercustomize is none of our business: it runs once."""
+    """A usercustomize is none of our business: it runs once."""
     (lab.site / "usercustomize.py").write_text("print('user')\n")
     import_user = "import site; site.ENABLE_USER_SITE or __import__('usercustomize')"
     assert "user\n" == chained(lab, "-c", import_user).stdout
@@ -507,7 +513,7 @@ def test_a_child_with_a_broken_registry_says_so_and_runs(shimmed):
 
 def test_a_child_without_stderr_runs(lab):
     """A process without stderr (pythonw, a daemon) starts even where we have something to say."""
-    command = f'"{sys.executable}" -c "open(\'ran\', \'w\')" 2>&-'
+    command = f"\"{sys.executable}\" -c \"open('ran', 'w')\" 2>&-"
     done = lab.start(
         ["sh", "-c", command],
         PYTHONPATH=with_site_dir(os.path.dirname(PACKAGE_DIR)),

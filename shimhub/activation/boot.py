@@ -31,7 +31,7 @@ def boot(environ: Mapping[str, str]) -> Finder | None:
     """
     if environ.get("SHIMHUB") == "0" or any(type(one) is Finder for one in sys.meta_path):
         return None
-    table = compiled.load(compiled.sources_of(environ))
+    table = compiled.load(compiled.sources_of(environ), head=True)
     _compare_digest(environ.get("SHIMHUB_DIGEST"), table["digest"])
     handler = Deferred(dict(environ))
     finder = Finder(table["modules"], handler)
@@ -95,8 +95,8 @@ class Deferred:
 
     def after_exec(self, fullname: str, module: ModuleType, seeds: Any) -> None:
         """Let the hub patch the module, now or as soon as its own import is done."""
-        if self._hub is not None:
-            self._hub.after_exec(fullname, module, seeds)
-            return
-        self._seen.append(fullname)
-        self.adopt()
+        adopted = self.adopt()
+        if adopted is None:
+            self._seen.append(fullname)
+        else:
+            adopted.after_exec(fullname, module, seeds)

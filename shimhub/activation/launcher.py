@@ -16,6 +16,7 @@ from typing import NoReturn
 from shimhub import compiled
 from shimhub.activation.boot import with_site_dir
 from shimhub.config import config_of
+from shimhub.errors import nearest
 from shimhub.hub import registry_of
 
 #: Options that take a value, and the variable by which children learn of it.
@@ -28,11 +29,12 @@ _VALUED = {
 _PROGRAM_STARTS = ("-m", "-c", "-")
 
 USAGE = """\
-usage: shimhub run [--registry FILE] [--only X] [--enable X] [--disable X] [--strict]
-                   (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
+usage: shimhub run [--registry FILE] [--only X] [--enable X] [--disable X]
+                   [--strict] (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
 
-Runs a Python program with the shims that this environment needs. X is a shim's id, a pack or a
-glob; options may repeat. All that follows the program belongs to the program.
+Runs a Python program with the shims that this environment needs. X is a shim's
+id, a pack or a glob; options may repeat. All that follows the program belongs
+to the program.
 """
 
 
@@ -82,8 +84,6 @@ def _take(request: Request, option: str, value: str | None, rest: list[str]) -> 
             raise UsageError(f"{option} needs a value")
         request.values.setdefault(option, []).append(rest.pop(0) if value is None else value)
     else:
-        from shimhub._schema import nearest
-
         known = [*_VALUED, "--strict", "--help"]
         raise UsageError(f"unknown option {option}{nearest(option, known)}")
 

@@ -110,5 +110,6 @@ def _check(options: argparse.Namespace) -> int:
     else:
         for problem in problems:
             print(problem)
-        print(f"{len(problems)} problems" if problems else "no problems")
+        count = len(problems)
+        print(f"{count or 'no'} problem{'' if count == 1 else 's'}")
     return 1 if problems else 0

@@ -44,5 +44,6 @@ def _chain() -> None:
 
 _OURS = sys.modules[__name__]
 _leave_path()
-_activate()
+if os.environ.get("SHIMHUB") != "0":
+    _activate()
 _chain()

@@ -20,21 +20,28 @@ before = [user.has_triton_package]  # in a list, since a global of this name wou
 with shimhub.shimmed():
     import triton
     print(user.has_triton_package is not before[0], user.has_triton_package())
-print(user.has_triton_package is before[0])
+print(user.has_triton_package is before[0], user.has_triton_package())
 """
 
 
 def test_answers_of_the_original_stand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No Triton is False, a real one is True, and only the stand-in is taken for none."""
+    """Without a stand-in the original answers, for no Triton and for a real one."""
+    monkeypatch.setitem(sys.modules, "triton", None)
     assert build(lambda: False, None)() is False
     monkeypatch.setitem(sys.modules, "triton", ModuleType("triton"))
     assert build(lambda: True, None)() is True
+
+
+def test_original_is_not_asked_about_the_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in is no Triton, and the original's own cache learns nothing of it."""
+    monkeypatch.setitem(sys.modules, "triton", ModuleType("triton"))
     monkeypatch.setattr(sys.modules["triton"], "__stub__", True, raising=False)
-    assert build(lambda: True, None)() is False
+    assert build(lambda: pytest.fail("asked"), None)() is False
 
 
-def test_is_cached_like_the_original() -> None:
+def test_is_cached_like_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
     """The original is asked once, and `cache_clear` is there for torch's tests."""
+    monkeypatch.setitem(sys.modules, "triton", None)
     asked = []
     test = build(lambda: bool(asked.append(1)), None)
     assert (False, False, 1) == (test(), test(), len(asked))
@@ -47,4 +54,4 @@ def test_is_cached_like_the_original() -> None:
 def test_late_install_reaches_copies_and_undoes_them() -> None:
     """A hub that comes after torch patches names bound by `from … import`, and restores them."""
     told = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True)
-    assert "True False\nTrue\n" == told.stdout
+    assert "True False\nTrue False\n" == told.stdout
