@@ -11,27 +11,25 @@ import importlib
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
 from typing import Any
 
-from shimhub import building, gates, lazy
+from shimhub import building, gates, lazy, placing
 from shimhub.attach import content, find_slot
-from shimhub.environment import Environment, file_of, is_module, namespace
+from shimhub.environment import Environment, file_of, is_module
 from shimhub.errors import ShimError
 from shimhub.model import UNTOLD, Context, Selection, Shim, Status, Verdict
-from shimhub.patching import MISSING, Entry, Journal, Slot, Transaction
-from shimhub.planning import make_plan, needs_verdict
+from shimhub.patching import MISSING, Journal, Slot, Transaction
+from shimhub.placing import Seeds
+from shimhub.planning import make_plan, needs_verdict, units
 from shimhub.probing import judge_check, probe, probe_elsewhere
-from shimhub.rebind import bound_slots
 from shimhub.registry import Registry
 from shimhub.select import asked_by_id
 
 logger = logging.getLogger("shimhub")
-
-_ADDS = ("add", "alias", "placeholder")
 
 
 @dataclass
@@ -67,7 +65,7 @@ class Engine:
         for shim in rows:
             if shim.is_module:
                 self._step_aside(shim, module)
-        for unit in _units([shim for shim in rows if not shim.is_module]):
+        for unit in units([shim for shim in rows if not shim.is_module]):
             self._apply_unit(unit, module)
         self.raise_if_strict(rows)
 
@@ -88,7 +86,7 @@ class Engine:
     def seed(self, name: str, module: ModuleType) -> Seeds:
         """Put the rows of ``phase = "pre"`` into the namespace of a module about to run."""
         rows = [shim for shim in self.rows(name) if shim.phase == "pre"]
-        seeds = Seeds(self, self.journal.contents(module))
+        seeds = Seeds(self.journal.contents(module), self._unseed)
         for shim in rows:
             try:
                 self._seed_one(shim, module, seeds)
@@ -197,7 +195,7 @@ class Engine:
     def _export_again(self, shim: Shim, slot: Slot) -> None:
         """A reload leaves an added name in place but fills ``__all__`` anew."""
         transaction = Transaction()
-        _export(shim, slot, transaction)
+        placing.export(shim, slot, transaction)
         self._commit(transaction)
 
     def gate(self, shim: Shim) -> Verdict | None:
@@ -241,10 +239,10 @@ class Engine:
         original = content(slot)
         made = building.build(shim, builder, original, ctx)
         if shim.rebind:
-            transaction.effect(shim.id, partial(_give_back, made, original))
-        _place(shim, slot, made, transaction)
+            transaction.effect(shim.id, partial(placing.give_back, made, original))
+        placing.place(shim, slot, made, transaction)
         if shim.rebind:
-            evidence["rebound"] = _rebind(shim, original, made, transaction)
+            evidence["rebound"] = placing.rebind(shim, original, made, transaction)
         return Verdict(shim.id, Status.APPLIED, _told(shim), evidence)
 
     def _probe(
@@ -259,8 +257,7 @@ class Engine:
         return judge_check(shim, check(ctx), evidence) if check else None
 
     def _evidence(self, shim: Shim, module: ModuleType) -> dict[str, Any]:
-        evidence = dict(gates.judge(shim, self.facts).evidence)
-        evidence["module"] = file_of(module)
+        evidence = {**gates.judge(shim, self.facts).evidence, "module": file_of(module)}
         if told := gates.obsolete(shim, self.facts):
             evidence["retire"] = told
         if shim.overrides:
@@ -279,6 +276,10 @@ class Engine:
             on_revert=lambda undo: transaction.effect(shim.id, undo),
         )
 
+    def _unseed(self, shims: set[str]) -> None:
+        """The body raised: its seeds are gone, and their shims wait again."""
+        self.verdicts |= {shim_id: self.planned[shim_id] for shim_id in shims}
+
     def _seed_one(self, shim: Shim, module: ModuleType, seeds: Transaction) -> None:
         slot = Slot(module, shim.qualname)
         if self.gate(shim) is not None or self.journal.has(shim.id, slot):
@@ -292,61 +293,6 @@ class Engine:
         seeds.patch(shim.id, slot, building.build(shim, builder, MISSING, ctx))
         told = "seeded before the module's body runs"
         self.verdicts[shim.id] = Verdict(shim.id, Status.APPLIED, told, evidence)
-
-
-class Seeds(Transaction):
-    """Names put into a module whose body is about to run; taken out again if the body raises."""
-
-    def __init__(self, engine: Engine, before: Mapping[Entry, Any]) -> None:
-        super().__init__()
-        self.before = before
-        self._engine = engine
-
-    def rollback(self) -> None:
-        """Take the seeds out and give their shims the planned verdicts back."""
-        for shim_id in {entry.shim for entry in self.entries}:
-            self._engine.verdicts[shim_id] = self._engine.planned[shim_id]
-        super().rollback()
-
-
-def _units(rows: list[Shim]) -> Iterator[list[Shim]]:
-    """Yield the rows that stand or fall together, in the order of their first members."""
-    done: set[str] = set()
-    for shim in rows:
-        if not shim.group:
-            yield [shim]
-        elif shim.group not in done:
-            done.add(shim.group)
-            yield [one for one in rows if one.group == shim.group]
-
-
-def _place(shim: Shim, slot: Slot, made: Any, transaction: Transaction) -> None:
-    transaction.patch(shim.id, slot, made)
-    if not is_module(slot.owner):
-        return
-    _export(shim, slot, transaction)
-    if shim.action in _ADDS:
-        lazy.serve(shim.id, slot, made, transaction)
-
-
-def _export(shim: Shim, slot: Slot, transaction: Transaction) -> None:
-    """Add the name to the module's ``__all__``, which stays a list or a tuple."""
-    names = namespace(slot.owner).get("__all__")
-    if shim.export and isinstance(names, (list, tuple)) and slot.name not in names:
-        transaction.patch(shim.id, Slot(slot.owner, "__all__"), type(names)([*names, slot.name]))
-
-
-def _rebind(shim: Shim, original: Any, made: Any, transaction: Transaction) -> list[str]:
-    """Put ``made`` wherever a module's namespace holds ``original``; on revert the other way."""
-    slots = list(bound_slots(original))
-    for slot in slots:
-        transaction.patch(shim.id, slot, made)
-    return [str(slot) for slot in slots]
-
-
-def _give_back(made: Any, original: Any) -> None:
-    for slot in bound_slots(made):
-        slot.put(original)
 
 
 def _told(shim: Shim) -> str:

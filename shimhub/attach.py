@@ -110,6 +110,7 @@ def module_exists(name: str) -> bool:
 def _find_spec(name: str, path: list[str] | None) -> ModuleSpec | None:
     for finder in list(sys.meta_path):
         is_ours = type(finder).__module__.partition(".")[0] == "shimhub"
-        if not is_ours and (spec := finder.find_spec(name, path, None)) is not None:
-            return spec
+        find_spec = None if is_ours else getattr(finder, "find_spec", None)
+        if find_spec and (spec := find_spec(name, path, None)) is not None:
+            return spec  # type: ignore[no-any-return]
     return None

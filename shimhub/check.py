@@ -11,6 +11,8 @@ from shimhub.model import Problem, Shim
 from shimhub.paths import shims_dir
 from shimhub.registry import Registry, folder_of
 
+_CITE = "cite the change that makes it needed, as https://…"
+
 
 def problems(table: Mapping[str, Any]) -> list[Problem]:
     """Return the findings about a valid registry table, in order of rows and then folders."""
@@ -27,11 +29,7 @@ def _row(shim: Shim) -> Iterator[Problem]:
     if shim.named_by_user:
         return
     owed = [
-        (
-            "upstream",
-            shim.upstream.startswith("https://"),
-            "cite the change that makes it needed, as https://…",
-        ),
+        ("upstream", shim.upstream.startswith("https://"), _CITE),
         ("when", _is_gated(shim), "needs a gate (`when`) or a probe"),
         ("retire", shim.retire, "say when it can go: '<target><specifier>' or 'never: …'"),
         ("fidelity", shim.fidelity or not shim.replaces, "say 'exact' or 'lossy'"),

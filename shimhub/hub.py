@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from shimhub import compiled, generated, paths
-from shimhub.apply import Engine, Seeds, logger
+from shimhub.apply import Engine, logger
 from shimhub.building import provenance
 from shimhub.config import Config
 from shimhub.environment import Environment, file_of, namespace
@@ -23,6 +23,7 @@ from shimhub.lazy import is_unrun
 from shimhub.loader import hook_exec
 from shimhub.model import Selection, Shim, Status, Verdict, Verdicts
 from shimhub.patching import HOUSE, MISSING, Journal, Patch, Slot
+from shimhub.placing import Seeds
 from shimhub.planning import make_plan
 from shimhub.probing import probe_elsewhere
 from shimhub.registry import Registry

@@ -60,7 +60,9 @@ def hook_exec(spec: ModuleSpec, handler: Handler, early: bool) -> None:
 
 
 def _hook_namespace(spec: ModuleSpec, handler: Handler) -> None:
-    """A namespace package has no body and, until it is imported, no loader."""
+    """A namespace package has no loader until it is imported, and no body to run again."""
+    if spec.name in sys.modules:
+        return
     from shimhub.watch import when_imported
 
     def imported() -> None:
@@ -85,6 +87,13 @@ class OneShot:
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as what a loader does by itself: the spec travels, the hook does not."""
+        from functools import partial
+
+        loader = self._given[2]
+        return partial, (type(loader).exec_module, loader)
 
     def __call__(self, module: ModuleType) -> None:
         """Give the module its own loader back and run it."""

@@ -20,6 +20,7 @@ class _Missing:
 
 
 MISSING: Final = _Missing()
+_NOTHING: Final[Mapping[int, Any]] = {}
 #: Owner of patches that serve many shims; they go when the hub goes.
 HOUSE: Final = ""
 
@@ -111,18 +112,32 @@ class Patch:
         """Whether the slot still holds the replacement."""
         return self.slot.get() is self.replacement
 
-    def revert(self, beneath: Collection[object] = ()) -> str:
+    def revert(self, beneath: Collection[int] = (), ours: Mapping[int, Any] = _NOTHING) -> str:
         """Restore the original; return why not, where somebody else's object is on top.
 
         ``beneath`` are the ids of originals of lower layers: who put one of these back has undone
-        this layer too.
+        this layer too. ``ours`` maps ids of our replacements to their originals: a module that
+        ran again may have bound another one of ours here.
         """
         current = self.slot.get()
         if current is self.replacement:
             self.slot.put(self.original)
-        elif current is not self.original and id(current) not in beneath:
+        elif current is self.original or id(current) in beneath:
+            return ""
+        elif id(current) in ours:
+            self.slot.put(_true_original(current, ours))
+        else:
             return f"{self.slot} holds a foreign object on top of ours: {_kind(current)}"
         return ""
+
+
+def _true_original(found: Any, ours: Mapping[int, Any]) -> Any:
+    """Return what was there before any of our layers; two rows may have swapped two names."""
+    seen: set[int] = set()
+    while id(found) in ours and id(found) not in seen:
+        seen.add(id(found))
+        found = ours[id(found)]
+    return found
 
 
 def _kind(found: object) -> str:
@@ -142,7 +157,7 @@ class Effect:
         """An effect is there until it is undone."""
         return True
 
-    def revert(self, beneath: Collection[object] = ()) -> str:
+    def revert(self, beneath: Collection[int] = (), ours: Mapping[int, Any] = _NOTHING) -> str:
         """Call ``undo``; the error of one that raises is returned, so that the rest is undone."""
         try:
             self.undo()
@@ -232,10 +247,11 @@ class Journal:
         """
         doomed = self._with_upper_layers(shims)
         left: dict[str, str] = {}
+        ours = {id(one.replacement): one.original for one in self.entries if one.slot}
         for entry in reversed(list(self.entries)):
             if entry.shim not in doomed:
                 continue
-            reason = entry.revert({id(one.original) for one in self._stack(entry)})
+            reason = entry.revert({id(one.original) for one in self._stack(entry)}, ours)
             if reason:
                 left[entry.shim] = reason
             if not reason or isinstance(entry, Effect):

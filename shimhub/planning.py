@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from shimhub import gates
@@ -122,3 +122,14 @@ def needs_verdict(shim: Shim, verdicts: Mapping[str, Verdict]) -> Verdict | None
             told = f"needs {needed}, which is {status}: {verdicts[needed].reason}"
             return Verdict(shim.id, Status.CONFLICT, told)
     return None
+
+
+def units(rows: list[Shim]) -> Iterator[list[Shim]]:
+    """Yield the rows that stand or fall together, in the order of their first members."""
+    done: set[str] = set()
+    for shim in rows:
+        if not shim.group:
+            yield [shim]
+        elif shim.group not in done:
+            done.add(shim.group)
+            yield [one for one in rows if one.group == shim.group]

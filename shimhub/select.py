@@ -8,8 +8,8 @@ from shimhub.errors import SelectionError, nearest
 from shimhub.model import Selection, Shim
 from shimhub.registry import Registry
 
-#: How specific a pattern is: an id beats a pack beats a glob; off beats on at the same rank.
-_ID, _PACK, _GLOB = 3, 2, 1
+#: How specific a pattern is: an id beats a pack or a glob; off beats on at the same rank.
+_ID, _MANY = 2, 1
 
 
 def check_selection(registry: Registry, selection: Selection) -> None:
@@ -56,17 +56,11 @@ def _ranks(
 
 def _best(registry: Registry, patterns: Iterable[str], shim: Shim) -> tuple[int, str] | None:
     ranked = [
-        (_rank(registry, pattern, shim), pattern)
+        (_ID if pattern == shim.id else _MANY, pattern)
         for pattern in patterns
         if shim.id in registry.matching(pattern)
     ]
     return max(ranked, default=None)
-
-
-def _rank(registry: Registry, pattern: str, shim: Shim) -> int:
-    if pattern == shim.id:
-        return _ID
-    return _PACK if pattern in registry.packs else _GLOB
 
 
 def _default_reason(registry: Registry, shim: Shim) -> str:

@@ -48,5 +48,5 @@ def _watching(plain: type, waiting: list[Callable[[], None]]) -> type:
         while waiting:
             waiting.pop(0)()
 
-    names = {_FLAG: property(get, put), "_shimhub_waiting": waiting}
+    names = {_FLAG: property(get, put), "_shimhub_waiting": waiting, "__module__": plain.__module__}
     return type(plain.__name__, (plain,), names)

@@ -442,7 +442,7 @@ STEPS = st.lists(
 )
 
 
-ERRORS = (KeyError, RuntimeError, ValueError, OSError, StopAsyncIteration, GeneratorExit)
+ERRORS = (KeyError, RuntimeError, ValueError, TypeError, OSError, StopAsyncIteration, GeneratorExit)
 
 
 async def play(made, steps):

@@ -539,7 +539,8 @@ show([] if isinstance(loader, type) else sorted(vars(loader).items(), key=str))
 show([names.get(n) for n in ("__file__", "__cached__", "__path__", "__package__", "__doc__")])
 show(type(names.get("__path__")), spec.has_location, spec.cached, spec.parent)
 importlib.reload(module)
-show(module.__spec__ is spec, type(module.__spec__.loader), sorted(set(names) - {{"added"}}))
+show(module.__spec__ is spec, type(module.__spec__), type(module.__spec__.loader))
+show(sorted(set(names) - {{"added"}}))
 """
 
 _BUILTIN = next(n for n in ("xxsubtype", "_symtable", "_stat") if n in sys.builtin_module_names)
@@ -1320,6 +1321,24 @@ sys.meta_path.insert(1, Raises())
 import target
 assert target.added
 shimhub.status()
+"""
+    )
+
+
+def test_case_15_odd_finders_and_a_provider(lab):
+    """A provider is looked for past finders that have no ``find_spec``, without importing it."""
+    lab.module("target")
+    lab.module("helper")
+    lab.rows(textwrap.dedent(ADD).format("target") + 'probe = { provider = "helper" }\n')
+    lab.run(
+        INSTALL
+        + """
+import sys
+class Old:
+    def find_module(self, fullname, path=None): return None
+sys.meta_path.insert(0, Old())
+import target
+assert shimhub.status()["target/added"].status == "NOT_NEEDED" and "helper" not in sys.modules
 """
     )
 

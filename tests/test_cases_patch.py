@@ -1719,7 +1719,8 @@ def test_case_36_a_constructor_is_adapted_by_its_init(lab):
         shimhub.install(registry=REGISTRY)
         assert target.K(1, pin=None).x == 1 and type(target.Empty(pin=None)) is target.Empty
         assert shimhub.status()["target/base"].status == "FAILED"
-        for kind, args, pin in ((target.K, [1], 2), (target.Empty, [], 2), (target.Base, [1], None)):
+        bad = (target.K, [1], 2), (target.Empty, [], 2), (target.Base, [1], None)
+        for kind, args, pin in bad:
             try:
                 kind(*args, pin=pin)
             except TypeError:

@@ -102,9 +102,9 @@ def test_subclasses_may_be_abstract_generic_and_mixed():
 
 
 def test_annotations_work():
-    """X, X | None, X[int], Optional[X] and list[X] are types."""
+    """X, X | None, X[int], None | X and list[X] are types."""
     found = made()
-    hints = {"a": found, "b": found | None, "c": found[int], "d": typing.Union[found, None]}
+    hints = {"a": found, "b": found | None, "c": found[int], "d": None | found}
     holder = types.SimpleNamespace(__annotations__=hints | {"e": list[found]})
     assert found is holder.__annotations__["a"]
     assert (found, (int,)) == (typing.get_origin(hints["c"]), typing.get_args(hints["c"]))

@@ -29,7 +29,7 @@ def reason(shim=F, only=None, enable=(), disable=()):
         ((), ("t/*",), False),
         (("t/f",), ("p",), True),
         (("t/f",), ("t/*",), True),
-        (("p",), ("t/*",), True),
+        (("p",), ("t/*",), False),
         (("p",), ("t/f",), False),
         (("t/*",), ("t/f",), False),
         (("t/*",), ("p",), False),
@@ -41,7 +41,7 @@ def reason(shim=F, only=None, enable=(), disable=()):
         ((), ("t/g",), True),
     ],
 )
-def test_an_id_beats_a_pack_beats_a_glob_and_off_beats_on(enable, disable, is_on):
+def test_an_id_beats_packs_and_globs_and_off_beats_on(enable, disable, is_on):
     """The more specific word wins; between words of one rank the shim is off."""
     assert is_on is (reason(enable=enable, disable=disable) == "")
 
