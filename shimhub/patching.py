@@ -112,17 +112,17 @@ class Patch:
         """Whether the slot still holds the replacement."""
         return self.slot.get() is self.replacement
 
-    def revert(self, beneath: Collection[int] = (), ours: Mapping[int, Any] = _NOTHING) -> str:
+    def revert(self, originals: Collection[int] = (), ours: Mapping[int, Any] = _NOTHING) -> str:
         """Restore the original; return why not, where somebody else's object is on top.
 
-        ``beneath`` are the ids of originals of lower layers: who put one of these back has undone
-        this layer too. ``ours`` maps ids of our replacements to their originals: a module that
-        ran again may have bound another one of ours here.
+        ``originals`` are the ids of what any of our patches replaced: who put one of these back has
+        undone this layer too. ``ours`` maps ids of our replacements to their originals: a module
+        that ran again may have bound another one of ours here.
         """
         current = self.slot.get()
         if current is self.replacement:
             self.slot.put(self.original)
-        elif current is self.original or id(current) in beneath:
+        elif current is self.original or id(current) in originals:
             return ""
         elif id(current) in ours:
             self.slot.put(_true_original(current, ours))
@@ -157,7 +157,7 @@ class Effect:
         """An effect is there until it is undone."""
         return True
 
-    def revert(self, beneath: Collection[int] = (), ours: Mapping[int, Any] = _NOTHING) -> str:
+    def revert(self, originals: Collection[int] = (), ours: Mapping[int, Any] = _NOTHING) -> str:
         """Call ``undo``; the error of one that raises is returned, so that the rest is undone."""
         try:
             self.undo()
@@ -247,11 +247,13 @@ class Journal:
         """
         doomed = self._with_upper_layers(shims)
         left: dict[str, str] = {}
-        ours = {id(one.replacement): one.original for one in self.entries if one.slot}
+        patches = [one for one in self.entries if isinstance(one, Patch)]
+        ours = {id(one.replacement): one.original for one in patches}
+        originals = {id(one.original) for one in patches}
         for entry in reversed(list(self.entries)):
             if entry.shim not in doomed:
                 continue
-            reason = entry.revert({id(one.original) for one in self._stack(entry)}, ours)
+            reason = entry.revert(originals, ours)
             if reason:
                 left[entry.shim] = reason
             if not reason or isinstance(entry, Effect):

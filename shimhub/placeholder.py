@@ -6,6 +6,7 @@ from abc import ABCMeta
 from types import GenericAlias
 from typing import Any, NoReturn
 
+from shimhub.environment import is_class
 from shimhub.errors import PlaceholderAttributeError, PlaceholderError
 from shimhub.model import Provenance
 
@@ -61,7 +62,7 @@ def make_placeholder(
 
 def is_placeholder(found: object) -> bool:
     """Whether ``found`` stands in for something that is not there, here or in another hub."""
-    if not isinstance(found, type):
+    if not is_class(found):
         return False
     own = type.__dict__["__dict__"].__get__(found)
     return getattr(own.get("__shimhub__"), "placeholder", False) is True

@@ -252,7 +252,6 @@ def test_the_core_is_small():
     """What runs in a user's process is about 2,500 lines of code; with the reader about 3,000."""
     core = {name for name in MODULES if RANK.get(name, (9,))[0] <= 4}
     sizes = {name: code_lines(MODULES[name].read_text("utf-8")) for name in core}
-    print(sum(sizes[name] for name in core - READER), sum(sizes.values()))
     assert 2550 >= sum(sizes[name] for name in core - READER)
     assert 3050 >= sum(sizes.values())
 
