@@ -183,7 +183,8 @@ class Engine:
         if slot is not None and self._has(shim, slot):
             self._export_again(shim, slot)
             return None
-        if consumer := shim.probe.get("of", "").partition(":")[0]:
+        consumer = shim.probe.get("of", "").partition(":")[0]
+        if consumer.partition(".")[0] == shim.module.partition(".")[0]:  # imported already
             with contextlib.suppress(ImportError):  # the probe will say that it is not there
                 importlib.import_module(consumer)
         return building.prepare(shim, self.facts.version_of_module(shim.module))

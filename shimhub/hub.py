@@ -129,7 +129,10 @@ class Hub:
         """Return the spec of the module that a row serves under ``fullname``, or None."""
         if fullname == CANARY:
             return ModuleSpec(CANARY, None, origin=__file__)
-        for shim in self.engine.rows(fullname) if self.config else ():
+        if self.config is None:
+            return None
+        self.engine.replan(fullname)
+        for shim in self.engine.rows(fullname):
             if shim.is_module and self._may_generate(shim):
                 return self._serve(shim)
         return None

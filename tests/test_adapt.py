@@ -317,6 +317,22 @@ def test_a_c_function_without_a_signature_is_adapted():
         adapted([1], by=abs, key=abs)
 
 
+def test_an_object_whose_call_tells_no_signature_is_adapted():
+    """A callable object is adapted by keyword, also where nothing about it tells a signature."""
+
+    class Told:
+        def __call__(self, a, new=1):
+            return a, new
+
+    class Silent:
+        __call__ = max
+
+    assert (1, 2) == adapt(Told(), rename={"old": "new"})(1, old=2)
+    with pytest.raises(ValueError, match="signature"):
+        inspect.signature(Silent())
+    assert 2 == adapt(Silent(), drop=("pin",))(1, 2, pin=None)
+
+
 # ---- native by now
 
 

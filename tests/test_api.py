@@ -293,6 +293,91 @@ def test_strict_of_a_module_that_was_half_imported(two):
     """)
 
 
+ADD = """
+    [[shim]]
+    id = "target/f"
+    attach = "target:f"
+    action = "add"
+    why = "f was missing."
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise OSError('no disk')\n", "OSError: no disk"),
+        ("raise SystemExit(3)\n", None),
+        ("def biuld(original, ctx): return 1\n", "defines no 'build'"),
+        ("def build(original, ctx): return 1 / 0\n", "ZeroDivisionError"),
+        ("def build(\n", "SyntaxError"),
+    ],
+)
+def test_code_that_fails_is_a_verdict_and_leaves_nothing(two, code, told):
+    """A shim whose code cannot be imported or run is FAILED with the error, and tried anew."""
+    two.rows(ADD)
+    two.shim("target/f", code)
+    done = two.run(
+        """
+        import sys, shimhub
+        shimhub.install(registry=REGISTRY)
+        import target
+        assert not hasattr(target, "f")
+        found = shimhub.status()["target/f"]
+        print(found.status, found.reason)
+        shimhub.uninstall()
+        """,
+        check=told is not None,
+    )
+    if told is None:
+        assert 3 == done.returncode
+    else:
+        assert done.stdout.startswith("FAILED")
+        assert told in done.stdout
+
+
+def test_code_that_was_mended_is_imported_anew(two):
+    """A shim.py that raised is not kept half-made: after an edit and another install it works."""
+    two.rows(ADD)
+    path = two.shim("target/f", "raise OSError('no disk')\n")
+    two.run(f"""
+        import shimhub, target
+        assert "FAILED" == shimhub.install(registry=REGISTRY)["target/f"].status
+        shimhub.uninstall()
+        with open({str(path)!r}, "w") as stream:
+            stream.write("def build(original, ctx): return 'mended, and longer than before'\\n")
+        assert "APPLIED" == shimhub.install(registry=REGISTRY)["target/f"].status
+        assert target.f.startswith("mended")
+    """)
+
+
+def test_a_lazy_module_made_anew_has_the_names_too(two):
+    """A lazy module that replaces itself by another instance keeps what was added, until undone."""
+    two.module(
+        "target",
+        """
+        import sys, types
+        class Lazy(types.ModuleType):
+            def __getattr__(self, name):
+                if name == "known":
+                    return 1
+                raise AttributeError(name)
+        sys.modules[__name__] = Lazy(__name__)
+        """,
+    )
+    two.run("""
+        import sys, shimhub
+        shimhub.install(registry=REGISTRY)
+        import target
+        kind = type(target)
+        anew = sys.modules["target"] = kind("target")
+        other = kind("other")
+        assert target.f(4) == anew.f(4) == 2 and anew.known == 1
+        assert not hasattr(anew, "unknown") and not hasattr(other, "f")
+        shimhub.uninstall()
+        assert not hasattr(anew, "f") and not hasattr(target, "f")
+    """)
+
+
 # ---- shimmed
 
 

@@ -185,6 +185,28 @@ def test_a_start_up_module_imports_the_builtins_alone(name, lab):
     assert [] == [one for one in others if not {one, one.rpartition(".")[0]} & bare]
 
 
+#: What reads and checks registry files: not imported while the compiled table is warm.
+READER = {"_toml", "_schema", "_rows", "reading", "check"}
+
+
+def test_the_reader_stays_out_of_a_process_with_a_warm_cache(lab):
+    """A process that applies shims imports none of the modules that read registry files."""
+    lab.module("target", "")
+    lab.rows("""
+        [[shim]]
+        id = "target/f"
+        attach = "target:f"
+        action = "alias"
+        to = "math:sqrt"
+        why = "w"
+    """)
+    code = "import sys, target; target.f; print(*(n for n in sys.modules if 'shimhub' in n))"
+    lab.cli("run", "--registry", "registry.toml", "-c", code)
+    loaded = lab.cli("run", "--registry", "registry.toml", "-c", code).stdout.split()
+    assert "shimhub.apply" in loaded
+    assert set() == READER & {name.removeprefix("shimhub.") for name in loaded}
+
+
 # ---- what the core may know, and how long it may be
 
 
@@ -242,10 +264,6 @@ def code_lines(text):
 def test_code_lines_are_counted_as_told():
     """Comments, blank lines and docstrings do not count; each line of a string does."""
     assert 4 == code_lines('"""Doc\nmore."""\n\n# c\nx = 1  # c\ny = """\n"""\ndef f():\n    "d"\n')
-
-
-#: What reads and checks registry files: not imported while the compiled table is warm.
-READER = {"_toml", "_schema", "_rows", "reading", "check"}
 
 
 def test_the_core_is_small():

@@ -55,8 +55,9 @@ BUDGETS = (
         "<= +80 ns, under a closure of *args, **kwargs",
         over="callee",
     ),
-    Budget("attributes", "shimhub: name without a shim", "plain module", 1.0, 0.1, "+0 ns"),
-    Budget("attributes", "shimhub: name with a shim", "plain module", 1.0, 0.1, "+0 ns"),
+    # 15 ns differ by up to 0.15 from process to process; a ModuleType subclass alone measures 2.4.
+    Budget("attributes", "shimhub: name without a shim", "plain module", 1.0, 0.25, "+0 ns"),
+    Budget("attributes", "shimhub: name with a shim", "plain module", 1.0, 0.25, "+0 ns"),
     Budget("start-up", "shimhub installed, off", "bare python", 1.02, 0.03, "<= +0.2 ms"),
     Budget("start-up", "shimhub under run, SHIMHUB=0", "bare python", 1.02, 0.03, "<= +0.2 ms"),
     Budget(
