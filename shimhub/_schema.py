@@ -41,18 +41,43 @@ def _one_of(*allowed: str) -> Callable[[Any], bool]:
     return check
 
 
+def _is_schema(value: Any) -> bool:
+    return type(value) is int and value == 1
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _is_check(value: Any) -> bool:
+    return value is True or is_string(value)
+
+
+def _is_drop(value: Any) -> bool:
+    return is_strings(value) or is_table(value)
+
+
+def _is_rename(value: Any) -> bool:
+    return is_table(value) and is_strings(list(value.values()))
+
+
 _TYPE_NAMES: dict[Callable[[Any], bool], str] = {
     is_strings: "a list of strings",
     is_string: "a non-empty string",
     is_table: "a table",
     _is_bool: "true or false",
+    _is_schema: "1, the only schema that this version reads",
+    _is_rows: "[[shim]] tables",
+    _is_check: "true or 'file.py:function'",
+    _is_drop: "a list of keywords (dropped when None) or a table of their neutral values",
+    _is_rename: "a table of strings, old = 'new'",
 }
 
 TOP_KEYS: dict[str, Callable[[Any], bool]] = {
-    "schema": lambda value: type(value) is int and value == 1,
+    "schema": _is_schema,
     "targets": is_table,
     "packs": is_table,
-    "shim": lambda value: isinstance(value, list),
+    "shim": _is_rows,
 }
 TARGET_KEYS = {"dists": is_strings, "module": is_string}
 PACK_KEYS = {"summary": is_string, "opt_in": _is_bool}
@@ -73,15 +98,15 @@ SHIM_KEYS: dict[str, Callable[[Any], bool]] = {
     "upstream": is_string,
     "when": is_table,
     "probe": is_table,
-    "check": lambda value: value is True or is_string(value),
+    "check": _is_check,
     "retire": is_string,
     "retired": is_string,
     "source": is_string,
     "to": is_string,
     "message": is_string,
     "names": is_table,
-    "drop": lambda value: is_strings(value) or is_table(value),
-    "rename": lambda value: is_table(value) and is_strings(list(value.values())),
+    "drop": _is_drop,
+    "rename": _is_rename,
     "default": is_table,
     "lossy": _one_of("warn"),
     "needs": is_strings,
@@ -108,13 +133,11 @@ def check_keys(
             yield key, f"unknown key{nearest(key, known) or '; known: ' + ', '.join(known)}"
         elif not known[key](value):
             hint = _near(known[key], value)
-            yield key, f"must be {_expected(key, known[key])}, not {value!r}{hint}"
+            yield key, f"must be {_expected(known[key])}, not {value!r}{hint}"
 
 
-def _expected(key: str, check: Callable[[Any], bool]) -> str:
-    if key == "schema":
-        return "1, the only schema that this version reads"
-    return _TYPE_NAMES.get(check) or check.__doc__ or "a value that DESIGN.md's table allows"
+def _expected(check: Callable[[Any], bool]) -> str:
+    return _TYPE_NAMES.get(check) or str(check.__doc__)
 
 
 def _near(check: Callable[[Any], bool], value: Any) -> str:

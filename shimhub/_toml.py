@@ -34,7 +34,7 @@ def parse(text: bytes, file: str) -> tuple[dict[str, Any], dict[Path, int], list
     if len(text) > MAX_BYTES:
         return {}, {}, [Problem(file, 0, "file", f"larger than {MAX_BYTES} bytes: no registry")]
     try:
-        data = tomllib.loads(text.decode("utf-8"))
+        data = tomllib.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = text[: error.start].count(b"\n") + 1
         return {}, {}, [Problem(file, line, "file", "is not UTF-8; save it as UTF-8")]
@@ -46,7 +46,7 @@ def parse(text: bytes, file: str) -> tuple[dict[str, Any], dict[Path, int], list
         return {}, {}, [Problem(file, 0, "syntax", f"a value cannot be read: {error}")]
     except RecursionError:
         return {}, {}, [Problem(file, 0, "syntax", "nested too deeply: no registry")]
-    return data, line_map(text.decode("utf-8")), []
+    return data, line_map(text.decode("utf-8-sig")), []
 
 
 def line_map(text: str) -> dict[Path, int]:

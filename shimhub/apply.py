@@ -131,9 +131,9 @@ class Engine:
     def _step_aside(self, shim: Shim, module: ModuleType) -> None:
         """A module that is there is the real one, unless the journal says that it is ours."""
         if self.planned[shim.id].status is Status.PENDING and not self.journal.of(shim.id):
-            file = file_of(module)
+            seen = {"module": file_of(module)}
             told = f"native: {shim.module} is there"
-            self.verdicts[shim.id] = Verdict(shim.id, Status.NOT_NEEDED, told, {"module": file})
+            self.verdicts[shim.id] = Verdict(shim.id, Status.NOT_NEEDED, told, seen)
 
     def _reject(self, name: str, found: object) -> None:
         for shim in self.rows(name):
@@ -297,5 +297,4 @@ class Engine:
 
 
 def _told(shim: Shim) -> str:
-    proof = {"exact": ", exact", "lossy": ", lossy"}.get(shim.fidelity, "")
-    return f"{shim.action}{proof}: {shim.why}"
+    return f"{shim.action}{', ' if shim.fidelity else ''}{shim.fidelity}: {shim.why}"

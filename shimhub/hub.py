@@ -201,10 +201,8 @@ class Hub:
         else:
             module.__dict__["__shimhub__"] = provenance(shim)
         self.engine.journal.add([*entries])
-        evidence = {"module": file_of(final)}
-        self.engine.verdicts[shim.id] = Verdict(
-            shim.id, Status.APPLIED, f"{shim.action}: {shim.why}", evidence
-        )
+        told, seen = f"{shim.action}: {shim.why}", {"module": file_of(final)}
+        self.engine.verdicts[shim.id] = Verdict(shim.id, Status.APPLIED, told, seen)
         self.apply(shim.module)
 
     def _serve_children(self, shim: Shim, final: ModuleType) -> None:

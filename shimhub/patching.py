@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shimhub.environment import is_class, is_dict, is_module, namespace
 from shimhub.errors import PatchError
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 
 class _Missing:
@@ -107,6 +110,7 @@ class Patch:
     slot: Slot
     original: Any
     replacement: Any
+    rebound: bool = False
 
     def in_place(self) -> bool:
         """Whether the slot still holds the replacement."""
@@ -115,9 +119,9 @@ class Patch:
     def revert(self, originals: Collection[int] = (), ours: Mapping[int, Any] = _NOTHING) -> str:
         """Restore the original; return why not, where somebody else's object is on top.
 
-        ``originals`` are the ids of what any of our patches replaced: who put one of these back has
-        undone this layer too. ``ours`` maps ids of our replacements to their originals: a module
-        that ran again may have bound another one of ours here.
+        ``originals`` are ids of objects beneath ours: who put one of these back has undone this
+        layer too. ``ours`` maps ids of our replacements to their originals: a module that ran
+        again may have bound another one of ours by this name.
         """
         current = self.slot.get()
         if current is self.replacement:
@@ -129,6 +133,11 @@ class Patch:
         else:
             return f"{self.slot} holds a foreign object on top of ours: {_kind(current)}"
         return ""
+
+
+def _is_function(entry: Entry) -> TypeGuard[Patch]:
+    """Whether a patch put one callable in another's place; constants have no identity to trust."""
+    return isinstance(entry, Patch) and callable(entry.original) and callable(entry.replacement)
 
 
 def _true_original(found: Any, ours: Mapping[int, Any]) -> Any:
@@ -183,13 +192,16 @@ class Transaction:
         if error is not None:
             self.rollback()
 
-    def patch(self, shim: str, slot: Slot, replacement: Any) -> None:
-        """Put ``replacement`` into ``slot`` and write down what was there."""
+    def patch(self, shim: str, slot: Slot, replacement: Any, rebound: bool = False) -> None:
+        """Put ``replacement`` into ``slot`` and write down what was there.
+
+        ``rebound`` says that the slot is a name by which a module had bound the original.
+        """
         original = slot.get()
         if original is replacement:
             return
         slot.put(replacement)
-        self.entries.append(Patch(shim, slot, original, replacement))
+        self.entries.append(Patch(shim, slot, original, replacement, rebound))
 
     def effect(self, shim: str, undo: Callable[[], object]) -> None:
         """Write down how to undo something that the shim's code did by itself."""
@@ -247,13 +259,15 @@ class Journal:
         """
         doomed = self._with_upper_layers(shims)
         left: dict[str, str] = {}
-        patches = [one for one in self.entries if isinstance(one, Patch)]
-        ours = {id(one.replacement): one.original for one in patches}
-        originals = {id(one.original) for one in patches}
+        functions = [one for one in self.entries if _is_function(one)]
+        ours = {id(one.replacement): one.original for one in functions}
+        natives = {id(one.original) for one in functions}
         for entry in reversed(list(self.entries)):
             if entry.shim not in doomed:
                 continue
-            reason = entry.revert(originals, ours)
+            beneath = {id(one.original) for one in self._stack(entry)}
+            is_bound = isinstance(entry, Patch) and entry.rebound
+            reason = entry.revert(beneath | natives, ours) if is_bound else entry.revert(beneath)
             if reason:
                 left[entry.shim] = reason
             if not reason or isinstance(entry, Effect):

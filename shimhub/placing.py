@@ -52,7 +52,7 @@ def rebind(shim: Shim, original: Any, made: Any, transaction: Transaction) -> li
     """Put ``made`` wherever a module's namespace holds ``original``; on revert the other way."""
     slots = list(bound_slots(original))
     for slot in slots:
-        transaction.patch(shim.id, slot, made)
+        transaction.patch(shim.id, slot, made, rebound=True)
     return [str(slot) for slot in slots]
 
 

@@ -56,7 +56,10 @@ class _File:
 
     def problem(self, path: _toml.Path, message: str, shown: str | None = None) -> Problem:
         prefixes = (path[:size] for size in range(len(path), 0, -1))
-        line = next((self.lines[one] for one in prefixes if one in self.lines), 0)
+        inside = (line for one, line in self.lines.items() if one[: len(path)] == path)
+        line = next(
+            (self.lines[one] for one in prefixes if one in self.lines), min(inside, default=0)
+        )
         return Problem(self.path, line, shown or ".".join(str(part) for part in path), message)
 
     def row_problem(self, index: int, key: str, message: str) -> Problem:

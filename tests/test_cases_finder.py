@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import py_compile
+import subprocess
 import sys
 import textwrap
 import zipfile
@@ -981,8 +982,6 @@ def editable(lab, package: str) -> str:
     code = f"from setuptools.build_meta import build_editable as b; b({str(lab.root)!r})"
     subprocess_env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [sys.executable, "-W", "ignore", "-c", code]
-    import subprocess
-
     subprocess.run(command, cwd=project, env=subprocess_env, check=True, capture_output=True)
     with zipfile.ZipFile(next(lab.root.glob("*.whl"))) as wheel:
         wheel.extractall(lab.root / "extra")
@@ -1160,8 +1159,8 @@ assert "added" not in vars(target)
 
 
 def test_case_13_all_hooks_at_once(lab):
-    """wrapt, ddtrace, typeguard, the cuml stand-in and we work on one target, also on reload."""
-    for dist in ("wrapt", "ddtrace", "typeguard"):
+    """wrapt, ddtrace, the cuml stand-in and we work on one target, also imported anew."""
+    for dist in ("wrapt", "ddtrace"):
         pytest.importorskip(dist, reason=f"needs {dist}")
     lab.module("target", "def f(x: int) -> int:\n    return x + 1\n")
     adding(lab, "target")
@@ -1193,10 +1192,8 @@ assert target.added is math.tau
 def test_case_14_names_that_share_a_prefix(lab, target, others):
     """Only the exact name is a target; neither its prefixes, extensions nor children are."""
     for name in [target, *others]:
-        parent, _, child = name.rpartition(".")
         is_package = any(other.startswith(name + ".") for other in [target, *others])
         lab.module(f"{name}.__init__" if is_package else name)
-        assert not parent or child
     adding(lab, target)
     lab.run(
         INSTALL

@@ -838,6 +838,31 @@ def test_case_30_a_hostile_repr_of_a_foreign_object_stops_nothing(lab):
     """)
 
 
+def test_case_30_a_foreign_value_that_is_ours_elsewhere_is_foreign_all_the_same(lab):
+    """Identity with what we put, or found, in *another* slot does not make a value ours here."""
+    lab.module("target", "def f(): return 1\ndef g(): return 2\nA = None\nB = 5\nC = 7\nD = 9\n")
+    rows = row("target:root", "alias", to="math:sqrt") + row("target:f") + row("target:g")
+    lab.rows(rows + "".join(row(f"target:{name}", "replace") for name in "ABCD"))
+    lab.shim("target/f", WRAP)
+    lab.shim("target/g", WRAP)
+    for number, name in enumerate("abcd"):
+        lab.shim(f"target/{name}", f"def build(original, ctx): return {number}\n")
+    lab.run("""
+        import math, target, shimhub
+        g = target.g
+        shimhub.install(registry=REGISTRY)
+        target.f = math.sqrt  # ours under `root`, whose slot we created
+        del target.g          # a missing name is what we found at `root`
+        target.B = None       # the original of A
+        target.C = 0          # our replacement of A
+        target.D = 5          # the original of B
+        told = {one.id for one in shimhub.uninstall()}
+        assert target.f is math.sqrt and not hasattr(target, "g") and not hasattr(target, "root")
+        assert (target.A, target.B, target.C, target.D) == (None, None, 0, 5)
+        assert told == {"target/f", "target/g", "target/b", "target/c", "target/d"}, told
+    """)
+
+
 def test_case_30_switching_registries_beneath_a_foreign_wrapper(lab):
     """What stands in place survives installs of registries that do not know its shim."""
     wrapped(lab)

@@ -220,7 +220,7 @@ def test_a_link_is_not_followed(warm, tmp_path):
         marshal.dumps(None),
         marshal.dumps([1]),
         marshal.dumps({}),
-        marshal.dumps({"key": "another", "shims": []}),
+        2 * marshal.dumps({"key": "another", "shims": [], "modules": {}}),
         b"[\xff\xff\xff\xff",
         b"u\x02\x00\x00\x00\xff\xff",
     ],

@@ -180,6 +180,13 @@ def test_retirement_is_told_where_it_holds(version, told):
     assert (expected if told else "") == found
 
 
+def test_retirement_of_a_pep440_row_counts_pre_releases():
+    """With version_of = "pep440" a release candidate is compared as what it is."""
+    row = shim(retire="t>=2.14.0rc1", version_of="pep440")
+    assert "" == obsolete(row, Facts(t="2.14.0a1"))
+    assert obsolete(row, Facts(t="2.14.0rc2"))
+
+
 @pytest.mark.parametrize("retire", ["", "never: it is for ever", "t >= 2.14"])
 def test_retirement_needs_a_rule_and_a_target(retire):
     """Rows that never retire, and targets that are not there, are not obsolete."""

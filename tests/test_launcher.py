@@ -651,6 +651,7 @@ def test_no_program_is_a_usage_error():
         (["py", "-X", "dev", "-um", "shimhub", "run", "s"], 2, ["-X", "dev", "-u"]),
         (["py", "-mshimhub", "run", "s"], 2, []),
         (["py", "-umshimhub", "run", "s"], 2, ["-u"]),
+        (["py", "-X", "dev", "-mshimhub", "run", "s"], 2, ["-X", "dev"]),
         (["py", "/venv/bin/shimhub", "run", "s"], 2, []),
         (["py", "-u", "/venv/bin/shimhub", "run", "-m", "shimhub"], 3, ["-u"]),
         (["py", "-m", "shimhub", "run", "-m", "shimhub"], 3, []),

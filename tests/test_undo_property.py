@@ -9,7 +9,7 @@ import sys
 from textwrap import dedent
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 CLOSURE = """
@@ -236,6 +236,13 @@ steps = st.lists(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=steps)
+@example(steps=[("install", None), ("import", "consumer")])
+@example(
+    steps=[("import", "consumer"), ("install", None), ("reload", "one"), ("reload", "consumer")]
+)
+@example(steps=[("install", None), ("import", "one"), ("disable", {"replace", "adapt"})])
+@example(steps=[("install", None), ("import", "moved.child"), ("disable", {"moved"})])
+@example(steps=[("install", None), ("import", "slow"), ("disable", {"lazy"}), ("reload", "two")])
 def test_uninstall_restores_every_slot_in_whatever_order(registry, steps):
     """After any installs, imports, reloads and uninstalls, each object is the one before."""
     import shimhub

@@ -146,8 +146,9 @@ def run(arguments: Sequence[str]) -> NoReturn:
     environ = environment(request, os.environ)
     flags = interpreter_flags(sys.orig_argv, len(sys.argv) - 1)
     command = [sys.executable, *flags, *request.program]
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # a daemon's may be closed
+            stream.flush()
     if os.name == "posix":
         os.execve(sys.executable, command, environ)  # no shell, as the user typed
     raise SystemExit(subprocess.call(command, env=environ))  # as above

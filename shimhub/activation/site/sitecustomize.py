@@ -32,17 +32,14 @@ def _leave_path() -> None:
 
 
 def _chain() -> None:
-    """Run the sitecustomize that Python would have found without us, as ``sitecustomize``."""
-    sys.modules.pop("sitecustomize", None)
-    try:
-        import sitecustomize  # type: ignore[import-not-found]  # noqa: F401  # found anew
-    except ImportError as error:
-        if error.name != "sitecustomize":
-            raise
-        sys.modules["sitecustomize"] = _OURS
+    """Become the sitecustomize that Python would have found without us.
+
+    Where there is none, the import fails as it would have, which ``site`` takes for a no.
+    """
+    del sys.modules["sitecustomize"]
+    import sitecustomize  # type: ignore[import-not-found]  # noqa: F401  # found anew
 
 
-_OURS = sys.modules[__name__]
 _leave_path()
 if os.environ.get("SHIMHUB") != "0":
     _activate()
