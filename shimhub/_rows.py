@@ -68,8 +68,9 @@ def check_row(row: dict[str, Any], file: str) -> Iterator[Found]:
 def _check_words(row: dict[str, Any]) -> Iterator[Found]:
     if "id" in row and not _ID.fullmatch(row["id"]):
         yield "id", f"{row['id']!r} must be lower-case words joined by '/', '.', '-' or '_'"
-    if "attach" in row and not _ATTACH.fullmatch(row["attach"]):
-        yield "attach", f"{row['attach']!r} must be 'module' or 'module:qualname'"
+    for key in ("attach", "to"):
+        if key in row and not _ATTACH.fullmatch(row[key]):
+            yield key, f"{row[key]!r} must be 'module' or 'module:qualname'"
     for mark in row.get("fingerprints", ()):
         if not _FINGERPRINT.fullmatch(mark):
             yield "fingerprints", f"{mark!r} must be 'sha256:' and 16 hex digits"
@@ -172,12 +173,23 @@ def _check_module(row: dict[str, Any], whole: dict[str, Any]) -> Iterator[Found]
 
 
 def _check_needed(action: str, row: dict[str, Any]) -> Iterator[Found]:
-    if action == "alias" and "to" not in row:
-        yield "to", "is required by action 'alias'; add `to = \"module:qualname\"`"
+    if action == "alias":
+        yield from _check_alias(row)
     if action == "placeholder" and "message" not in row:
         yield "message", "is required by action 'placeholder'; add `message = \"the cure\"`"
     if action == "adapt" and not {"drop", "rename", "default"} & row.keys():
         yield "drop", "action 'adapt' needs one of drop, rename, default"
+
+
+def _check_alias(row: dict[str, Any]) -> Iterator[Found]:
+    if "to" not in row:
+        yield "to", "is required by action 'alias'; add `to = \"module:qualname\"`"
+        return
+    attach, to = str(row["attach"]), str(row["to"])
+    if attach == to:
+        yield "to", f"{to!r} is the attach point itself; name the place that it moved to"
+    elif ":" in to and ":" not in attach:
+        yield "to", f"must be a module, without ':', as the attach point is; not {to!r}"
 
 
 def _check_entry(name: str, entry: Any) -> Iterator[Found]:

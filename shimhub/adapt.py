@@ -58,9 +58,18 @@ def make_adapter(shim: Shim, original: Any) -> Callable[..., Any]:
     functools.update_wrapper(wrapper, original)
     del wrapper.__wrapped__  # type: ignore[attr-defined]
     wrapper.__annotations__ = dict(wrapper.__annotations__)
+    if not isinstance(original, FunctionType):
+        _keep_attributes(original, wrapper)
     if adapted:
         wrapper.__signature__ = adapted  # type: ignore[attr-defined]
     return wrapper
+
+
+def _keep_attributes(original: Any, wrapper: Any) -> None:
+    """Hand on what a callable object offers beside its call, such as ``cache_clear``."""
+    for name in dir(original):
+        if not name.startswith("__"):
+            vars(wrapper).setdefault(name, getattr(original, name))
 
 
 #: What makes ``inspect.signature`` tell another signature than the function's code has.

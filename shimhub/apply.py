@@ -28,6 +28,7 @@ from shimhub.planning import make_plan, needs_verdict, units
 from shimhub.probing import judge_check, probe, probe_elsewhere
 from shimhub.registry import Registry
 from shimhub.select import asked_by_id
+from shimhub.watch import when_imported
 
 logger = logging.getLogger("shimhub")
 
@@ -45,11 +46,11 @@ class Engine:
     strict: bool = False
     closed: bool = False
 
-    def apply(self, name: str, seeds: Seeds | None = None) -> None:
+    def apply(self, name: str, seeds: Seeds | None = None, has_run: bool = False) -> None:
         """Patch module ``name`` as it stands in ``sys.modules``.
 
-        ``seeds`` tells what was in place before its body ran just now. Raises ShimError in strict
-        mode when a shim failed, with its group rolled back.
+        ``has_run`` says that its body ran just now, ``seeds`` what was in place before. Raises
+        ShimError in strict mode when a shim failed, with its group rolled back.
         """
         if name not in sys.modules:
             return
@@ -63,11 +64,18 @@ class Engine:
         self.replan(name)
         rows = self.rows(name)
         for shim in rows:
+            if has_run:
+                self.retry(shim)
             if shim.is_module:
                 self._step_aside(shim, module)
         for unit in units([shim for shim in rows if not shim.is_module]):
             self._apply_unit(unit, module)
         self.raise_if_strict(rows)
+
+    def retry(self, shim: Shim) -> None:
+        """Let a shim that failed alone wait again; a group stays failed until the next install."""
+        if self.verdicts[shim.id].status is Status.FAILED and not shim.group:
+            self.verdicts[shim.id] = self.planned[shim.id]
 
     def replan(self, name: str) -> None:
         """Plan again where a rule that kept a row of ``name`` out holds by now.
@@ -124,15 +132,13 @@ class Engine:
         return sorted(self.registry.of_module(name), key=lambda shim: order[shim.id])
 
     def _group(self, shim: Shim) -> list[Shim]:
-        if not shim.group:
-            return [shim]
-        return [one for one in self.registry.shims if one.group == shim.group]
+        rows = self.registry.shims if shim.group else (shim,)
+        return [one for one in rows if one.group == shim.group]
 
     def _step_aside(self, shim: Shim, module: ModuleType) -> None:
         """A module that is there is the real one, unless the journal says that it is ours."""
         if self.planned[shim.id].status is Status.PENDING and not self.journal.of(shim.id):
-            seen = {"module": file_of(module)}
-            told = f"native: {shim.module} is there"
+            told, seen = f"native: {shim.module} is there", {"module": file_of(module)}
             self.verdicts[shim.id] = Verdict(shim.id, Status.NOT_NEEDED, told, seen)
 
     def _reject(self, name: str, found: object) -> None:
@@ -183,11 +189,18 @@ class Engine:
         if slot is not None and self._has(shim, slot):
             self._export_again(shim, slot)
             return None
+        if (spec := building.unfinished_parent(shim)) is not None:
+            when_imported(spec, partial(self._apply_later, shim.module))
+            return None
         consumer = shim.probe.get("of", "").partition(":")[0]
         if consumer.partition(".")[0] == shim.module.partition(".")[0]:  # imported already
             with contextlib.suppress(ImportError):  # the probe will say that it is not there
                 importlib.import_module(consumer)
         return building.prepare(shim, self.facts.version_of_module(shim.module))
+
+    def _apply_later(self, name: str) -> None:
+        if not self.closed:
+            self.apply(name)
 
     def _has(self, shim: Shim, slot: Slot) -> bool:
         """Whether the shim is in place, in the module itself or served by its lazy class."""
@@ -200,15 +213,11 @@ class Engine:
         self._commit(transaction)
 
     def gate(self, shim: Shim) -> Verdict | None:
-        """Return the verdict that keeps ``shim`` out, or None where it may go on to its probe.
-
-        A group that failed stays failed until the next install; a lone shim gets another try
-        when its module runs again.
-        """
+        """Return the verdict that keeps ``shim`` out, or None where it may go on to its probe."""
         planned, known = self.planned[shim.id], self.verdicts[shim.id]
         if planned.status is not Status.PENDING:
             return planned
-        if known.status is Status.FAILED and shim.group:
+        if known.status is Status.FAILED:
             return known
         verdict = gates.judge(shim, self.facts)
         untold = [name for name, seen in verdict.evidence.items() if seen == UNTOLD.origin]
@@ -229,12 +238,12 @@ class Engine:
     def _probe_and_patch(
         self, shim: Shim, module: ModuleType, builder: building.Builder, transaction: Transaction
     ) -> Verdict:
-        evidence = self._evidence(shim, module)
+        evidence = building.evidence_of(shim, module, self.facts)
         slot = find_slot(shim, module)
         if slot is None:
             told = f"{shim.attach.rpartition('.')[0]} does not exist here"
             return Verdict(shim.id, Status.GATED, told, evidence)
-        ctx = self._context(shim, module, slot, transaction)
+        ctx = building.context_of(shim, module, slot, self.facts, transaction)
         if refused := self._probe(shim, slot, ctx, evidence):
             return refused
         original = content(slot)
@@ -249,6 +258,8 @@ class Engine:
     def _probe(
         self, shim: Shim, slot: Slot, ctx: Context, evidence: dict[str, Any]
     ) -> Verdict | None:
+        for filler in self.journal.fillers(slot):
+            evidence["filled by"] = filler
         verdict = probe(shim, slot, asked_by_id(self.selection, shim), evidence)
         if verdict is not None:
             if verdict.status is Status.CONFLICT:
@@ -256,26 +267,6 @@ class Engine:
             return verdict
         check = building.behavioural_probe(shim)
         return judge_check(shim, check(ctx), evidence) if check else None
-
-    def _evidence(self, shim: Shim, module: ModuleType) -> dict[str, Any]:
-        evidence = {**gates.judge(shim, self.facts).evidence, "module": file_of(module)}
-        if told := gates.obsolete(shim, self.facts):
-            evidence["retire"] = told
-        if shim.overrides:
-            evidence["overrides"] = shim.overrides
-        return evidence
-
-    def _context(
-        self, shim: Shim, module: ModuleType, slot: Slot, transaction: Transaction
-    ) -> Context:
-        return Context(
-            shim=shim.id,
-            module=module,
-            owner=slot.owner,
-            name=slot.name,
-            version=self.facts.version,
-            on_revert=lambda undo: transaction.effect(shim.id, undo),
-        )
 
     def _unseed(self, shims: set[str]) -> None:
         """The body raised: its seeds are gone, and their shims wait again."""
@@ -285,15 +276,14 @@ class Engine:
         slot = Slot(module, shim.qualname)
         if self.gate(shim) is not None or self.journal.has(shim.id, slot):
             return
-        evidence = self._evidence(shim, module)
+        evidence = building.evidence_of(shim, module, self.facts)
         if refused := probe_elsewhere(shim, evidence):
             self.verdicts[shim.id] = refused
             return
         builder = building.prepare(shim, self.facts.version_of_module(shim.module))
-        ctx = self._context(shim, module, slot, seeds)
+        ctx = building.context_of(shim, module, slot, self.facts, seeds)
         seeds.patch(shim.id, slot, building.build(shim, builder, MISSING, ctx))
-        told = "seeded before the module's body runs"
-        self.verdicts[shim.id] = Verdict(shim.id, Status.APPLIED, told, evidence)
+        self.verdicts[shim.id] = Verdict(shim.id, Status.APPLIED, _told(shim), evidence)
 
 
 def _told(shim: Shim) -> str:

@@ -10,15 +10,17 @@ from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
+from shimhub import gates
 from shimhub.adapt import make_adapter
-from shimhub.environment import is_module
-from shimhub.errors import PatchError
+from shimhub.environment import Environment, file_of, is_module, namespace
+from shimhub.errors import PatchError, nearest
 from shimhub.generated import import_object
 from shimhub.model import Context, Provenance, Shim
-from shimhub.patching import MISSING, own_names
+from shimhub.patching import MISSING, Slot, Transaction, own_names
 from shimhub.placeholder import make_placeholder
 from shimhub.probing import plain
 from shimhub.registry import code_path
+from shimhub.watch import is_initializing
 
 Builder = Callable[[Any, Context], Any]
 
@@ -30,7 +32,7 @@ def prepare(shim: Shim, version: str = "") -> Builder:
     Called before a transaction opens. Raises whatever the shim's code raises on import.
     """
     if shim.action == "alias":
-        found = import_object(shim.to)
+        found = _moved(shim)
         return lambda original, ctx: found
     if shim.action == "placeholder":
         stamp = provenance(shim, placeholder=True)
@@ -75,6 +77,45 @@ def _callable_of(original: Any, owner: Any) -> Any:
     return plain(original)
 
 
+def evidence_of(shim: Shim, module: ModuleType, facts: Environment) -> dict[str, Any]:
+    """Return what is known about a shim before its probe: versions, the module's file, notes."""
+    evidence = {**gates.judge(shim, facts).evidence, "module": file_of(module)}
+    if told := gates.obsolete(shim, facts):
+        evidence["retire"] = told
+    if shim.overrides:
+        evidence["overrides"] = shim.overrides
+    return evidence
+
+
+def context_of(
+    shim: Shim, module: ModuleType, slot: Slot, facts: Environment, transaction: Transaction
+) -> Context:
+    """Return what the shim's code is given; side effects it registers go into ``transaction``."""
+    return Context(
+        shim=shim.id,
+        module=module,
+        owner=slot.owner,
+        name=slot.name,
+        version=facts.version,
+        on_revert=lambda undo: transaction.effect(shim.id, undo),
+    )
+
+
+def unfinished_parent(shim: Shim) -> Any:
+    """Return the spec of a package to wait for before an alias within it is resolved, else None.
+
+    Moved names are often found in a module that their package imports later; importing it in the
+    middle of the package's own import would change the order and may run into a cycle.
+    """
+    place, parents = shim.to.partition(":")[0], shim.module.split(".")
+    moved = namespace(sys.modules.get(place))
+    if place.partition(".")[0] != parents[0] or (moved and not is_initializing(moved["__spec__"])):
+        return None
+    names = [".".join(parents[:size]) for size in range(1, len(parents))]
+    specs = [namespace(sys.modules.get(name)).get("__spec__") for name in names]
+    return next((spec for spec in specs if is_initializing(spec)), None)
+
+
 def provenance(shim: Shim, placeholder: bool = False) -> Provenance:
     """Return the stamp of a shim's replacement."""
     return Provenance(shim.id, shim.attach, code_path(shim) or shim.file, placeholder)
@@ -98,6 +139,17 @@ def load_code(shim: Shim, path: str) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _moved(shim: Shim) -> Any:
+    try:
+        return import_object(shim.to)
+    except ImportError as error:
+        known = [] if error.name in sys.modules else list(sys.modules)
+        told = f"{error}{nearest(str(error.name), known)}"
+        raise PatchError(
+            f"{shim.file}: {shim.id}: to: {shim.to!r} leads nowhere: {told}"
+        ) from error
 
 
 def _prepare_code(shim: Shim) -> Builder:

@@ -7,8 +7,12 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from shimhub.attach import module_exists
+from shimhub.environment import installed_modules
+from shimhub.errors import nearest
 from shimhub.model import Problem, Shim
 from shimhub.paths import shims_dir
+from shimhub.planning import order_of
 from shimhub.registry import Registry, folder_of
 
 _CITE = "cite the change that makes it needed, as https://…"
@@ -17,7 +21,9 @@ _CITE = "cite the change that makes it needed, as https://…"
 def problems(table: Mapping[str, Any]) -> list[Problem]:
     """Return the findings about a valid registry table, in order of rows and then folders."""
     registry = Registry.from_table(table)
-    found = [problem for shim in registry.shims for problem in _row(shim)]
+    found = [problem for shim in registry.shims for problem in (*_row(shim), *_typos(shim))]
+    for shim_id, told in order_of(registry)[1].items():
+        found.append(_problem(registry.by_id[shim_id], "after", told))
     return found + list(_orphans(registry))
 
 
@@ -44,6 +50,15 @@ def _is_gated(shim: Shim) -> bool:
 
 def _tests_of(shim: Shim) -> list[str]:
     return glob.glob(os.path.join(glob.escape(folder_of(shim)), "test_*.py"))
+
+
+def _typos(shim: Shim) -> Iterator[Problem]:
+    """Yield a finding where the user's row waits for a module that only nearly exists."""
+    top = shim.module.partition(".")[0]
+    if shim.named_by_user and not shim.retired and not module_exists(top):
+        hint = nearest(top, installed_modules())
+        if hint:
+            yield _problem(shim, "attach", f"there is no module {top!r} here{hint}")
 
 
 def _orphans(registry: Registry) -> Iterator[Problem]:

@@ -71,7 +71,10 @@ def _hash(parts: Iterable[str | bytes]) -> str:
 
 
 def _content(path: str) -> bytes:
+    """Return what the file holds; nothing for one that cannot be read, or has no end."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return b""
         with open(path, "rb") as stream:
             return stream.read()
     except OSError:

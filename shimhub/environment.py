@@ -76,6 +76,11 @@ class Environment:
         return platform.machine()
 
 
+def installed_modules() -> list[str]:
+    """Return the top-level modules of all installed distributions."""
+    return list(_metadata.packages_distributions())
+
+
 def _from_metadata(target: Target) -> Fact | None:
     for dist in target.dists:
         if version := _metadata_version(dist):

@@ -7,6 +7,7 @@ It knows modules and nothing of registries. It never imports a target and never 
 
 from __future__ import annotations
 
+import _imp
 import sys
 from _thread import _local
 
@@ -68,18 +69,41 @@ class Finder:
         busy = self._busy.__dict__
         if fullname in busy:
             return None
+        early = self.names.get(fullname, False)  # before anything slow: the table may be swapped
         if fullname == CANARY:
             return self.handler.generate(fullname)
         busy[fullname] = True
         try:
             spec = real_spec(self, fullname, path, target)
-            if spec is None:
-                return self.handler.generate(fullname)
+            with _Unlocked():
+                if spec is None:
+                    return self.handler.generate(fullname)
+                hook_exec(spec, self.handler, early or fullname in sys.modules)
         finally:
             del busy[fullname]
-        runs_again = fullname in sys.modules
-        hook_exec(spec, self.handler, self.names[fullname] or runs_again)
         return spec
+
+
+class _Unlocked:
+    """Let go of the global import lock, under which importlib calls finders.
+
+    What decides about a target imports our own modules. Another thread that imports one of the
+    same would hold that module's lock and wait for the global one, which we hold: a deadlock that
+    importlib does not detect. The lock of the target itself stays with us.
+    """
+
+    def __enter__(self) -> None:
+        self._depth = 0
+        try:
+            while _imp.lock_held():
+                _imp.release_lock()
+                self._depth += 1
+        except RuntimeError:  # another thread holds it now
+            return
+
+    def __exit__(self, *error: object) -> None:
+        for _ in range(self._depth):
+            _imp.acquire_lock()
 
 
 def real_spec(

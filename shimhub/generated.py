@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from shimhub.attach import module_exists
+from shimhub.errors import nearest
 from shimhub.model import Provenance, Shim
 from shimhub.patching import MISSING
 from shimhub.placeholder import make_placeholder
@@ -53,9 +54,10 @@ def import_object(point: str) -> Any:
     name, _, qualname = point.partition(":")
     found: Any = importlib.import_module(name)
     for part in qualname.split(".") if qualname else ():
-        found = getattr(found, part, MISSING)
+        owner, found = found, getattr(found, part, MISSING)
         if found is MISSING:
-            raise ImportError(f"alias: {name} has no {qualname!r}", name=name)
+            hint = nearest(part, map(str, dir(owner)))
+            raise ImportError(f"{name} has no {qualname!r}{hint}", name=name)
     return found
 
 

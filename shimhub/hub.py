@@ -132,10 +132,8 @@ class Hub:
         if self.config is None:
             return None
         self.engine.replan(fullname)
-        for shim in self.engine.rows(fullname):
-            if shim.is_module and self._may_generate(shim):
-                return self._serve(shim)
-        return None
+        rows = [shim for shim in self.engine.rows(fullname) if shim.is_module]
+        return next((self._serve(shim) for shim in rows if self._may_generate(shim)), None)
 
     def before_exec(self, fullname: str, module: ModuleType) -> Seeds | None:
         """Seed a module whose body is about to run."""
@@ -143,9 +141,9 @@ class Hub:
 
     def after_exec(self, fullname: str, module: ModuleType, seeds: Any) -> None:
         """Patch what now stands in ``sys.modules``, which need not be ``module``."""
-        self.apply(fullname, seeds)
+        self.apply(fullname, seeds, has_run=True)
 
-    def apply(self, name: str, seeds: Seeds | None = None) -> None:
+    def apply(self, name: str, seeds: Seeds | None = None, has_run: bool = False) -> None:
         """Apply the rows of a loaded module, once at a time a module.
 
         A call that comes while another one runs (a second thread, a reload from a shim's own
@@ -157,9 +155,9 @@ class Hub:
             try:
                 self._again.discard(name)
                 if self.config is not None:
-                    self.engine.apply(name, seeds)
+                    self.engine.apply(name, seeds, has_run)
             finally:
-                seeds = None
+                seeds, has_run = None, False
                 self._running.pop(name, None)
 
     def forget_threads(self) -> None:
@@ -176,6 +174,7 @@ class Hub:
             raise
 
     def _may_generate(self, shim: Shim) -> bool:
+        self.engine.retry(shim)
         refused = self.engine.gate(shim) or probe_elsewhere(shim, {})
         if refused is not None:
             self.engine.verdicts[shim.id] = refused
@@ -289,7 +288,7 @@ def adopt(booted: Finder, config: Config, seen: Sequence[str]) -> Hub:
         is_first = booted.handler is not _HUB
         if is_first:
             _HUB.prepare(config)
-            booted.names, booted.handler = {}, _HUB
+            booted.handler = _HUB
             with contextlib.suppress(ValueError):
                 sys.meta_path.remove(booted)
     if is_first:

@@ -229,6 +229,11 @@ class Journal:
         """Return the entries of one shim, in order."""
         return [entry for entry in self.entries if entry.shim == shim]
 
+    def fillers(self, slot: Slot) -> list[str]:
+        """Return the shim whose patch ``slot`` holds now, if there is one."""
+        held = [one for one in self.entries if isinstance(one, Patch) and one.slot.same(slot)]
+        return [one.shim for one in held if one.in_place()][:1]
+
     def has(self, shim: str, slot: Slot) -> bool:
         """Whether ``slot`` holds the shim's patch, also beneath a foreign wrapper on top of it."""
         own = [one for one in self.of(shim) if isinstance(one, Patch) and one.slot.same(slot)]

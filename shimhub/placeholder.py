@@ -17,10 +17,10 @@ class PlaceholderMeta(ABCMeta):
     __shimhub_cure__: str
 
     def __new__(
-        cls, name: str, bases: tuple[type, ...], names: dict[str, Any], **_: object
+        cls, name: str, bases: tuple[type, ...], names: dict[str, Any], **keywords: object
     ) -> PlaceholderMeta:
         """Make a class; a subclass may carry the keywords that the real one's takes."""
-        return super().__new__(cls, name, bases, names)
+        return super().__new__(cls, name, bases, names, **keywords)
 
     def __init__(
         cls, name: str, bases: tuple[type, ...], names: dict[str, Any], **_: object
@@ -36,6 +36,16 @@ class PlaceholderMeta(ABCMeta):
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         raise PlaceholderAttributeError(cls.__shimhub_cure__)
+
+    def __iter__(cls) -> NoReturn:
+        """Raise the cure; without this, ``__getitem__`` would make an endless iterator of it."""
+        raise PlaceholderError(cls.__shimhub_cure__)
+
+    __reversed__ = __iter__
+
+    def __contains__(cls, item: object) -> NoReturn:
+        """Raise PlaceholderError with the cure."""
+        raise PlaceholderError(cls.__shimhub_cure__)
 
     def __getitem__(cls, item: Any) -> GenericAlias:
         """Return an alias, so that ``Placeholder[int]`` works as an annotation."""
@@ -54,6 +64,7 @@ def make_placeholder(
         "__module__": module,
         "__qualname__": qualname,
         "__doc__": f"Placeholder: {cure}",
+        "__init_subclass__": classmethod(lambda cls, **_: None),
         "__shimhub__": provenance,
         "__shimhub_cure__": f"{module}.{qualname}: {cure}{lacks}",
     }

@@ -29,7 +29,8 @@ def make_plan(registry: Registry, selection: Selection, facts: gates.Facts) -> t
 def order_of(registry: Registry) -> tuple[list[str], dict[str, str]]:
     """Return ids in order of application, and the ids that stand in a cycle with its path.
 
-    A shim follows what it ``needs`` and what it is ``after``; otherwise registry order holds.
+    A shim follows what it ``needs``, what it is ``after`` and what fills the place that it is an
+    alias of; otherwise registry order holds.
     """
     edges = _edges(registry)
     cycles: dict[str, str] = {}
@@ -59,11 +60,21 @@ def _stable_order(edges: Mapping[str, set[str]], ids: list[str]) -> list[str]:
 
 def _edges(registry: Registry) -> dict[str, set[str]]:
     edges: dict[str, set[str]] = {shim_id: set() for shim_id in registry.by_id}
+    attached: dict[str, list[str]] = {}
+    for shim in registry.shims:
+        attached.setdefault(shim.attach, []).append(shim.id)
     for shim in registry.shims:
         edges[shim.id] |= matching(edges, (*shim.needs, *shim.after)) - {shim.id}
+        edges[shim.id] |= {one for point in _origins(shim) for one in attached.get(point, ())}
         for later in matching(edges, shim.before) - {shim.id}:
             edges[later].add(shim.id)
     return edges
+
+
+def _origins(shim: Shim) -> list[str]:
+    """Return the points that the row's aliases lead to: who fills these comes first."""
+    entries = (shim.names or {}).values()
+    return [point for point in (shim.to, *(one.get("alias", "") for one in entries)) if point]
 
 
 def matching(ids: Iterable[str], patterns: Iterable[str]) -> set[str]:

@@ -10,7 +10,7 @@ from shimhub.adapt import accepts_keyword, accepts_natively
 from shimhub.attach import content, is_present, module_exists, resolve
 from shimhub.fingerprint import fingerprint
 from shimhub.model import Shim, Status, Verdict
-from shimhub.patching import MISSING, Slot, own_names
+from shimhub.patching import MISSING, Slot
 
 _FILLS = ("add", "alias", "placeholder")
 Finding = tuple[Status, str]
@@ -53,7 +53,7 @@ def _findings(
     shim: Shim, slot: Slot, proved_by_user: bool, evidence: dict[str, Any]
 ) -> Iterator[Finding]:
     if shim.action in _FILLS:
-        yield from _presence(shim, slot)
+        yield from _presence(shim, slot, evidence)
         return
     original = content(slot)
     if original is MISSING:
@@ -85,11 +85,15 @@ def _consumer(shim: Shim, evidence: dict[str, Any]) -> Iterator[Finding]:
         yield Status.NOT_NEEDED, f"native: {point} accepts {keyword!r} by itself"
 
 
-def _presence(shim: Shim, slot: Slot) -> Iterator[Finding]:
-    if is_present(slot, bool(shim.probe.get("dynamic"))):
-        filler = getattr(_stamp(content(slot)), "shim", None)
-        told = f"filled by {filler}" if filler else "native"
-        yield Status.NOT_NEEDED, f"{told}: {shim.attach} is there"
+def _presence(shim: Shim, slot: Slot, evidence: dict[str, Any]) -> Iterator[Finding]:
+    if not is_present(slot, bool(shim.probe.get("dynamic"))):
+        return
+    told = f"native: {shim.attach} is there"
+    if shim.phase == "pre":
+        told += ", or the body has run already and it is too late to seed it"
+    if "filled by" in evidence:
+        told = f"{evidence['filled by']} fills {shim.attach} and comes first"
+    yield Status.NOT_NEEDED, told
 
 
 def _proof(shim: Shim, original: Any, evidence: dict[str, Any]) -> Iterator[Finding]:
@@ -118,7 +122,3 @@ def describe(found: Any) -> str:
     if isinstance(inner, (FunctionType, BuiltinFunctionType, type)):
         return f"{inner.__module__}.{inner.__qualname__}"
     return f"{type(inner).__name__} object"
-
-
-def _stamp(found: Any) -> Any:
-    return own_names(plain(found)).get("__shimhub__")

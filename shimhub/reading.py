@@ -161,6 +161,8 @@ def _table(value: Any) -> dict[str, Any]:
 def _read(path: str, origin: str, problems: list[Problem]) -> _File:
     path = os.path.abspath(path)
     try:
+        if not os.path.isdir(path) and os.path.exists(path) and not os.path.isfile(path):
+            raise OSError(0, "is no regular file")
         with open(path, "rb") as stream:
             text = stream.read(_toml.MAX_BYTES + 1)
     except OSError as error:

@@ -14,7 +14,9 @@ def numbers_in_names() -> set[int]:
     """Return the numbers in names such as ``test_case_08_11_reload``."""
     found: set[int] = set()
     for file in HERE.glob("test_cases_*.py"):
-        for name in re.findall(r"^def test_case_((?:\d\d_)+)", file.read_text("utf-8"), re.MULTILINE):
+        for name in re.findall(
+            r"^def test_case_((?:\d\d_)+)", file.read_text("utf-8"), re.MULTILINE
+        ):
             found.update(int(number) for number in name.split("_") if number)
     return found
 

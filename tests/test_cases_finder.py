@@ -1355,3 +1355,34 @@ assert not shimhub.status().active
 assert not [f for f in sys.meta_path if type(f).__module__.startswith("shimhub")]
 """
     )
+
+
+def test_case_01_02_a_thread_that_imports_what_the_hub_needs(lab):
+    """The hub's own imports never wait for another thread's while the import lock is ours."""
+    lab.module("t3.__init__")
+    lab.rows(
+        """
+        [[shim]]
+        id = "t3/new"
+        attach = "t3.new"
+        action = "module"
+        why = "The case needs it."
+        names = { X = { alias = "math:pi" } }
+        """
+    )
+    code = """
+        import sys, threading, time
+        delay = float(sys.argv[1])
+        def work():
+            time.sleep(delay)
+            import t3.new
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        import dataclasses, email, zipfile, inspect, tempfile, csv
+        thread.join(60)
+        assert not thread.is_alive() and "t3.new" in sys.modules
+    """
+    script = lab.root / "race.py"
+    script.write_text(textwrap.dedent(code), encoding="utf-8")
+    for delay in (0, 0.002, 0.004, 0.008, 0.016):
+        lab.cli("run", "--registry", str(lab.registry), str(script), str(delay))

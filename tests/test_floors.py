@@ -26,7 +26,7 @@ FLOORS = {
         {"probing", "reading"},
         {"compiled"},
     ],
-    2: [{"select"}, {"planning", "check"}],
+    2: [{"select"}, {"planning"}, {"check"}],
     3: [
         {"_canary", "watch"},
         {"loader"},

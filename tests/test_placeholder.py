@@ -52,12 +52,35 @@ def test_an_attribute_raises_the_cure():
     assert 1 == getattr(found, "from_config", 1)
 
 
-@pytest.mark.parametrize("name", ["__wrapped__", "__iter__", "__torch_function__"])
+@pytest.mark.parametrize("name", ["__wrapped__", "__fspath__", "__torch_function__"])
 def test_protocol_names_are_plainly_absent(name):
     """Introspection by dunder names sees a class that lacks them."""
     with pytest.raises(AttributeError, match=name) as caught:
         getattr(made(), name)
     assert not isinstance(caught.value, PlaceholderAttributeError)
+
+
+@pytest.mark.parametrize(
+    "use", [list, tuple, reversed, lambda one: 3 in one, lambda one: [*one], iter]
+)
+def test_iteration_raises_the_cure_and_ends(use):
+    """``Placeholder[int]`` does not make an endless iterator of the class."""
+    with pytest.raises(PlaceholderError, match="Install the real thing"):
+        use(made())
+
+
+def test_keywords_of_a_subclass_reach_its_own_hook():
+    """Class keywords are taken as the real class may take them, and handed to the user's hook."""
+    seen = []
+
+    class Mine(made(), real=True):
+        def __init_subclass__(cls, *, size):
+            seen.append(size)
+
+    class Ours(Mine, size=3):
+        pass
+
+    assert [3] == seen
 
 
 def test_subclasses_can_be_defined_and_raise_when_used():

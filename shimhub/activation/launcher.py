@@ -96,9 +96,13 @@ def environment(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
     made = dict(environ)
     for option, values in request.values.items():
         name, joint = _VALUED[option]
-        told = [os.path.abspath(one) for one in values] if option == "--registry" else values
+        if any(os.pathsep in one for one in values) and option == "--registry":
+            raise UsageError(f"--registry: a path cannot have {os.pathsep!r} in it: {values}")
         earlier = [made[name]] if made.get(name) and option != "--only" else []
-        made[name] = joint.join([*earlier, *told])
+        made[name] = joint.join([*earlier, *values])
+    # Absolute, as the program and its children may change their working directory.
+    registries = [one for one in made.get("SHIMHUB_REGISTRY", "").split(os.pathsep) if one]
+    made["SHIMHUB_REGISTRY"] = os.pathsep.join(map(os.path.abspath, registries))
     made["SHIMHUB_STRICT"] = "1" if request.strict else made.get("SHIMHUB_STRICT", "0")
     made["SHIMHUB"] = made.get("SHIMHUB", "1")
     made["PYTHONPATH"] = with_site_dir(made.get("PYTHONPATH", ""))

@@ -6,11 +6,13 @@ import argparse
 import dataclasses
 import json
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from shimhub import __version__, api, check, compiled
 from shimhub.config import config_of
-from shimhub.model import Verdict, Verdicts
+from shimhub.errors import RegistryError
+from shimhub.model import Problem, Verdict, Verdicts
 
 _EPILOG = "`shimhub run --help` tells how to run a program."
 _WIDTH = 80
@@ -102,14 +104,22 @@ def _print_json(kind: str, found: Verdicts) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    sources = config_of(options.registry, None, None, None, False, {}).sources
-    problems = check.problems(compiled.load(sources))
+    problems = _problems(options.registry)
     if options.format == "json":
         rows = [dataclasses.asdict(problem) for problem in problems]
         print(json.dumps({"schema": 1, "kind": "check", "problems": rows}, indent=2))
-    else:
-        for problem in problems:
-            print(problem)
-        count = len(problems)
-        print(f"{count or 'no'} problem{'' if count == 1 else 's'}")
+        return 1 if problems else 0
+    for problem in problems:
+        print(problem)
+    count = len(problems)
+    print(f"{count or 'no'} problem{'' if count == 1 else 's'}")
     return 1 if problems else 0
+
+
+def _problems(registry: list[str] | None) -> Sequence[Problem]:
+    """Return the findings; what keeps a registry from being read is the first thing to find."""
+    try:
+        table = compiled.load(config_of(registry, None, None, None, False, {}).sources)
+    except RegistryError as error:
+        return error.problems
+    return check.problems(table)

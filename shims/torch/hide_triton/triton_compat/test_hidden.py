@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
-import runpy
+import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -45,41 +44,60 @@ def test_torch_takes_the_branches_of_a_machine_without_triton() -> None:
     assert native == _run("-W", "ignore", "-m", "shimhub", "run", "-c", code)
 
 
-def _seeded(module: ModuleType) -> dict[str, object]:
-    undo: list[object] = []
-    build = runpy.run_path(str(Path(__file__).with_name("shim.py")))["build"]
-    return build(None, SimpleNamespace(module=module, on_revert=undo.append))
+ROW = """
+schema = 1
+[[shim]]
+id = "hide"
+attach = "target:__builtins__"
+action = "add"
+phase = "pre"
+why = "A test."
+"""
+TARGET = """
+try:
+    import triton, triton.language
+    from triton import jit
+    FOUND = True
+except ModuleNotFoundError as error:
+    FOUND = error.name
+import json, os.path
+def late():
+    import triton
+    return triton
+if getattr(json, "FAIL", False):
+    raise ValueError("body")
+"""
+CODE = """
+import builtins, json, sys, shimhub, triton
+real = builtins.__import__
+shimhub.install(registry="registry.toml")
+json.FAIL = True
+try:
+    import target
+except ValueError:
+    assert builtins.__import__ is real
+json.FAIL = False
+import target
+assert builtins.__import__ is real and target.late() is triton
+assert vars(target)["__builtins__"] is target.late.__builtins__ is vars(builtins)
+shimhub.uninstall()
+assert vars(target)["__builtins__"] is vars(builtins) and builtins.__import__ is real
+print(target.FOUND)
+"""
 
 
-def _imports(body: str, seeds: dict[str, object]) -> bool:
-    try:
-        exec(body, {"__builtins__": seeds})
-    except ModuleNotFoundError as error:
-        return error.name not in ("triton", "triton.language")
-    return True
-
-
-def test_only_the_stand_in_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every spelling of importing the stand-in fails; a real Triton and others import."""
-    seeds = _seeded(ModuleType("target"))
-    spellings = ("import triton", "import triton.language as tl", "from triton import jit")
-    for name in ("triton", "triton.language"):
-        monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    vars(sys.modules["triton"]).update(jit=print, language=sys.modules["triton.language"])
-    assert [True] * 3 == [_imports(body, seeds) for body in spellings]
-    monkeypatch.setattr(sys.modules["triton"], "__stub__", True, raising=False)
-    assert [False] * 3 == [_imports(body, seeds) for body in spellings]
-    assert _imports("import json, os.path\nfrom pathlib import Path", seeds)
-
-
-def test_everything_else_is_the_interpreters() -> None:
-    """The seeds are the builtins but for `__import__`, and undo gives the module those back."""
-    undo = []
-    module = ModuleType("target")
-    build = runpy.run_path(str(Path(__file__).with_name("shim.py")))["build"]
-    seeds = build(None, SimpleNamespace(module=module, on_revert=undo.append))
-    assert seeds.keys() == vars(builtins).keys()
-    changed = [name for name, one in seeds.items() if one is not vars(builtins)[name]]
-    assert ["__import__"] == changed
-    undo[0]()
-    assert module.__builtins__ is vars(builtins)
+@pytest.mark.parametrize(("head", "found"), [("__stub__ = True", "triton"), ("", "True")])
+def test_only_the_stand_in_and_only_the_body(tmp_path: Path, head: str, found: str) -> None:
+    """The body does not find the stand-in, or finds a real Triton; nothing else changes, ever."""
+    (tmp_path / "shims" / "hide").mkdir(parents=True)
+    shutil.copy(Path(__file__).with_name("shim.py"), tmp_path / "shims" / "hide")
+    (tmp_path / "triton").mkdir()
+    (tmp_path / "triton" / "__init__.py").write_text(f"{head}\njit = print\n")
+    (tmp_path / "triton" / "language.py").write_text("")
+    (tmp_path / "target.py").write_text(TARGET)
+    (tmp_path / "registry.toml").write_text(ROW)
+    command = [sys.executable, "-W", "error", "-c", CODE]
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    environ = {**os.environ, "PYTHONPATH": paths}
+    told = subprocess.check_output(command, text=True, cwd=tmp_path, env=environ)
+    assert f"{found}\n" == told
