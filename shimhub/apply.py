@@ -196,7 +196,11 @@ class Engine:
         if consumer.partition(".")[0] == shim.module.partition(".")[0]:  # imported already
             with contextlib.suppress(ImportError):  # the probe will say that it is not there
                 importlib.import_module(consumer)
-        return building.prepare(shim, self.facts.version_of_module(shim.module))
+        try:
+            return building.prepare(shim, self.facts.version_of_module(shim.module))
+        except building.NotYetError as error:
+            when_imported(error.args[0], partial(self._apply_later, shim.module))
+            return None
 
     def _apply_later(self, name: str) -> None:
         if not self.closed:

@@ -25,6 +25,10 @@ from shimhub.watch import is_initializing
 Builder = Callable[[Any, Context], Any]
 
 
+class NotYetError(Exception):
+    """An alias leads into a module whose import has not ended; ``args[0]`` is its spec."""
+
+
 def prepare(shim: Shim, version: str = "") -> Builder:
     """Import what the shim needs and return what builds its replacement from the original.
 
@@ -145,6 +149,9 @@ def _moved(shim: Shim) -> Any:
     try:
         return import_object(shim.to)
     except ImportError as error:
+        unfinished = namespace(sys.modules.get(str(error.name))).get("__spec__")
+        if is_initializing(unfinished):
+            raise NotYetError(unfinished) from error
         known = [] if error.name in sys.modules else list(sys.modules)
         told = f"{error}{nearest(str(error.name), known)}"
         raise PatchError(

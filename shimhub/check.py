@@ -23,7 +23,8 @@ def problems(table: Mapping[str, Any]) -> list[Problem]:
     registry = Registry.from_table(table)
     found = [problem for shim in registry.shims for problem in (*_row(shim), *_typos(shim))]
     for shim_id, told in order_of(registry)[1].items():
-        found.append(_problem(registry.by_id[shim_id], "after", told))
+        row = registry.by_id[shim_id]
+        found.append(_problem(row, "to" if row.to else "after", told))
     return found + list(_orphans(registry))
 
 
@@ -71,4 +72,4 @@ def _orphans(registry: Registry) -> Iterator[Problem]:
 
 
 def _problem(shim: Shim, key: str, message: str) -> Problem:
-    return Problem(shim.file, 0, f"{shim.id}: {key}", message)
+    return Problem(shim.file, shim.line, f"{shim.id}: {key}", message)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from shimhub.registry import Source
 
-_FORMAT = 2
+_FORMAT = 3
 _KEPT = 32
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 

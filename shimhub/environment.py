@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Mapping
 from importlib.machinery import PathFinder
@@ -9,6 +10,14 @@ from types import ModuleType
 from typing import Any
 
 from shimhub.model import UNTOLD, Fact, Target
+
+
+def _version_of(distribution: Any) -> str | None:
+    try:
+        version: str | None = distribution.version
+    except (KeyError, FileNotFoundError, ValueError, AttributeError):
+        return None
+    return version
 
 
 def _import_metadata() -> Any:
@@ -25,6 +34,9 @@ def _import_metadata() -> Any:
             sys.meta_path.remove(finder)
     if original is not None:
         PathFinder.find_distributions = original  # type: ignore[method-assign]
+    # It imports much of what it needs only when asked; let that be now, not amid the program.
+    for distribution in importlib_metadata.distributions(name="packaging"):
+        _version_of(distribution)
     return importlib_metadata
 
 
@@ -69,11 +81,7 @@ class Environment:
 
     def platform_fact(self, name: str) -> str:
         """Return ``sys.platform`` for ``platform``, the CPU architecture for ``machine``."""
-        if name == "platform":
-            return sys.platform
-        import platform
-
-        return platform.machine()
+        return sys.platform if name == "platform" else platform.machine()
 
 
 def installed_modules() -> list[str]:
@@ -92,14 +100,6 @@ def _metadata_version(dist: str) -> str | None:
     """Return the version of ``dist``; metadata that is broken or contradicts itself is none."""
     found = {_version_of(one) for one in _metadata.distributions(name=dist)}
     return found.pop() if len(found) == 1 else None
-
-
-def _version_of(distribution: Any) -> str | None:
-    try:
-        version: str | None = distribution.version
-    except (KeyError, FileNotFoundError, ValueError, AttributeError):
-        return None
-    return version
 
 
 def _from_module(target: Target) -> Fact | None:

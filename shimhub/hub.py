@@ -28,7 +28,7 @@ from shimhub.planning import make_plan
 from shimhub.probing import probe_elsewhere
 from shimhub.registry import Registry
 from shimhub.select import check_selection
-from shimhub.watch import fire_if_ended, is_initializing, when_imported
+from shimhub.watch import fire_if_ended, is_initializing, wait_for_others, when_imported
 
 _NOTHING = Config((), Selection())
 
@@ -110,6 +110,7 @@ class Hub:
         names = dict.fromkeys(by_id[shim_id].module for shim_id in self.engine.planned)
         try:
             for name in names:
+                wait_for_others(name)
                 module = sys.modules.get(name)
                 spec: Any = namespace(module).get("__spec__")
                 if is_unrun(module):

@@ -71,6 +71,7 @@ class Shim:
     action: str
     why: str
     file: str = ""
+    line: int = field(default=0, compare=False)
     origin: str = "packaged"
     overrides: str = ""
     packs: tuple[str, ...] = ()

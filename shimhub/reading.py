@@ -179,11 +179,12 @@ def _read(path: str, origin: str, problems: list[Problem]) -> _File:
 def _merge(files: Iterable[_File]) -> dict[str, dict[str, Any]]:
     merged: dict[str, dict[str, Any]] = {}
     for file in files:
-        for row in file.rows:
+        for index, row in enumerate(file.rows):
             earlier = merged.get(row["id"], {}).get("file", "")
             merged[row["id"]] = {
                 **row,
                 "file": file.path,
+                "line": file.lines.get(("shim", index), 0),
                 "origin": file.origin,
                 "overrides": earlier,
             }

@@ -7,12 +7,26 @@ registration in the middle of an import neither deadlocks nor is lost.
 
 from __future__ import annotations
 
+import _frozen_importlib
+import sys
+
 TYPE_CHECKING = False
+_bootstrap: Any = _frozen_importlib
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
 _FLAG = "_initializing"
+
+
+def wait_for_others(name: str) -> None:
+    """Wait for a thread that has found the module and not put it into ``sys.modules`` yet.
+
+    Its finders were asked before ours was there, and there is no spec to watch. importlib waits
+    in the same way, and detects deadlocks (``importlib._bootstrap._lock_unlock_module``).
+    """
+    if name not in sys.modules and name in _bootstrap._module_locks:
+        _bootstrap._lock_unlock_module(name)
 
 
 def is_initializing(spec: object) -> bool:

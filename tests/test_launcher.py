@@ -238,6 +238,8 @@ def test_a_program_that_is_not_there_fails_as_under_plain_python(lab, program):
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_from_outside_reaches_the_program(lab, sent):
     """The process that was started is the program: a signal to it does what it does to python."""
+    if signal.getsignal(sent) is signal.SIG_IGN:
+        pytest.skip("ignored by whoever started the tests, and so by the children")
     (lab.root / "wait.py").write_text("import time\nprint('up', flush=True)\ntime.sleep(60)\n")
     codes = []
     for head in ([], ["-m", "shimhub", "run"]):
@@ -681,3 +683,44 @@ def test_elsewhere_than_on_posix_the_program_is_a_child(monkeypatch, tmp_path):
         [calls[0][0][0], *calls[0][0][-2:]],
         calls[0][1],
     )
+
+
+@pytest.mark.parametrize("name", ["random", "packaging", "platform", "email", "dataclasses", "csv"])
+def test_a_file_beside_the_script_is_the_programs_own(lab, name):
+    """What the hub imports amid the program is neither run from the script's folder nor hidden."""
+    folder = lab.root / "project"
+    folder.mkdir()
+    (folder / f"{name}.py").write_text("mine = 1\n")
+    (folder / "s.py").write_text(f"import target\nimport {name}\nprint({name}.mine, target.f)\n")
+    lab.module("target")
+    lab.rows(
+        """
+        [[shim]]
+        id = "target/f"
+        attach = "target:f"
+        action = "alias"
+        to = "math:pi"
+        why = "A test."
+        """
+    )
+    done = lab.cli("run", "--registry", str(lab.registry), str(folder / "s.py"))
+    assert "1 3.14" == done.stdout[:6]
+
+
+def test_strict_ends_a_start_that_cannot_be_patched(lab):
+    """Where a shim of a module that is loaded before the program fails, strict does not go on."""
+    lab.rows(
+        """
+        [[shim]]
+        id = "builtins/foo"
+        attach = "builtins:str.foo"
+        action = "alias"
+        to = "math:pi"
+        why = "A test."
+        """
+    )
+    done = lab.cli(
+        "run", "--strict", "--registry", str(lab.registry), "-c", "print('ran')", check=False
+    )
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "builtins/foo" in done.stderr

@@ -206,9 +206,9 @@ def test_site_folder_is_a_pythonpath_entry(how, request):
     python = request.getfixturevalue(how)
     site = _ask(python, "paths.SITE_DIR")
 
-    used = _ask(python, "__import__('sitecustomize').__file__", PYTHONPATH=site)
+    used = _ask(python, "type(__import__('sys').meta_path[0]).__module__", PYTHONPATH=site)
 
-    assert Path(site) / "sitecustomize.py" == Path(used)
+    assert "shimhub.finder" == used
 
 
 def test_console_script_is_installed(wheel_python):

@@ -7,8 +7,9 @@ module is on the start-up path: builtins only.
 from __future__ import annotations
 
 import sys
+from _frozen_importlib_external import PathFinder
 from _thread import get_ident
-from os import pathsep
+from os import listdir, pathsep
 
 from shimhub import compiled
 from shimhub.finder import CANARY, Finder
@@ -57,6 +58,47 @@ def _compare_digest(told: str | None, found: str) -> None:
         sys.stderr.write(f"shimhub: registries differ here ({found}) and at the start ({told})\n")
 
 
+class SiteTimePath:
+    """Let this thread import as at start-up, before the program's folder was on ``sys.path``.
+
+    The hub is imported in the middle of the program; a ``random.py`` or ``packaging.py`` beside
+    the script is the program's own business, and must be neither run nor hidden by that.
+    """
+
+    def __init__(self, path: list[str]) -> None:
+        self._path = path
+        self._extra = [entry for entry in sys.path if entry not in path]
+        self._thread = get_ident()
+        self._before = frozenset(sys.modules)
+
+    def __enter__(self) -> None:
+        if self._extra:
+            sys.meta_path.insert(0, self)
+
+    def __exit__(self, *error: object) -> None:
+        if not self._extra:
+            return
+        sys.meta_path.remove(self)
+        own = {name.partition(".")[0] for folder in self._extra for name in _names_in(folder)}
+        for name in set(sys.modules) - self._before:
+            if name.partition(".")[0] in own - {"shimhub"}:
+                del sys.modules[name]
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Find a top-level module where it was at start-up; other threads are not concerned."""
+        is_other = path is not None or get_ident() != self._thread
+        if is_other or fullname in sys.builtin_module_names:
+            return None
+        return PathFinder.find_spec(fullname, self._path, target)
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return listdir(folder or ".")
+    except OSError:
+        return []
+
+
 class Deferred:
     """Stands in for the hub until the first target shows up, then hands over to it."""
 
@@ -64,6 +106,7 @@ class Deferred:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._path = list(sys.path)
         self._importing: set[int] = set()
         self._hub: Hub | None = None
         self._seen: list[str] = []
@@ -75,8 +118,8 @@ class Deferred:
             return self._hub
         self._importing.add(thread)
         try:
-            from shimhub import config, hub
-
+            with SiteTimePath(self._path):
+                from shimhub import config, hub
             chosen = config.config_of(None, None, None, None, False, self._environ)
             self._hub = hub.adopt(self.finder, chosen, self._seen)
         finally:

@@ -20,6 +20,8 @@ def _activate() -> None:
         boot(os.environ)
     except Exception as error:  # noqa: BLE001  # nothing of ours keeps a program from starting
         _say(f"this process runs unpatched: {error}")
+        if os.environ.get("SHIMHUB_STRICT", "0") not in ("", "0"):
+            os._exit(1)  # an exit by exception would be a fatal error of ``site``
 
 
 def _say(text: str) -> None:

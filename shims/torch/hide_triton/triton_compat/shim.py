@@ -16,9 +16,8 @@ from typing import Any
 
 from shimhub.watch import is_initializing, when_imported
 
-#: Modules whose bodies run now, and the function that stood in ``builtins`` before ours.
+#: Modules whose bodies run now; the import that hides looks here at each call.
 _HIDING: set[str] = set()
-_BEFORE: list[Callable[..., Any]] = []
 
 
 def build(original: None, ctx: Any) -> dict[str, Any]:
@@ -32,31 +31,37 @@ def build(original: None, ctx: Any) -> dict[str, Any]:
 
 
 def _hide(name: str) -> None:
+    if not _HIDING:
+        _replace_import(builtins.__import__)
     _HIDING.add(name)
-    if builtins.__import__ is not _import:
-        _BEFORE.append(builtins.__import__)
-        builtins.__import__ = _import
 
 
 def _show(name: str) -> None:
-    """Forget the module; with the last one the interpreter's own import is back."""
+    """Forget the module; with the last one the interpreter's own import is back.
+
+    Where somebody has wrapped ours meanwhile, it stays beneath and hides nothing.
+    """
     _HIDING.discard(name)
-    if not _HIDING and builtins.__import__ is _import:
-        builtins.__import__ = _BEFORE.pop()
+    if not _HIDING and hasattr(builtins.__import__, "hides_from"):
+        builtins.__import__ = builtins.__import__.hides_from
 
 
-def _import(
-    name: str,
-    globals: Mapping[str, Any] | None = None,
-    locals: Mapping[str, Any] | None = None,
-    fromlist: Sequence[str] | None = (),
-    level: int = 0,
-) -> Any:
-    found = _BEFORE[-1](name, globals, locals, fromlist or (), level)
-    asks = level == 0 and name.partition(".")[0] == "triton"
-    if asks and globals and globals.get("__name__") in _HIDING and _is_stub("triton"):
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    return found
+def _replace_import(before: Callable[..., Any]) -> None:
+    def __import__(
+        name: str,
+        globals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, Any] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> Any:
+        found = before(name, globals, locals, fromlist or (), level)
+        asks = level == 0 and name.partition(".")[0] == "triton"
+        if asks and globals and globals.get("__name__") in _HIDING and _is_stub("triton"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return found
+
+    __import__.hides_from = before
+    builtins.__import__ = __import__
 
 
 def _is_stub(name: str) -> bool:
