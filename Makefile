@@ -23,10 +23,10 @@ install: ## make .venv-test and install the checkout in place, with all that the
 	$(PYTHON) -m pip install torch==2.13.0 -e '.[test]'
 
 test: ## run all tests
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2
 
 test-fast: ## run the tests that neither build packages nor train models
-	$(PYTHON) -m pytest -m 'not slow and not e2e'
+	$(PYTHON) -m pytest -n 2 -m 'not slow and not e2e'
 
 lint: ## ruff: rules and format, over Python
 	$(PYTHON) -m ruff check .

@@ -143,6 +143,8 @@ def _check_action(row: dict[str, Any], whole: dict[str, Any], file: str) -> Iter
             yield key, f"action {action!r} does not read it; it belongs to {' and '.join(actions)}"
     yield from _check_name(row, whole) if ":" in row["attach"] else _check_module(row, whole)
     yield from _check_needed(action, whole)
+    if action == "add" and str(row.get("source")).endswith(":build"):
+        yield "source", "would add `build` itself; leave ':build' out to add what it returns"
     for name, entry in row.get("names", {}).items():
         yield from _check_entry(name, entry)
     yield from _check_source(row, file)
