@@ -139,7 +139,7 @@ def load_code(shim: Shim, path: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # whatever ends the body, Ctrl-C too; raised again
         del sys.modules[name]
         raise
     return module

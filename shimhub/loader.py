@@ -141,7 +141,7 @@ def _run(name: str, module: ModuleType, loader: Any, handler: Handler, early: bo
     seeds = handler.before_exec(name, module) if early else None
     try:
         loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # whatever ends the body, Ctrl-C too; raised again
         if seeds is not None:
             seeds.rollback()
         raise
