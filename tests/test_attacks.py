@@ -1,0 +1,229 @@
+"""What an outsider found who tried to break the promises; each was a bug once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+ALIAS = """
+    [[shim]]
+    id = "{id}"
+    attach = "{attach}"
+    action = "alias"
+    to = "{to}"
+    why = "A test."
+"""
+
+
+def aliases(lab, **rows: tuple[str, str]) -> None:
+    """Write a registry of aliases: id -> (attach, to)."""
+    lab.rows("".join(ALIAS.format(id=one, attach=a, to=t) for one, (a, t) in rows.items()))
+
+
+def test_a_chain_of_aliases_works_in_any_order(lab):
+    """A row whose origin is another row's attach point comes after it, wherever it stands."""
+    lab.module("target", "def f(): return 1\n")
+    aliases(lab, a=("target:a", "target:b"), b=("target:b", "target:c"), c=("target:c", "target:f"))
+    lab.run("""
+        import shimhub, target
+        shimhub.install(registry=REGISTRY)
+        assert target.a is target.b is target.c is target.f
+    """)
+
+
+@pytest.mark.parametrize(
+    ("attach", "to", "told"),
+    [
+        ("target:f", "target:f", "is the attach point itself"),
+        ("target.sub", "target.sub", "is the attach point itself"),
+        ("target.sub", "target:f", "must be a module"),
+        ("target:f", "target:f g", "must be 'module' or 'module:qualname'"),
+    ],
+)
+def test_an_alias_that_cannot_be_meant_is_an_error(lab, attach, to, told):
+    """An alias of itself, or of another kind of thing, is told with its line and key."""
+    aliases(lab, row=(attach, to))
+    done = lab.cli("check", "--registry", str(lab.registry), check=False)
+    assert 1 == done.returncode
+    assert told in done.stdout
+    assert "row: to" in done.stdout
+
+
+def test_loops_of_module_aliases_are_not_served(lab):
+    """Two modules that are aliases of each other are refused; the import fails as it would."""
+    lab.module("target.__init__")
+    aliases(lab, p=("target.p", "target.q"), q=("target.q", "target.p"))
+    lab.run("""
+        import shimhub
+        shimhub.install(registry=REGISTRY)
+        try:
+            import target.p
+        except ModuleNotFoundError as error:
+            assert error.name == "target.p"
+        else:
+            raise AssertionError("served")
+        verdict = shimhub.status()["p"]
+        assert verdict.status == "CONFLICT" and "cycle" in verdict.reason, verdict
+    """)
+
+
+def test_a_typo_in_an_origin_names_file_key_and_the_right_word(lab):
+    """An alias that leads nowhere tells where it is declared and what was meant."""
+    lab.module("target", "def flatten(): return 1\n")
+    aliases(lab, old=("target:old", "target:flaten"))
+    done = lab.run("""
+        import shimhub, target
+        shimhub.install(registry=REGISTRY)
+        print(shimhub.status()["old"].reason)
+    """)
+    assert f"{lab.registry}: old: to: 'target:flaten'" in done.stdout
+    assert "did you mean 'flatten'?" in done.stdout
+
+
+@pytest.mark.parametrize("high", ["from pk import VALUE\n", "import pk.mid\n"])
+def test_an_alias_waits_for_a_package_that_imports_itself(lab, high):
+    """A moved name whose new module the package imports later is there when the import ends."""
+    lab.module("pk.__init__", "import pk.low\nVALUE = 3\nimport pk.mid, pk.high\n")
+    lab.module("pk.low")
+    lab.module("pk.mid")
+    lab.module("pk.high", high + "def new(): return 1\n")
+    aliases(lab, old=("pk.low:old", "pk.high:new"))
+    lab.run("""
+        import shimhub
+        shimhub.install(registry=REGISTRY)
+        import pk.low, pk.high
+        assert pk.low.old is pk.high.new, str(shimhub.status()["old"])
+    """)
+
+
+def test_the_second_of_two_fillers_names_the_first(lab):
+    """What another row has filled is not called native."""
+    lab.module("target")
+    aliases(lab, first=("target:f", "math:pi"), second=("target:f", "math:tau"))
+    lab.run("""
+        import math, shimhub, target
+        shimhub.install(registry=REGISTRY)
+        verdict = shimhub.status()["second"]
+        assert target.f is math.pi and verdict.status == "NOT_NEEDED"
+        assert "first fills target:f" in verdict.reason, verdict
+    """)
+
+
+def test_an_adapter_keeps_what_a_callable_object_offers(lab):
+    """An adapted ``lru_cache`` function can still be cleared."""
+    lab.module("target", "import functools\n@functools.lru_cache\ndef f(x): return x\n")
+    lab.rows("""
+        [[shim]]
+        id = "f"
+        attach = "target:f"
+        action = "adapt"
+        drop = ["pin"]
+        why = "A test."
+    """)
+    lab.run("""
+        import shimhub, target
+        shimhub.install(registry=REGISTRY)
+        assert target.f(1, pin=None) == 1 and target.f.cache_info().currsize == 1
+        target.f.cache_clear()
+    """)
+
+
+def test_a_table_that_is_swapped_during_a_look_up_is_no_error(lab):
+    """An install by one thread never makes an import of another one fail."""
+    for number in range(40):
+        lab.module(f"t{number}")
+    aliases(lab, **{f"r{n}": (f"t{n}:f", "math:pi") for n in range(40)})
+    other = lab.root / "other.toml"
+    other.write_text("schema = 1\n", encoding="utf-8")
+    lab.run(f"""
+        import importlib, shimhub, sys, threading
+        sys.setswitchinterval(1e-6)
+        failed = []
+        def load(number):
+            try:
+                importlib.import_module(f"t{{number}}")
+            except BaseException as error:
+                failed.append(error)
+        shimhub.install(registry=REGISTRY)
+        threads = [threading.Thread(target=load, args=(n,)) for n in range(40)]
+        for thread in threads:
+            thread.start()
+            shimhub.install(registry={str(other)!r})
+            shimhub.install(registry=REGISTRY)
+        for thread in threads:
+            thread.join()
+        assert not failed, failed
+    """)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes descriptors as a daemon does")
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_run_works_without_a_stream(lab, stream):
+    """A daemon's closed stdout or stderr keeps no program from running."""
+    line = f'exec {stream}>&-; exec "$@"'
+    command = [sys.executable, "-m", "shimhub", "run", "-c", "open('ran', 'w').close()"]
+    lab.start(["sh", "-c", line, "sh", *command])
+    assert (lab.root / "ran").exists()
+
+
+def test_without_a_sitecustomize_there_is_none_under_run(lab):
+    """A program that asks for ``sitecustomize`` gets the answer of plain python."""
+    code = "try:\n    import sitecustomize\nexcept ImportError as error:\n    print(error.name)"
+    plain = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=lab.root
+    )
+    assert plain.stdout == lab.cli("run", "-c", code).stdout
+
+
+def test_a_registry_named_by_a_relative_variable_is_found_after_chdir(lab):
+    """Children of a program that changes its folder read the same registries."""
+    lab.module("target")
+    aliases(lab, f=("target:f", "math:pi"))
+    child = "import target; print(target.f)"
+    code = f"""
+        import os, subprocess, sys
+        os.chdir("/")
+        print(subprocess.check_output([sys.executable, "-c", {child!r}], text=True))
+    """
+    done = lab.cli(
+        "run",
+        "-c",
+        "\n".join(map(str.strip, code.strip().split("\n"))),
+        SHIMHUB_REGISTRY="registry.toml",
+    )
+    assert "3.14" in done.stdout
+    assert "" == done.stderr
+
+
+@pytest.mark.skipif(os.pathsep != ":", reason="about the separator of POSIX")
+def test_a_registry_path_with_the_separator_is_refused(lab):
+    """A path that cannot be handed to children is told before the program starts."""
+    done = lab.cli("run", "--registry", "a:b.toml", "-c", "print('ran')", check=False)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "cannot have ':' in it" in done.stderr
+
+
+def test_a_byte_order_mark_is_no_mistake(lab):
+    """A registry saved by an editor that writes a BOM is read."""
+    lab.registry.write_bytes(b"\xef\xbb\xbfschema = 1\n")
+    assert "no problems\n" == lab.cli("check", "--registry", str(lab.registry)).stdout
+
+
+def test_check_writes_the_mistakes_of_a_registry_as_json(lab):
+    """What keeps a registry from being read is a finding, with file, line, key and message."""
+    lab.rows("[[shims]]\nid = 'x'\n")
+    done = lab.cli("check", "--format", "json", "--registry", str(lab.registry), check=False)
+    (found,) = json.loads(done.stdout)["problems"]
+    assert (1, 2, "shims") == (done.returncode, found["line"], found["key"])
+    assert "did you mean 'shim'?" in found["message"]
+
+
+def test_a_pipe_is_no_registry(lab):
+    """A file without an end, or that can be read but once, is refused by that name."""
+    done = lab.cli("check", "--registry", "/dev/zero", check=False)
+    assert 1 == done.returncode
+    assert "is no regular file" in done.stdout
