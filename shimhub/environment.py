@@ -13,11 +13,14 @@ from shimhub.model import UNTOLD, Fact, Target
 
 
 def _version_of(distribution: Any) -> str | None:
+    """Return the Version header; what ``.version`` does too, by importing all of ``email``."""
     try:
-        version: str | None = distribution.version
-    except (KeyError, FileNotFoundError, ValueError, AttributeError):
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    except ValueError:  # not UTF-8
         return None
-    return version
+    headers = text.partition("\n\n")[0].splitlines()
+    found = [line for line in headers if line.lower().startswith("version:")]
+    return found[0].partition(":")[2].strip() or None if found else None
 
 
 def _import_metadata() -> Any:
@@ -34,7 +37,7 @@ def _import_metadata() -> Any:
             sys.meta_path.remove(finder)
     if original is not None:
         PathFinder.find_distributions = original  # type: ignore[method-assign]
-    # It imports much of what it needs only when asked; let that be now, not amid the program.
+    # It imports some of what it needs only when asked; let that be now, not amid the program.
     for distribution in importlib_metadata.distributions(name="packaging"):
         _version_of(distribution)
     return importlib_metadata

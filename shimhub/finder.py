@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import _imp
 import sys
-from _thread import _local
+from _thread import _local, allocate_lock
 
 from shimhub.loader import hidden, hook_exec
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 #: A module that we find in another place than its file: so imports come by us first.
 CANARY = "shimhub._canary"
+
+
+#: Held for the moment in which one of our finders changes its place.
+_MOVING = allocate_lock()
 
 
 class Finder:
@@ -57,11 +61,30 @@ class Finder:
         Given up after a while, so as not to quarrel with one that insists on the place. The
         second entry goes only when the first is there, so no thread ever misses us.
         """
-        if self in sys.meta_path and sys.meta_path[0] is not self:
-            self._steps -= 1
+        if not _MOVING.acquire(False):
+            return
+        try:
+            if self._steps and self in sys.meta_path and sys.meta_path[0] is not self:
+                self._steps -= 1
+                sys.meta_path.insert(0, self)
+                places = [place for place, one in enumerate(sys.meta_path) if one is self]
+                del sys.meta_path[places[-1]]
+        finally:
+            _MOVING.release()
+
+    def leave(self) -> None:
+        """Leave ``sys.meta_path`` for good, unless somebody has removed us already."""
+        self._steps = 0
+        with _MOVING:
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+
+    def enter(self) -> None:
+        """Stand first on ``sys.meta_path``."""
+        self._steps = 16
+        if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
-            places = [place for place, one in enumerate(sys.meta_path) if one is self]
-            del sys.meta_path[places[-1]]
+        self.step_forward()
 
     def _find(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None

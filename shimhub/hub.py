@@ -77,9 +77,9 @@ class Hub:
     def remove(self) -> dict[str, str]:
         """Revert everything and leave ``sys.meta_path``; returns what could not be reverted."""
         left = self._revert(None)
-        for finder in (self.finder, self.children):
-            with contextlib.suppress(ValueError):
-                sys.meta_path.remove(finder)
+        self.finder.leave()
+        with contextlib.suppress(ValueError):
+            sys.meta_path.remove(self.children)
         self.config = None
         old, old.closed = self.engine, True
         self.engine = _engine_of(_NOTHING, old.journal, Registry((), {}, {}))
@@ -100,9 +100,7 @@ class Hub:
         live = [shim for shim in self.engine.registry.shims if not shim.retired]
         early = {shim.module for shim in live if shim.phase == "pre"}
         self.finder.names = {shim.module: shim.module in early for shim in live} | {CANARY: False}
-        if self.finder not in sys.meta_path:
-            sys.meta_path.insert(0, self.finder)
-        self.finder.step_forward()
+        self.finder.enter()
 
     def apply_loaded(self) -> None:
         """Patch what is imported already; raises ShimError in strict mode, with all undone."""
@@ -288,10 +286,10 @@ def adopt(booted: Finder, config: Config, seen: Sequence[str]) -> Hub:
     with _ADOPTING:
         is_first = booted.handler is not _HUB
         if is_first:
+            # The very same finder: whoever walks sys.meta_path now would skip an entry, were
+            # one removed before it.
+            _HUB.finder, booted.handler = booted, _HUB
             _HUB.prepare(config)
-            booted.handler = _HUB
-            with contextlib.suppress(ValueError):
-                sys.meta_path.remove(booted)
     if is_first:
         _HUB.apply_loaded()
     for name in seen:

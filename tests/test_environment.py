@@ -61,26 +61,22 @@ def test_broken_metadata_counts_as_none(site, text):
     assert environment(target("broken")).fact("broken") is UNTOLD
 
 
-@pytest.mark.parametrize(
-    "error", [KeyError("Version"), FileNotFoundError("METADATA"), ValueError("name")]
-)
-def test_metadata_that_raises_counts_as_none(site, monkeypatch, error):
-    """Whatever older importlib_metadata raises for a broken dist-info, it is no metadata."""
-
-    class Broken(importlib_metadata.PathDistribution):
-        @property
-        def version(self):
-            raise error
-
+def test_metadata_that_is_not_text_counts_as_none(site):
+    """A METADATA file that is not UTF-8 tells no version."""
     site.dist("broken")
-    monkeypatch.setattr(importlib_metadata, "PathDistribution", Broken)
-    found = importlib_metadata.distributions
-    monkeypatch.setattr(
-        importlib_metadata,
-        "distributions",
-        lambda **keys: [Broken(one._path) for one in found(**keys)],
-    )
+    (file,) = site.path.glob("broken-*.dist-info/METADATA")
+    file.write_bytes(b"Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n\xff\xfe\n")
     assert environment(target("broken")).fact("broken") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Version: 2\n", "Name: x\nVERSION:2\n\nVersion: 3\n", "Version: 2\nVersion: 9\n"]
+)
+def test_the_version_is_the_first_header_of_that_name(site, text):
+    """Headers end at the first empty line, and are read as the metadata library reads them."""
+    site.dist("told", text)
+    expected = importlib_metadata.distribution("told").version
+    assert expected == environment(target("told")).version("told") == "2"
 
 
 def test_metadata_that_contradicts_itself_is_none(site):

@@ -65,7 +65,8 @@ class SiteTimePath:
     the script is the program's own business, and must be neither run nor hidden by that.
     """
 
-    def __init__(self, path: list[str]) -> None:
+    def __init__(self, finder: Finder, path: list[str]) -> None:
+        self._finder = finder
         self._path = path
         self._extra = [entry for entry in sys.path if entry not in path]
         self._thread = get_ident()
@@ -73,22 +74,22 @@ class SiteTimePath:
 
     def __enter__(self) -> None:
         if self._extra:
-            sys.meta_path.insert(0, self)
+            vars(self._finder).setdefault("find_spec", self._find_spec)
 
     def __exit__(self, *error: object) -> None:
-        if not self._extra:
+        if vars(self._finder).get("find_spec") != self._find_spec:
             return
-        sys.meta_path.remove(self)
+        del self._finder.find_spec
         own = {name.partition(".")[0] for folder in self._extra for name in _names_in(folder)}
         for name in set(sys.modules) - self._before:
             if name.partition(".")[0] in own - {"shimhub"}:
                 del sys.modules[name]
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+    def _find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Find a top-level module where it was at start-up; other threads are not concerned."""
         is_other = path is not None or get_ident() != self._thread
-        if is_other or fullname in sys.builtin_module_names:
-            return None
+        if is_other or fullname in sys.builtin_module_names or fullname in self._finder.names:
+            return Finder.find_spec(self._finder, fullname, path, target)
         return PathFinder.find_spec(fullname, self._path, target)
 
 
@@ -118,7 +119,7 @@ class Deferred:
             return self._hub
         self._importing.add(thread)
         try:
-            with SiteTimePath(self._path):
+            with SiteTimePath(self.finder, self._path):
                 from shimhub import config, hub
             chosen = config.config_of(None, None, None, None, False, self._environ)
             self._hub = hub.adopt(self.finder, chosen, self._seen)
