@@ -39,6 +39,8 @@ def _source(original: Any) -> str:
     if isinstance(original, property):
         original = original.fget
     subject = original.__code__ if isinstance(original, FunctionType) else original
+    if getattr(subject, "co_filename", "").startswith("<"):
+        return ""  # made by exec: "<string>" is the name of many sources
     try:
         return inspect.getsource(subject)
     except (OSError, TypeError):

@@ -229,6 +229,12 @@ def test_a_function_made_by_exec_has_none():
     space = {}
     exec("def f(): return 1\n", space)
     assert "" == fingerprint(space["f"])
+    known = "def f():\n    return 2\n"
+    linecache.cache["<string>"] = (len(known), None, known.splitlines(keepends=True), "<string>")
+    try:
+        assert "" == fingerprint(space["f"])
+    finally:
+        del linecache.cache["<string>"]
 
 
 def test_source_that_is_no_statement_has_none(tmp_path):
