@@ -76,7 +76,8 @@ def build(shim: Shim, builder: Builder, original: Any, ctx: Context) -> Any:
 def _callable_of(original: Any, owner: Any) -> Any:
     """Return what a caller would get: on a class the function, on an instance the bound method."""
     is_instance = not (isinstance(owner, (type, dict)) or is_module(owner))
-    if is_instance and original not in list(own_names(owner).values()):
+    is_own = any(one is original for one in list(own_names(owner).values()))
+    if is_instance and not is_own:
         return original.__get__(owner, type(owner)) if hasattr(original, "__get__") else original
     return plain(original)
 
@@ -113,7 +114,9 @@ def unfinished_parent(shim: Shim) -> Any:
     """
     place, parents = shim.to.partition(":")[0], shim.module.split(".")
     moved = namespace(sys.modules.get(place))
-    if place.partition(".")[0] != parents[0] or (moved and not is_initializing(moved["__spec__"])):
+    if place.partition(".")[0] != parents[0] or (
+        moved and not is_initializing(moved.get("__spec__"))
+    ):
         return None
     names = [".".join(parents[:size]) for size in range(1, len(parents))]
     specs = [namespace(sys.modules.get(name)).get("__spec__") for name in names]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 #: A module that we find in another place than its file: so imports come by us first.
 CANARY = "shimhub._canary"
 
-
 #: Held for the moment in which one of our finders changes its place.
 _MOVING = allocate_lock()
 

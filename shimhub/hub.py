@@ -212,7 +212,7 @@ class Hub:
     # -- answering ------------------------------------------------------------------------------
 
     def is_active(self) -> bool:
-        """Whether imports come by our finder: proved by finding a name that no file has."""
+        """Whether imports come by our finder: proved by whose canary is found."""
         try:
             spec = real_spec(None, CANARY, [paths.PACKAGE_DIR], None)
         except Exception:  # noqa: BLE001  # a foreign finder before us may raise anything

@@ -227,3 +227,49 @@ def test_a_pipe_is_no_registry(lab):
     done = lab.cli("check", "--registry", "/dev/zero", check=False)
     assert 1 == done.returncode
     assert "is no regular file" in done.stdout
+
+
+def test_an_alias_into_a_module_without_a_spec(lab):
+    """A module that somebody made by hand, and that has no ``__spec__``, is an origin too."""
+    lab.module("pk.__init__")
+    lab.module("pk.low")
+    aliases(lab, old=("pk.low:old", "pk.made:new"))
+    lab.run("""
+        import sys, types, shimhub
+        import pk
+        made = sys.modules["pk.made"] = types.ModuleType("pk.made")
+        del made.__spec__
+        made.new = 5
+        shimhub.install(registry=REGISTRY)
+        import pk.low
+        assert pk.low.old == 5, str(shimhub.status()["old"])
+    """)
+
+
+def test_a_method_of_an_instance_with_odd_attributes(lab):
+    """Attributes whose ``==`` raises are compared by identity alone."""
+    lab.module(
+        "target",
+        """
+        class Odd:
+            def __eq__(self, other): raise RuntimeError("asked")
+            __hash__ = None
+        class K:
+            def __init__(self): self.odd = Odd()
+            def f(self): return 1
+        one = K()
+        """,
+    )
+    lab.rows("""
+        [[shim]]
+        id = "f"
+        attach = "target:one.f"
+        action = "wrap"
+        why = "A test."
+    """)
+    lab.shim("f", "def build(original, ctx): return lambda: original() + 1\n")
+    lab.run("""
+        import shimhub, target
+        shimhub.install(registry=REGISTRY)
+        assert target.one.f() == 2, str(shimhub.status()["f"])
+    """)

@@ -124,8 +124,9 @@ def test_case_51_twice_over_and_among_neighbours(lab):
 
 OPERATOR = """
 import torch
+from torch import library
 def build(original, ctx):
-    @torch.library.custom_op("torch_attn::_varlen_attn", mutates_args={})
+    @library.custom_op("torch_attn::_varlen_attn", mutates_args={})
     def varlen_attn(query: torch.Tensor) -> torch.Tensor:
         return query.clone()
     return varlen_attn
