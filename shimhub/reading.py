@@ -176,13 +176,18 @@ def _read(path: str, origin: str, problems: list[Problem]) -> _File:
     return _File(path, origin, data, lines, tuple(rows))
 
 
+def _tombstone(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a retired row still says; its rules are history, and are not checked either."""
+    return {key: value for key, value in row.items() if not isinstance(value, (dict, list))}
+
+
 def _merge(files: Iterable[_File]) -> dict[str, dict[str, Any]]:
     merged: dict[str, dict[str, Any]] = {}
     for file in files:
         for index, row in enumerate(file.rows):
             earlier = merged.get(row["id"], {}).get("file", "")
             merged[row["id"]] = {
-                **row,
+                **(_tombstone(row) if "retired" in row else row),
                 "file": file.path,
                 "line": file.lines.get(("shim", index), 0),
                 "origin": file.origin,

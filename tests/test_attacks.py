@@ -273,3 +273,23 @@ def test_a_method_of_an_instance_with_odd_attributes(lab):
         shimhub.install(registry=REGISTRY)
         assert target.one.f() == 2, str(shimhub.status()["f"])
     """)
+
+
+@pytest.mark.parametrize(
+    "rule", ["names = { X = false }", "names = { X = 2000-01-01 }", "drop = [1]"]
+)
+def test_the_rules_of_a_tombstone_hurt_nobody(lab, rule):
+    """A retired row's leftovers neither stop a plan nor are they acted upon."""
+    lab.rows(f"""
+        [[shim]]
+        id = "gone"
+        attach = "target:f"
+        action = "alias"
+        to = "math:pi"
+        why = "A test."
+        retired = "2026-11-21"
+        {rule}
+    """)
+    done = lab.cli("list", "--registry", str(lab.registry), check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode in (0, 2)
