@@ -37,7 +37,13 @@ FLOORS = {
     ],
     4: [{"config"}, {"hub"}],
     5: [{"activation.boot"}, {"activation.launcher", "activation"}, {"api"}],
-    6: [{"auto", "cli.commands"}, {"cli"}, {"__main__", ""}],
+    6: [
+        {"auto", "cli.output", "cli.options"},
+        {"cli.listing", "cli.checking"},
+        {"cli.commands"},
+        {"cli"},
+        {"__main__", ""},
+    ],
 }
 RANK = {
     name: (floor, row)
