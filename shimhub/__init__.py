@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from shimhub.api import explain, install, plan, shimmed, status, uninstall
     from shimhub.errors import (
+        ActivationError,
         AdaptError,
         PatchError,
         PlaceholderError,
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
         SelectionError,
         ShimError,
         ShimhubError,
+        TrustError,
         UnknownShimError,
     )
     from shimhub.model import Context, Problem, Status, Verdict, Verdicts
 
 __all__ = [
+    "ActivationError",
     "AdaptError",
     "Context",
     "PatchError",
@@ -34,6 +37,7 @@ __all__ = [
     "ShimError",
     "ShimhubError",
     "Status",
+    "TrustError",
     "UnknownShimError",
     "Verdict",
     "Verdicts",

@@ -55,3 +55,11 @@ class PlaceholderAttributeError(ShimhubError, AttributeError):
 
 class AdaptError(ShimhubError, TypeError):
     """An adapted callable got a keyword value that the installed version cannot honour."""
+
+
+class ActivationError(ShimhubError):
+    """Start-up files cannot be written or removed, or do not work; nothing was changed."""
+
+
+class TrustError(ShimhubError):
+    """A project or entry point cannot be trusted, or the store of trust cannot be used."""

@@ -36,10 +36,15 @@ FLOORS = {
         {"apply"},
     ],
     4: [{"config"}, {"hub"}],
-    5: [{"activation.boot"}, {"activation.launcher", "activation"}, {"api"}],
+    5: [
+        {"activation.boot"},
+        {"activation.start", "activation.startup"},
+        {"activation.launcher", "activation"},
+        {"api"},
+    ],
     6: [
         {"auto", "cli.output", "cli.options"},
-        {"cli.listing", "cli.checking"},
+        {"cli.activation", "cli.listing", "cli.checking"},
         {"cli.commands"},
         {"cli"},
         {"__main__", ""},
@@ -64,6 +69,7 @@ START_UP = (
     "finder",
     "activation",
     "activation.boot",
+    "activation.start",
     "auto",
 )
 #: Modules that may be longer than 300 lines, and why.

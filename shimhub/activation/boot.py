@@ -67,8 +67,8 @@ class SiteTimePath:
 
     def __init__(self, finder: Finder, path: list[str]) -> None:
         self._finder = finder
-        self._path = path
-        self._extra = [entry for entry in sys.path if entry not in path]
+        self._path = [*path, *(entry for entry in _site_dirs() if entry not in path)]
+        self._extra = [entry for entry in sys.path if entry not in self._path]
         self._thread = get_ident()
         self._before = frozenset(sys.modules)
 
@@ -91,6 +91,12 @@ class SiteTimePath:
         if is_other or fullname in sys.builtin_module_names or fullname in self._finder.names:
             return Finder.find_spec(self._finder, fullname, path, target)
         return PathFinder.find_spec(fullname, self._path, target)
+
+
+def _site_dirs() -> list[str]:
+    """Return the folders that ``site`` adds; a start-up file may run before it has added all."""
+    site: Any = sys.modules.get("site")
+    return [*site.getsitepackages(), site.getusersitepackages()] if site else []
 
 
 def _names_in(folder: str) -> list[str]:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from shimhub.errors import RegistryError, SelectionError, UnknownShimError
+from shimhub.errors import (
+    ActivationError,
+    RegistryError,
+    SelectionError,
+    TrustError,
+    UnknownShimError,
+)
 
-EXIT_OK, EXIT_FINDINGS, EXIT_USAGE = 0, 1, 2
+EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_UNMET = 0, 1, 2, 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code (0 ok, 1 findings, 2 usage)."""
+    """Run one command; returns its exit code (0 ok, 1 findings, 2 usage, 5 environment unmet)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         return _dispatch(list(arguments))
-    except (SelectionError, UnknownShimError) as error:
+    except (SelectionError, TrustError, UnknownShimError) as error:
         return _complain(str(error))
+    except ActivationError as error:
+        _complain(str(error))
+        return EXIT_UNMET
     except RegistryError as error:
         count = len(error.problems)
         return _complain(f"{count} problem{'s' if count > 1 else ''} in the registry\n{error}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from shimhub import __version__
-from shimhub.cli import checking, listing
+from shimhub.cli import activation, checking, listing
 
 _TOLD = "See which shims there are, what they would do here, and find mistakes."
 _EPILOG = "`shimhub run --help` tells how to run a program."
 
 #: Modules of commands, in the order of the help; each has ``add(commands)``.
-_FAMILIES = (listing, checking)
+_FAMILIES = (listing, checking, activation)
 
 
 def command(arguments: list[str]) -> int:

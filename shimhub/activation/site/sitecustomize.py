@@ -12,21 +12,13 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 def _activate() -> None:
     try:
-        from shimhub.activation.boot import boot
+        from shimhub.activation.start import start
     except ImportError as error:
-        _say(f"not importable by {sys.executable} ({error}); this process runs unpatched")
-        return
-    try:
-        boot(os.environ)
-    except Exception as error:  # noqa: BLE001  # nothing of ours keeps a program from starting
-        _say(f"this process runs unpatched: {error}")
-        if os.environ.get("SHIMHUB_STRICT", "0") not in ("", "0"):
-            os._exit(1)  # an exit by exception would be a fatal error of ``site``
-
-
-def _say(text: str) -> None:
-    if sys.stderr is not None:
-        sys.stderr.write(f"shimhub: {text}\n")
+        if sys.stderr is not None:
+            told = f"not importable by {sys.executable} ({error}); this process runs unpatched"
+            sys.stderr.write(f"shimhub: {told}\n")
+    else:
+        start()
 
 
 def _leave_path() -> None:

@@ -1,0 +1,173 @@
+"""``shimhub activate`` and ``deactivate`` in real virtual environments."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from shimhub.activation import startup
+from shimhub.errors import ActivationError
+
+ROOT = Path(__file__).parent.parent
+IS_ACTIVE = "import sys; print(any('shimhub' in type(one).__module__ for one in sys.meta_path))"
+
+
+class Env:
+    """A virtual environment that sees this one's packages and, by a path file, shimhub."""
+
+    def __init__(self, root: Path) -> None:
+        venv.create(root, symlinks=True)
+        self.python = str(root / "bin" / "python")
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        self.site = root / "lib" / version / "site-packages"
+        self.path_file = self.site / "a_checkout.pth"
+        ours = [one for one in sys.path if one.endswith("site-packages")]
+        self.path_file.write_text("\n".join([str(ROOT), *ours]) + "\n")
+        self.root = root
+
+    def start(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the environment's Python away from the checkout, without variables of ours."""
+        told = ("SHIMHUB", "PYTHONPATH")
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(told)}
+        return subprocess.run(
+            [self.python, *arguments],
+            env=clean | {"XDG_CACHE_HOME": str(self.root / "cache")} | env,
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def env(tmp_path) -> Env:
+    """A fresh environment."""
+    return Env(tmp_path / "venv")
+
+
+def test_activate_makes_every_start_active_and_deactivate_none(env):
+    """The files are written, work also under -I and -E, and go without a trace."""
+    before = sorted(env.site.iterdir())
+    assert "False\n" == env.start("-c", IS_ACTIVE).stdout
+    wrote = env.start("-m", "shimhub", "activate")
+    assert (0, "") == (wrote.returncode, wrote.stderr)
+    assert ["zzz_shimhub.pth", "zzz_shimhub.start"] == [
+        Path(line.removeprefix("wrote ")).name for line in wrote.stdout.splitlines()
+    ]
+    for flags in ([], ["-I"], ["-E"], ["-s"], ["-P"] if sys.version_info >= (3, 11) else []):
+        assert "True\n" == env.start(*flags, "-c", IS_ACTIVE).stdout, flags
+    assert "False\n" == env.start("-c", IS_ACTIVE, SHIMHUB="0").stdout
+    assert "False\n" == env.start("-S", "-c", IS_ACTIVE).stdout
+    assert 0 == env.start("-m", "shimhub", "deactivate").returncode
+    assert "False\n" == env.start("-c", IS_ACTIVE).stdout
+    assert before == sorted(env.site.iterdir())
+
+
+def test_activating_twice_is_the_same_as_once(env):
+    """The second call writes the same files; one finder stands on sys.meta_path."""
+    first = env.start("-m", "shimhub", "activate").stdout
+    assert first == env.start("-m", "shimhub", "activate").stdout
+    count = "import sys; print(sum('shimhub' in type(f).__module__ for f in sys.meta_path))"
+    assert "1\n" == env.start("-c", count).stdout
+    assert (
+        "nothing to remove\n"
+        == (
+            env.start("-m", "shimhub", "deactivate").stdout
+            and env.start("-m", "shimhub", "deactivate")
+        ).stdout
+    )
+
+
+def test_activate_refuses_where_shimhub_is_not_installed(env):
+    """What only PYTHONPATH finds would not be found at the next start: nothing is left behind."""
+    env.path_file.unlink()
+    ours = [one for one in sys.path if one.endswith("site-packages")]
+    done = env.start("-m", "shimhub", "activate", PYTHONPATH=os.pathsep.join([str(ROOT), *ours]))
+    assert 5 == done.returncode
+    assert "python -m pip install shimhub" in done.stderr
+    assert [] == list(env.site.glob("zzz*"))
+
+
+def test_activate_refuses_outside_of_a_virtual_environment():
+    """A whole Python installation is changed only when asked for by name."""
+    done = subprocess.run(
+        [sys._base_executable, "-S", "-m", "shimhub", "activate"],
+        env={"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 5 == done.returncode
+    assert "say --system" in done.stderr
+
+
+def test_an_uninstalled_shimhub_leaves_one_line_and_no_harm(env):
+    """Files that outlive the package say so once, with the cure, and the program runs."""
+    env.start("-m", "shimhub", "activate")
+    env.path_file.unlink()
+    done = env.start("-c", "print('ran')")
+    assert (0, "ran\n") == (done.returncode, done.stdout)
+    assert 1 == len(done.stderr.splitlines())
+    assert "remove zzz_shimhub.pth and zzz_shimhub.start" in done.stderr
+
+
+def test_a_broken_registry_does_not_keep_python_from_starting(env):
+    """A start under a registry with errors is told and goes on; strict ends it with 1."""
+    env.start("-m", "shimhub", "activate")
+    bad = env.root / "bad.toml"
+    bad.write_text("schema = 2\n")
+    done = env.start("-c", "print('ran')", SHIMHUB_REGISTRY=str(bad))
+    assert (0, "ran\n") == (done.returncode, done.stdout)
+    assert "this process runs unpatched" in done.stderr
+    strict = env.start("-c", "print('ran')", SHIMHUB_REGISTRY=str(bad), SHIMHUB_STRICT="1")
+    assert (1, "") == (strict.returncode, strict.stdout)
+
+
+def test_the_start_file_names_the_callable_of_pep_829(env):
+    """Python 3.15 resolves the entry and calls it; beside the .pth of today nothing runs twice."""
+    env.start("-m", "shimhub", "activate")
+    (entry,) = (env.site / "zzz_shimhub.start").read_text().splitlines()
+    code = f"import sys, pkgutil; pkgutil.resolve_name({entry!r})()\n{IS_ACTIVE}\n"
+    count = "print(sum('shimhub' in type(f).__module__ for f in sys.meta_path))"
+    assert "True\n1\n" == env.start("-c", code + count).stdout
+    (env.site / "zzz_shimhub.pth").unlink()
+    assert "True\n1\n" == env.start("-c", code + count).stdout
+
+
+def test_a_folder_that_cannot_be_written_is_left_as_it_was(tmp_path):
+    """The error names the place; no half of the pair stays."""
+    (tmp_path / "zzz_shimhub.start").mkdir()
+    with pytest.raises(ActivationError, match="nothing was changed"):
+        startup.activate(str(tmp_path))
+    assert ["zzz_shimhub.start"] == [one.name for one in tmp_path.iterdir()]
+
+
+def test_deactivate_leaves_a_file_that_is_not_ours(tmp_path):
+    """A file of that name without a word of shimhub is somebody else's."""
+    foreign = tmp_path / "zzz_shimhub.pth"
+    foreign.write_text("import os\n")
+    with pytest.raises(ActivationError, match="remove it by hand"):
+        startup.deactivate(str(tmp_path))
+    assert foreign.exists()
+
+
+def test_deactivate_says_what_it_cannot_remove(tmp_path):
+    """A folder in place of the file is an error that names it."""
+    (tmp_path / "zzz_shimhub.pth").write_text(startup._PTH)
+    (tmp_path / "zzz_shimhub.start").mkdir()
+    with pytest.raises(ActivationError, match=r"zzz_shimhub\.start"):
+        startup.deactivate(str(tmp_path))
+
+
+def test_an_older_version_of_the_files_is_told_and_replaced(tmp_path):
+    """What another version wrote is not ours until activate writes it anew."""
+    (tmp_path / "zzz_shimhub.pth").write_text("import shimhub\n")
+    assert ["foreign", "missing"] == [one.state for one in startup.startup_files(str(tmp_path))]
+    startup.activate(str(tmp_path))
+    assert startup.is_activated(str(tmp_path))
+    assert [] == list(startup.other_lines(str(tmp_path)))
