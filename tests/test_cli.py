@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from shimhub import __version__
+
+REPOSITORY = Path(__file__).parent.parent
 
 TWO = """
 [targets.target]
@@ -240,3 +247,121 @@ def test_environment_names_registries(two):
     """SHIMHUB_REGISTRY adds files to list and explain, in their order."""
     done = two.cli("explain", "target/f", SHIMHUB_REGISTRY=str(two.registry))
     assert "origin:       SHIMHUB_REGISTRY" in done.stdout
+
+
+# ---- tables for people, and pipes
+
+
+def test_a_pipe_gets_plain_text(two):
+    """Without a terminal no answer has an escape sequence or a box, with rich installed or not."""
+    told = two.cli("list", "--registry", "registry.toml", TERM="xterm-256color").stdout
+    assert "\x1b" not in told
+    assert "─" not in told
+
+
+def tables(lab, *arguments, **environ):
+    """Return what a terminal of 80 columns would show, by FORCE_COLOR."""
+    pytest.importorskip("rich")
+    defaults = {"FORCE_COLOR": "1", "COLUMNS": "80", "TERM": "xterm-256color"}
+    told = lab.cli(*arguments, "--registry", "registry.toml", **(defaults | environ)).stdout
+    return "\n".join(line.rstrip() for line in told.splitlines())
+
+
+def test_force_color_stands_for_a_terminal(two):
+    """With FORCE_COLOR a list is a coloured table of 80 columns at most."""
+    told = tables(two, "list", NO_COLOR="")
+    assert "\x1b[" in told
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", told)
+    plain = "\n".join(line.rstrip() for line in plain.splitlines())
+    assert plain == tables(two, "list", NO_COLOR="1")
+
+
+def test_no_color_keeps_the_table(two):
+    """With NO_COLOR there is a table without any escape sequence; all its words are there."""
+    told = tables(two, "list", NO_COLOR="1")
+    assert "\x1b" not in told
+    assert all(len(line) <= 80 for line in told.splitlines())
+    head, rule, *lines = told.splitlines()
+    assert ["status", "shim"] == head.split()
+    assert {"─"} == set(rule)
+    place = [line.split() for line in lines].index(["PENDING", "target/f"])
+    assert "waits for target to be imported" == lines[place + 1].strip()
+    assert lines[place].index("target/f") == lines[place + 1].index("waits")
+    assert two.cli("list", "--registry=registry.toml").stdout.split() == told.split()[3:]
+
+
+def test_a_wide_terminal_has_three_columns(two):
+    """Where the reason fits beside the id it stands there."""
+    told = tables(two, "list", NO_COLOR="1", COLUMNS="140")
+    assert ["status", "shim", "reason"] == told.splitlines()[0].split()
+    assert re.search(r"^PENDING +target/f +waits for target to be imported$", told, re.MULTILINE)
+
+
+def test_explain_at_a_terminal(two):
+    """Explain shows names and values of the same row side by side, within 80 columns."""
+    told = tables(two, "explain", "target/g", NO_COLOR="1")
+    assert told.startswith("target/g: PENDING\n  reason ")
+    assert all(len(line) <= 80 for line in told.splitlines())
+    assert "A reason that is wrapped" in told
+
+
+@pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"FORCE_COLOR": ""}])
+def test_no_table_where_none_can_be(two, environ):
+    """A dumb terminal gets plain text even with FORCE_COLOR, and an empty FORCE_COLOR is none."""
+    plain = two.cli("list", "--registry", "registry.toml").stdout
+    assert plain == tables(two, "list", **environ) + "\n"
+
+
+def test_without_rich_a_terminal_gets_plain_text(two):
+    """Where the extra `cli` is missing the text is that of a pipe."""
+    plain = two.cli("list", "--registry", "registry.toml").stdout
+    two.module("rich", "raise ImportError('not installed')\n")
+    told = two.cli("list", "--registry", "registry.toml", FORCE_COLOR="1", TERM="xterm")
+    assert (plain, "") == (told.stdout, told.stderr)
+
+
+def test_a_real_terminal_gets_the_table(two):
+    """A pseudo-terminal counts as one, without FORCE_COLOR; rich is not imported for a pipe."""
+    pytest.importorskip("rich")
+    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
+    code = "import sys, shimhub.cli as c; c.main(['list']); print('rich' in sys.modules)"
+    assert two.run(code).stdout.endswith("\nFalse\n")
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", "PYTHONPATH": str(REPOSITORY)}
+    environ.pop("FORCE_COLOR", None)
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=theirs, env=environ, cwd=two.root) as process:
+        os.close(theirs)
+        shown = b""
+        while not shown.endswith(b"True\r\n") and process.poll() is None:
+            shown += os.read(ours, 65536)
+    os.close(ours)
+    assert "─" in shown.decode()
+    assert shown.endswith(b"True\r\n")
+
+
+def test_words_of_a_registry_move_no_cursor(two):
+    """A control character in a row is shown as an escape, in a pipe and at a terminal."""
+    two.rows(TWO.replace("f was missing.", "\\u001b[2Jgone"))
+    for environ in ({}, {"FORCE_COLOR": "1", "NO_COLOR": "1"}):
+        told = two.cli("explain", "target/f", "--registry=registry.toml", **environ).stdout
+        assert r"\x1b[2Jgone" in told
+        assert "\x1b" not in told
+
+
+def test_a_terminal_that_lacks_a_letter_shows_an_escape(two):
+    """Answers are given whatever the encoding of stdout is."""
+    two.rows(TWO.replace("f was missing.", "naïve →"))
+    options = ("explain", "target/f", "--registry=registry.toml")
+    assert r"na\xefve \u2192" in two.cli(*options, PYTHONIOENCODING="ascii").stdout
+
+
+def test_a_reader_may_leave():
+    """`shimhub list | head -1` ends without a traceback, as a program does that SIGPIPE ends."""
+    command = [sys.executable, "-m", "shimhub", "list", "--format=json"]
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, env=environ, check=False)
+    os.close(theirs)
+    assert (141, b"") == (done.returncode, done.stderr)

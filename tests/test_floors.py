@@ -43,7 +43,8 @@ FLOORS = {
         {"api"},
     ],
     6: [
-        {"auto", "cli.output", "cli.options"},
+        {"auto", "cli.terminal", "cli.options"},
+        {"cli.output"},
         {"cli.activation", "cli.listing", "cli.checking"},
         {"cli.commands"},
         {"cli"},

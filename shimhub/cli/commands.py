@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
+import sys
 
 from shimhub import __version__
 from shimhub.cli import activation, checking, listing
@@ -14,10 +17,22 @@ _EPILOG = "`shimhub run --help` tells how to run a program."
 _FAMILIES = (listing, checking, activation)
 
 
+#: What a shell tells of a program that a closed pipe ended: 128 + SIGPIPE.
+_READER_LEFT = 141
+
+
 def command(arguments: list[str]) -> int:
     """Parse and run one of the commands; argparse exits with 2 on wrong usage."""
     options = _parser().parse_args(arguments)
-    code: int = options.work(options)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that lacks a letter of somebody's reason shows it as an escape.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code: int = options.work(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `shimhub list | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_LEFT
     return code
 
 

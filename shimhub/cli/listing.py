@@ -27,7 +27,8 @@ def _list(options: argparse.Namespace) -> int:
     if options.format == "json":
         _print_json("list", found)
     else:
-        print_rows((verdict.status, verdict.id, verdict.reason) for verdict in found)
+        rows = [(verdict.status, verdict.id, verdict.reason) for verdict in found]
+        print_rows(("status", "shim", "reason"), rows)
     return 0
 
 
@@ -39,8 +40,8 @@ def _explain(options: argparse.Namespace) -> int:
         _print_json("explain", found)
         return 0
     for verdict in found:
-        print(f"{verdict.id}: {verdict.status}")
-        print_fields({"reason": verdict.reason, **verdict.evidence})
+        title = f"{verdict.id}: {verdict.status}"
+        print_fields(title, {"reason": verdict.reason, **verdict.evidence})
     return 0
 
 

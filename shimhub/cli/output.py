@@ -1,4 +1,7 @@
-"""How commands print: results on stdout, wrapped to 80 columns, or as JSON with a schema key."""
+"""How commands print: results on stdout, wrapped to 80 columns, or as JSON with a schema key.
+
+Where people look at a terminal and ``rich`` is installed, tables come by ``cli/terminal.py``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import json
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from shimhub.cli import terminal
 
 WIDTH = 80
 
@@ -18,32 +23,54 @@ def print_json(kind: str, **told: Any) -> None:
     print(json.dumps({"schema": SCHEMA, "kind": kind, **told}, indent=2))
 
 
-def print_rows(rows: Iterable[tuple[str, str, str]]) -> None:
+def print_rows(heads: tuple[str, str, str], rows: Iterable[tuple[str, str, str]]) -> None:
     """Print ``(word, name, text)`` as columns; names that are too long get a line of their own."""
-    rows = list(rows)
-    size = max((len(name) for _, name, _ in rows), default=0)
+    cells = [(clean(str(word)), clean(name), clean(text)) for word, name, text in rows]
+    if console := terminal.console():
+        console.print(terminal.table(heads, cells, console.width))
+        return
+    size = max((len(name) for _, name, _ in cells), default=0)
     is_narrow = size > WIDTH // 3
-    for word, name, text in rows:
+    for word, name, text in cells:
         lead = f"{word:<10}  {name:<{size}}  "
         if is_narrow:
             print(lead.rstrip())
         print_filled(" " * 12 if is_narrow else lead, text)
 
 
-def print_fields(fields: Mapping[str, Any]) -> None:
-    """Print ``name: value`` indented, a line or more each; items of lists behind commas."""
-    for name, value in fields.items():
-        shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-        print_filled(f"  {name + ':':<13} ", shown)
+def print_fields(title: str, fields: Mapping[str, Any]) -> None:
+    """Print ``title`` and below it ``name: value``, indented, a line or more each.
+
+    Items of lists stand behind commas.
+    """
+    shown = {name: clean(_text(value)) for name, value in fields.items()}
+    if console := terminal.console():
+        console.print(*terminal.fields(clean(title), shown), sep="\n")
+        return
+    print(clean(title))
+    for name, value in shown.items():
+        print_filled(f"  {name + ':':<13} ", value)
 
 
 def print_filled(lead: str, text: str) -> None:
     """Print ``text`` behind ``lead``, wrapped to the width of a terminal, words kept whole."""
     wrapper = textwrap.TextWrapper(WIDTH, lead, " " * len(lead))
     wrapper.break_long_words = wrapper.break_on_hyphens = False
-    print(wrapper.fill(text))
+    print(wrapper.fill(clean(text)))
 
 
 def count_of(count: int, thing: str) -> str:
     """Return ``1 problem``, ``2 problems`` or ``no problems``."""
     return f"{count or 'no'} {thing}{'' if count == 1 else 's'}"
+
+
+def clean(text: str) -> str:
+    """Return the text with control characters as escapes: a file's words move no cursor."""
+    return "".join(
+        letter if letter.isprintable() or letter in "\n\t" else ascii(letter)[1:-1]
+        for letter in text
+    )
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
