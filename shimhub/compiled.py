@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 
 _FORMAT = 3
 _KEPT = 32
-_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def sources_of(environ: Mapping[str, str], named: Iterable[str] = ()) -> tuple[Source, ...]:
-    """Return the registries in order: packaged, those of SHIMHUB_REGISTRY, then ``named``."""
+def sources_of(
+    environ: Mapping[str, str], named: Iterable[str] = (), trusted: Iterable[Source] = ()
+) -> tuple[Source, ...]:
+    """Return the registries in order: packaged, trusted, of SHIMHUB_REGISTRY, then ``named``."""
     told = [path for path in environ.get("SHIMHUB_REGISTRY", "").split(os.pathsep) if path]
     return (
         (paths.packaged_registry(), "packaged"),
+        *trusted,
         *((path, "SHIMHUB_REGISTRY") for path in told),
         *((path, "named by the user") for path in named),
     )
@@ -98,7 +100,9 @@ def _read(file: str, key: str, head: bool) -> dict[str, Any] | None:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         with open(file, "rb", opener=lambda path, _: os.open(path, flags)) as stream:
-            if not (_is_ours(os.fstat(stream.fileno())) and _is_ours(os.stat(_folder(file)))):
+            if not (
+                paths.is_ours(os.fstat(stream.fileno())) and paths.is_ours(os.stat(_folder(file)))
+            ):
                 return None
             return _decode(stream, key, head)
     except OSError:
@@ -119,12 +123,6 @@ def _decode(stream: BinaryIO, key: str, head: bool) -> dict[str, Any] | None:
     return table if isinstance(table, dict) and table.get("key") == key else None
 
 
-def _is_ours(status: os.stat_result) -> bool:
-    if not hasattr(os, "geteuid"):
-        return False
-    return status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_MAY_WRITE
-
-
 def _drop_old(folder: str) -> None:
     """Keep the newest tables: each edit of a registry leaves one behind."""
     tables = [entry for entry in os.scandir(folder) if entry.name.endswith(".table")]
@@ -140,7 +138,7 @@ def _write(file: str, table: dict[str, Any]) -> None:
     scratch = f"{file}.{os.getpid()}"
     try:
         os.makedirs(_folder(file), mode=0o700, exist_ok=True)
-        if _is_ours(os.stat(_folder(file))):
+        if paths.is_ours(os.stat(_folder(file))):
             head = {name: table[name] for name in ("key", "digest", "modules")}
             _put(scratch, file, marshal.dumps(head) + marshal.dumps(table))
     except OSError:

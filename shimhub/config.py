@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from shimhub import trust
 from shimhub.compiled import sources_of
 from shimhub.model import Selection, tuple_of
 from shimhub.registry import Source
@@ -31,14 +32,22 @@ def config_of(
     strict: bool,
     environ: Mapping[str, str],
 ) -> Config:
-    """Merge arguments and SHIMHUB_* variables: lists add up, ``only`` and ``strict`` override."""
-    told_only = only if only is not None else environ.get("SHIMHUB_ONLY") or None
+    """Merge what is trusted, SHIMHUB_* variables and arguments.
+
+    Lists add up, ``only`` and ``strict`` override; a pattern that the project's settings turn one
+    way and a variable or an argument the other way is what the latter says.
+    """
+    grant = trust.granted(environ)
+    told = grant.settings
+    told_only = only if only is not None else environ.get("SHIMHUB_ONLY") or told.get("only")
+    on = tuple_of(environ.get("SHIMHUB_ENABLE")) + tuple_of(enable)
+    off = tuple_of(environ.get("SHIMHUB_DISABLE")) + tuple_of(disable)
     selection = Selection(
         only=None if told_only is None else tuple_of(told_only),
-        enable=tuple_of(environ.get("SHIMHUB_ENABLE")) + tuple_of(enable),
-        disable=tuple_of(environ.get("SHIMHUB_DISABLE")) + tuple_of(disable),
+        enable=tuple(one for one in tuple_of(told.get("enable")) if one not in off) + on,
+        disable=tuple(one for one in tuple_of(told.get("disable")) if one not in on) + off,
     )
-    is_strict = strict or environ.get("SHIMHUB_STRICT", "0") not in ("", "0")
+    is_strict = strict or environ.get("SHIMHUB_STRICT", told.get("strict", "0")) not in ("", "0")
     files = [registry] if isinstance(registry, (str, os.PathLike)) else list(registry or ())
     named = [os.fspath(file) for file in files]
-    return Config(sources_of(environ, named), selection, is_strict)
+    return Config(sources_of(environ, named, grant.sources), selection, is_strict)

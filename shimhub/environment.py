@@ -92,6 +92,11 @@ def installed_modules() -> list[str]:
     return list(_metadata.packages_distributions())
 
 
+def entry_points(group: str) -> list[Any]:
+    """Return the entry points of a group, each with its distribution as ``dist``."""
+    return list(_metadata.entry_points(group=group))
+
+
 def _from_metadata(target: Target) -> Fact | None:
     for dist in target.dists:
         if version := _metadata_version(dist):

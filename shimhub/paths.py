@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _CODE_ACTIONS = ("add", "replace", "wrap")
 PACKAGE_DIR = os.path.dirname(os.path.abspath(__file__))
 SITE_DIR = os.path.join(PACKAGE_DIR, "activation", "site")
@@ -29,6 +31,19 @@ def cache_dir() -> str:
     """Folder of compiled tables, by the XDG base directory specification."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return os.path.join(base, "shimhub")
+
+
+def trust_store() -> str:
+    """File that says which registries the user trusts, by the XDG base directory specification."""
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return os.path.join(base, "shimhub", "trust")
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Whether a file belongs to this user, and nobody else may write it."""
+    if not hasattr(os, "geteuid"):
+        return False
+    return status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_MAY_WRITE
 
 
 def code_file(row: Mapping[str, Any], file: str) -> tuple[str, str]:

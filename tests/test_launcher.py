@@ -355,7 +355,7 @@ def test_the_words_of_run_reach_children(shimmed):
     )
     assert (
         "SHIMHUB=1 SHIMHUB_DISABLE=target/f SHIMHUB_ENABLE=torchtitan,target/f,target/*"
-        " SHIMHUB_ONLY=target/f SHIMHUB_STRICT=1\n"
+        " SHIMHUB_ONLY=target/f SHIMHUB_PROJECT= SHIMHUB_STRICT=1\n"
     ) == done.stdout
 
 

@@ -6,12 +6,12 @@ module is on the start-up path: builtins only.
 
 from __future__ import annotations
 
+import os
 import sys
 from _frozen_importlib_external import PathFinder
 from _thread import get_ident
-from os import listdir, pathsep
 
-from shimhub import compiled
+from shimhub import compiled, trust
 from shimhub.finder import CANARY, Finder
 from shimhub.paths import SITE_DIR
 
@@ -32,7 +32,9 @@ def boot(environ: Mapping[str, str]) -> Finder | None:
     """
     if environ.get("SHIMHUB") == "0" or any(type(one) is Finder for one in sys.meta_path):
         return None
-    table = compiled.load(compiled.sources_of(environ), head=True)
+    grant = trust.granted(environ)
+    _tell_project(grant, environ)
+    table = compiled.load(compiled.sources_of(environ, trusted=grant.sources), head=True)
     _compare_digest(environ.get("SHIMHUB_DIGEST"), table["digest"])
     handler = Deferred(dict(environ))
     finder = Finder(table["modules"], handler)
@@ -48,8 +50,18 @@ def with_site_dir(python_path: str) -> str:
 
     An empty entry in a PYTHONPATH that is not empty is the working directory, and stays.
     """
-    entries = python_path.split(pathsep) if python_path else []
-    return pathsep.join([SITE_DIR, *(entry for entry in entries if entry != SITE_DIR)])
+    entries = python_path.split(os.pathsep) if python_path else []
+    return os.pathsep.join([SITE_DIR, *(entry for entry in entries if entry != SITE_DIR)])
+
+
+def _tell_project(grant: trust.Grant, environ: Mapping[str, str]) -> None:
+    """Name the project for children, and say once what is left out of it."""
+    if environ is not os.environ or "SHIMHUB_PROJECT" in environ:
+        return
+    if grant.refused and sys.stderr is not None:
+        sys.stderr.write(f"shimhub: {grant.refused}\n")
+    if grant.project or grant.refused:
+        os.environ["SHIMHUB_PROJECT"] = grant.project
 
 
 def _compare_digest(told: str | None, found: str) -> None:
@@ -101,7 +113,7 @@ def _site_dirs() -> list[str]:
 
 def _names_in(folder: str) -> list[str]:
     try:
-        return listdir(folder or ".")
+        return os.listdir(folder or ".")
     except OSError:
         return []
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from shimhub import compiled
+from shimhub import compiled, trust
 from shimhub.activation.boot import with_site_dir
 from shimhub.config import config_of
 from shimhub.errors import nearest
@@ -105,11 +105,20 @@ def environment(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
     made["SHIMHUB_REGISTRY"] = os.pathsep.join(map(os.path.abspath, registries))
     made["SHIMHUB_STRICT"] = "1" if request.strict else made.get("SHIMHUB_STRICT", "0")
     made["SHIMHUB"] = made.get("SHIMHUB", "1")
+    made["SHIMHUB_PROJECT"] = _project(made)
     made["PYTHONPATH"] = with_site_dir(made.get("PYTHONPATH", ""))
     config = config_of(None, None, None, None, False, made)
     registry_of(config)
     made["SHIMHUB_DIGEST"] = compiled.digest_of(config.sources)
     return made
+
+
+def _project(environ: Mapping[str, str]) -> str:
+    """Return the project for all processes of the run; what is left out of it is said here."""
+    grant = trust.granted(environ)
+    if grant.refused and "SHIMHUB_PROJECT" not in environ:
+        print(f"shimhub: {grant.refused}", file=sys.stderr)
+    return os.path.abspath(grant.project) if grant.project else ""
 
 
 def interpreter_flags(orig_argv: Sequence[str], argument_count: int) -> list[str]:
