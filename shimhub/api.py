@@ -9,9 +9,10 @@ from dataclasses import replace
 from types import ModuleType
 
 from shimhub.config import Config, Files, Patterns, config_of
+from shimhub.engines import registry_of
 from shimhub.environment import Environment
 from shimhub.errors import UnknownShimError, nearest
-from shimhub.hub import Hub, current, registry_of
+from shimhub.hub import Hub, current
 from shimhub.model import Shim, Status, Verdict, Verdicts
 from shimhub.patching import Patch
 from shimhub.planning import make_plan

@@ -63,3 +63,7 @@ class ActivationError(ShimhubError):
 
 class TrustError(ShimhubError):
     """A project or entry point cannot be trusted, or the store of trust cannot be used."""
+
+
+class ReportError(ShimhubError):
+    """There is no recorded run to report on."""

@@ -6,31 +6,27 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from shimhub import compiled, generated, paths
-from shimhub.apply import Engine, logger
+from shimhub import generated, paths, records
+from shimhub.apply import logger
 from shimhub.building import provenance
 from shimhub.config import Config
-from shimhub.environment import Environment, file_of, namespace
+from shimhub.engines import changed_between, empty_engine, engine_of, left_in_place, registry_of
+from shimhub.environment import file_of, namespace
 from shimhub.errors import ShimError
 from shimhub.finder import CANARY, Finder, real_spec
 from shimhub.lazy import is_unrun
 from shimhub.loader import hook_exec
-from shimhub.model import Selection, Shim, Status, Verdict, Verdicts
+from shimhub.model import Shim, Status, Verdict, Verdicts
 from shimhub.patching import HOUSE, MISSING, Journal, Patch, Slot
 from shimhub.placing import Seeds
-from shimhub.planning import make_plan
 from shimhub.probing import probe_elsewhere
-from shimhub.registry import Registry
-from shimhub.select import check_selection
 from shimhub.watch import fire_if_ended, is_initializing, wait_for_others, when_imported
-
-_NOTHING = Config((), Selection())
 
 
 class Hub:
@@ -40,7 +36,8 @@ class Hub:
         self.finder = Finder({}, self)
         self.children = generated.AliasChildren(self._serve)
         self.config: Config | None = None
-        self.engine = _engine_of(_NOTHING, Journal(), Registry((), {}, {}))
+        self.engine = empty_engine(Journal())
+        self.record: records.Record | None = None
         self._running: dict[str, object] = {}
         self._again: set[str] = set()
 
@@ -58,20 +55,13 @@ class Hub:
         """Take over ``config`` and revert what it does not want; no code of a shim runs here."""
         registry = registry_of(config)
         old = self.engine
-        engine = _engine_of(config, old.journal, registry)
-        changed = {
-            entry.shim
-            for entry in old.journal.entries
-            if entry.shim is not HOUSE
-            if old.registry.by_id.get(entry.shim) != registry.by_id.get(entry.shim)
-            or _status(engine.planned, entry.shim) is not Status.PENDING
-        }
-        changed |= _above_newcomers(engine, old.journal)
-        left = self._revert(frozenset(changed))
+        engine = engine_of(config, old.journal, registry)
+        left = self._revert(changed_between(old, engine))
         applied = {entry.shim for entry in old.journal.entries} - {HOUSE}
-        engine.verdicts |= {one: old.verdicts[one] for one in applied} | _left_in_place(left)
+        engine.verdicts |= {one: old.verdicts[one] for one in applied} | left_in_place(left)
         old.closed = True
         self.engine, self.config = engine, config
+        self.record = self.record or records.begin(os.environ, registry.digest)
         self._insert_finder()
 
     def remove(self) -> dict[str, str]:
@@ -82,8 +72,8 @@ class Hub:
             sys.meta_path.remove(self.children)
         self.config = None
         old, old.closed = self.engine, True
-        self.engine = _engine_of(_NOTHING, old.journal, Registry((), {}, {}))
-        self.engine.verdicts = _left_in_place(left)
+        self.engine = empty_engine(old.journal)
+        self.engine.verdicts = left_in_place(left)
         return left
 
     def _revert(self, shims: frozenset[str] | None) -> dict[str, str]:
@@ -156,8 +146,13 @@ class Hub:
                 if self.config is not None:
                     self.engine.apply(name, seeds, has_run)
             finally:
+                self._tell()
                 seeds, has_run = None, False
                 self._running.pop(name, None)
+
+    def _tell(self) -> None:
+        if self.record is not None:
+            self.record.tell_shims(self.engine.verdicts, self.engine.registry.digest)
 
     def forget_threads(self) -> None:
         """After a fork: what other threads were applying, nobody is applying here."""
@@ -225,45 +220,6 @@ class Hub:
         return Verdicts(items, self.is_active(), self.engine.registry.digest)
 
 
-def _above_newcomers(engine: Engine, journal: Journal) -> set[str]:
-    """Return applied shims whose attach point also gets a shim that comes before them."""
-    applied = {entry.shim for entry in journal.entries}
-    newcomers: set[str] = set()
-    found: set[str] = set()
-    for shim_id, verdict in engine.planned.items():
-        attach = engine.registry.by_id[shim_id].attach
-        if shim_id in applied and attach in newcomers:
-            found.add(shim_id)
-        elif shim_id not in applied and verdict.status is Status.PENDING:
-            newcomers.add(attach)
-    return found
-
-
-def _status(verdicts: Mapping[str, Verdict], shim_id: str) -> Status | None:
-    return verdicts[shim_id].status if shim_id in verdicts else None
-
-
-def _left_in_place(left: Mapping[str, str]) -> dict[str, Verdict]:
-    return {
-        shim_id: Verdict(shim_id, Status.APPLIED, f"left in place: {reason}")
-        for shim_id, reason in left.items()
-        if shim_id is not HOUSE
-    }
-
-
-def registry_of(config: Config) -> Registry:
-    """Load the registry of ``config``; raises RegistryError and SelectionError."""
-    registry = Registry.from_table(compiled.load(config.sources))
-    check_selection(registry, config.selection)
-    return registry
-
-
-def _engine_of(config: Config, journal: Journal, registry: Registry) -> Engine:
-    chosen, facts = config.selection, Environment(registry.targets)
-    planned = {one.id: one for one in make_plan(registry, chosen, facts)}
-    return Engine(registry, chosen, facts, journal, planned, dict(planned), config.strict)
-
-
 _HUB = Hub()
 _ADOPTING = threading.Lock()
 if hasattr(os, "register_at_fork"):
@@ -278,7 +234,9 @@ def current() -> Hub:
     return _HUB
 
 
-def adopt(booted: Finder, config: Config, seen: Sequence[str]) -> Hub:
+def adopt(
+    booted: Finder, config: Config, seen: Sequence[str], record: records.Record | None
+) -> Hub:
     """Take over from the finder that start-up inserted; ``seen`` ran before the hub was there.
 
     Threads that come at once take over once; no shim's code runs under the lock.
@@ -289,6 +247,7 @@ def adopt(booted: Finder, config: Config, seen: Sequence[str]) -> Hub:
             # The very same finder: whoever walks sys.meta_path now would skip an entry, were
             # one removed before it.
             _HUB.finder, booted.handler = booted, _HUB
+            _HUB.record = _HUB.record or record
             _HUB.prepare(config)
     if is_first:
         _HUB.apply_loaded()

@@ -39,6 +39,12 @@ def trust_store() -> str:
     return os.path.join(base, "shimhub", "trust")
 
 
+def runs_dir() -> str:
+    """Folder of the records of runs, by the XDG base directory specification."""
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(base, "shimhub", "runs")
+
+
 def is_ours(status: os.stat_result) -> bool:
     """Whether a file belongs to this user, and nobody else may write it."""
     if not hasattr(os, "geteuid"):

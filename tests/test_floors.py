@@ -24,7 +24,7 @@ FLOORS = {
         {"registry", "gates", "patching", "placeholder"},
         {"fingerprint", "adapt", "rebind", "attach"},
         {"probing", "reading"},
-        {"trust"},
+        {"trust", "records"},
         {"compiled"},
     ],
     2: [{"select"}, {"planning"}, {"check"}],
@@ -36,17 +36,18 @@ FLOORS = {
         {"placing"},
         {"apply"},
     ],
-    4: [{"config"}, {"trusting"}, {"hub"}],
+    4: [{"config"}, {"trusting", "engines"}, {"hub"}],
     5: [
         {"activation.boot"},
         {"activation.start", "activation.startup"},
+        {"report", "activation.runs", "activation.parent", "activation.in_process"},
         {"activation.launcher", "activation"},
         {"api"},
     ],
     6: [
         {"auto", "cli.terminal", "cli.options"},
         {"cli.output"},
-        {"cli.activation", "cli.listing", "cli.checking", "cli.trusting"},
+        {"cli.activation", "cli.listing", "cli.checking", "cli.reporting", "cli.trusting"},
         {"cli.commands"},
         {"cli"},
         {"__main__", ""},
@@ -73,6 +74,8 @@ START_UP = (
     "activation",
     "activation.boot",
     "activation.start",
+    "activation.runs",
+    "records",
     "auto",
 )
 #: Modules that may be longer than 300 lines, and why.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from shimhub.hub import Hub
+    from shimhub.records import Record
 
 
 def boot(environ: Mapping[str, str]) -> Finder | None:
@@ -37,6 +38,10 @@ def boot(environ: Mapping[str, str]) -> Finder | None:
     table = compiled.load(compiled.sources_of(environ, trusted=grant.sources), head=True)
     _compare_digest(environ.get("SHIMHUB_DIGEST"), table["digest"])
     handler = Deferred(dict(environ))
+    if environ.get("SHIMHUB_RUN_DIR"):
+        from shimhub import records
+
+        handler.record = records.begin(environ, table["digest"])
     finder = Finder(table["modules"], handler)
     handler.finder = finder
     sys.meta_path.insert(0, finder)
@@ -122,6 +127,7 @@ class Deferred:
     """Stands in for the hub until the first target shows up, then hands over to it."""
 
     finder: Finder
+    record: Record | None = None
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -140,7 +146,7 @@ class Deferred:
             with SiteTimePath(self.finder, self._path):
                 from shimhub import config, hub
             chosen = config.config_of(None, None, None, None, False, self._environ)
-            self._hub = hub.adopt(self.finder, chosen, self._seen)
+            self._hub = hub.adopt(self.finder, chosen, self._seen, self.record)
         finally:
             self._importing.discard(thread)
         return self._hub

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from shimhub import compiled, trust
+from shimhub.activation import runs
 from shimhub.activation.boot import with_site_dir
+from shimhub.activation.startup import is_activated
 from shimhub.config import config_of
+from shimhub.engines import registry_of
 from shimhub.errors import nearest
-from shimhub.hub import registry_of
 
 #: Options that take a value, and the variable by which children learn of it.
 _VALUED = {
@@ -30,11 +32,12 @@ _PROGRAM_STARTS = ("-m", "-c", "-")
 
 USAGE = """\
 usage: shimhub run [--registry FILE] [--only X] [--enable X] [--disable X]
-                   [--strict] (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
+                   [--strict] [--report] (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
 
 Runs a Python program with the shims that this environment needs. X is a shim's
-id, a pack or a glob; options may repeat. All that follows the program belongs
-to the program.
+id, a pack or a glob; options may repeat. --report tells on stderr, at the end,
+in which processes shims were active. All that follows the program belongs to
+the program.
 """
 
 
@@ -48,6 +51,7 @@ class Request:
 
     values: dict[str, list[str]] = field(default_factory=dict)
     strict: bool = False
+    report: bool = False
     help: bool = False
     program: list[str] = field(default_factory=list)
 
@@ -77,14 +81,15 @@ def parse(arguments: Sequence[str]) -> Request:
 def _take(request: Request, option: str, value: str | None, rest: list[str]) -> None:
     if option in ("-h", "--help"):
         request.help = True
-    elif option == "--strict" and value is None:
-        request.strict = True
+    elif option in ("--strict", "--report") and value is None:
+        request.strict |= option == "--strict"
+        request.report |= option == "--report"
     elif option in _VALUED:
         if value is None and not rest:
             raise UsageError(f"{option} needs a value")
         request.values.setdefault(option, []).append(rest.pop(0) if value is None else value)
     else:
-        known = [*_VALUED, "--strict", "--help"]
+        known = [*_VALUED, "--strict", "--report", "--help"]
         raise UsageError(f"unknown option {option}{nearest(option, known)}")
 
 
@@ -103,13 +108,14 @@ def environment(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
     # Absolute, as the program and its children may change their working directory.
     registries = [one for one in made.get("SHIMHUB_REGISTRY", "").split(os.pathsep) if one]
     made["SHIMHUB_REGISTRY"] = os.pathsep.join(map(os.path.abspath, registries))
-    made["SHIMHUB_STRICT"] = "1" if request.strict else made.get("SHIMHUB_STRICT", "0")
+    made |= {"SHIMHUB_STRICT": "1"} if request.strict else {}
     made["SHIMHUB"] = made.get("SHIMHUB", "1")
     made["SHIMHUB_PROJECT"] = _project(made)
     made["PYTHONPATH"] = with_site_dir(made.get("PYTHONPATH", ""))
     config = config_of(None, None, None, None, False, made)
     registry_of(config)
     made["SHIMHUB_DIGEST"] = compiled.digest_of(config.sources)
+    made["SHIMHUB_RUN_DIR"] = runs.folder_for(made)
     return made
 
 
@@ -133,20 +139,10 @@ def interpreter_flags(orig_argv: Sequence[str], argument_count: int) -> list[str
     return head
 
 
-def check_flags() -> None:
-    """Raise UsageError where the interpreter's flags keep our start-up file from running."""
-    flags = sys.flags
-    named = [
-        (flags.isolated, "-I"),
-        (flags.ignore_environment and not flags.isolated, "-E"),
-        (flags.no_site, "-S"),
-    ]
-    found = [flag for is_set, flag in named if is_set]
-    if found:
-        raise UsageError(
-            f"python {' '.join(found)} keeps start-up files from running; start without it, "
-            "or put `import shimhub.auto` first in the program"
-        )
+def needs_in_process() -> bool:
+    """Whether no start-up file would run in an interpreter with the flags of this one."""
+    is_deaf = sys.flags.isolated or sys.flags.ignore_environment
+    return bool(sys.flags.no_site or (is_deaf and not is_activated()))
 
 
 def run(arguments: Sequence[str]) -> NoReturn:
@@ -155,13 +151,35 @@ def run(arguments: Sequence[str]) -> NoReturn:
     if request.help:
         sys.stdout.write(USAGE)
         raise SystemExit(0)
-    check_flags()
     environ = environment(request, os.environ)
-    flags = interpreter_flags(sys.orig_argv, len(sys.argv) - 1)
-    command = [sys.executable, *flags, *request.program]
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # a daemon's may be closed
             stream.flush()
+    if needs_in_process():
+        _run_in_process(request, environ)
+    flags = interpreter_flags(sys.orig_argv, len(sys.argv) - 1)
+    command = [sys.executable, *flags, *request.program]
+    if request.report:
+        _run_below(command, environ)
     if os.name == "posix":
         os.execve(sys.executable, command, environ)  # no shell, as the user typed
     raise SystemExit(subprocess.call(command, env=environ))  # as above
+
+
+def _run_in_process(request: Request, environ: Mapping[str, str]) -> NoReturn:
+    from shimhub.activation.in_process import become
+
+    if request.report:
+        raise UsageError("--report needs a process of its own: leave -I, -E and -S out")
+    become(request.program, environ)
+
+
+def _run_below(command: list[str], environ: Mapping[str, str]) -> NoReturn:
+    """Run the program as a child, report on stderr, and end as it ended."""
+    from shimhub import report
+    from shimhub.activation import parent
+
+    folder = environ["SHIMHUB_RUN_DIR"]
+    code = parent.supervise(command, environ, folder)
+    print(f"shimhub: {report.text_of(report.read(folder))}\n  run: {folder}", file=sys.stderr)
+    parent.end_like(code)

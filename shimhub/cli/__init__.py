@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from shimhub.errors import (
     ActivationError,
     RegistryError,
+    ReportError,
     SelectionError,
     TrustError,
     UnknownShimError,
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         return _dispatch(list(arguments))
-    except (SelectionError, TrustError, UnknownShimError) as error:
+    except (ReportError, SelectionError, TrustError, UnknownShimError) as error:
         return _complain(str(error))
     except ActivationError as error:
         _complain(str(error))

@@ -56,7 +56,6 @@ def _print(
         print_json(kind, entries=[dataclasses.asdict(one) for one in entries])
         return
     for one in entries:
-        print(f"{did}: {one.kind} {one.name}")
-        print_fields({"files": one.files, **one.settings})
+        print_fields(f"{did}: {one.kind} {one.name}", {"files": one.files, **one.settings})
     if not entries:
         print("nothing is trusted")
