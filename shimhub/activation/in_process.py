@@ -136,6 +136,7 @@ def _run(start: Callable[[], object]) -> NoReturn:
 
 
 def _show(error: BaseException) -> None:
+    sys.stdout.flush()  # as the interpreter does before a traceback
     found = _without_ours(error.__traceback__)
     error.__traceback__ = found
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, found
