@@ -69,7 +69,7 @@ class Record:
         now = time_ns()
         self._file = os.path.join(self._folder, f"{os.getpid()}-{now}.jsonl")
         numbers = {name: os.environ.get(name.upper()) for name in ("rank", "world_size")}
-        launch = [os.environ.get(f"TORCHELASTIC_{one}", "") for one in ("RUN_ID", "RESTART_COUNT")]
+        launch = [os.environ.get(f"MASTER_{one}", "") for one in ("ADDR", "PORT")]
         self._append({
             "kind": "start",
             "role": role,
@@ -80,7 +80,7 @@ class Record:
             "version": __version__,
             "digest": self._digest,
             **numbers,
-            "launch": " ".join(launch).strip(),
+            "launch": ":".join(launch),
         })  # fmt: skip
 
     def _append(self, told: Mapping[str, Any]) -> None:

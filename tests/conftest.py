@@ -71,10 +71,13 @@ class Lab:
         """Run ``command`` in the lab's folder; a failure shows what it printed."""
         inherited = {key: value for key, value in os.environ.items() if "SHIMHUB" not in key}
         path = os.pathsep.join([str(self.site), str(REPOSITORY)])
-        cache = str(self.root / "cache")
+        homes = {
+            f"XDG_{name.upper()}_HOME": str(self.root / name)
+            for name in ("cache", "config", "state")
+        }
         done = subprocess.run(
             command,
-            env=inherited | {"PYTHONPATH": path, "XDG_CACHE_HOME": cache} | env,
+            env=inherited | {"PYTHONPATH": path} | homes | env,
             cwd=self.root,
             capture_output=True,
             text=True,

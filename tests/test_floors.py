@@ -287,11 +287,14 @@ def test_code_lines_are_counted_as_told():
 
 
 def test_the_core_is_small():
-    """What patches is about 2,500 lines of code; the reader is 600 beside it, trust 110."""
+    """What patches is about 2,500 lines of code; the reader is 600 beside it.
+
+    Trust has 110 of what runs in a user's process, records 110.
+    """
     core = {name for name in MODULES if RANK.get(name, (9,))[0] <= 4}
     sizes = {name: code_lines(MODULES[name].read_text("utf-8")) for name in core}
     running = sum(sizes[name] for name in core - READER - COMMANDS)
-    assert 2660 >= running, running
+    assert 2780 >= running, running
     assert 600 >= sum(sizes[name] for name in READER)
 
 

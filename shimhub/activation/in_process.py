@@ -65,7 +65,7 @@ def _start_of_file(path: str) -> Callable[[], object]:
     if os.path.isdir(path) or _is_archive(path):
         if not _is_safe():
             del sys.path[0]
-        sys.path.insert(0, path)
+        sys.path.insert(0, os.path.abspath(path))
         _new_main(BuiltinImporter)
         return lambda: _run_module("__main__", False)  # runpy's own
     _set_path(os.path.dirname(os.path.realpath(path)))

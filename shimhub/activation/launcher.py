@@ -32,7 +32,8 @@ _PROGRAM_STARTS = ("-m", "-c", "-")
 
 USAGE = """\
 usage: shimhub run [--registry FILE] [--only X] [--enable X] [--disable X]
-                   [--strict] [--report] (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
+                   [--strict] [--report]
+                   (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
 
 Runs a Python program with the shims that this environment needs. X is a shim's
 id, a pack or a glob; options may repeat. --report tells on stderr, at the end,

@@ -115,7 +115,8 @@ def end_like(code: int) -> NoReturn:
         if stream is not None:
             stream.flush()
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # SIGKILL has no other way
+            signal.signal(-code, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {-code})
         with contextlib.suppress(ImportError):  # a second core file helps nobody
             import resource

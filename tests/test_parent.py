@@ -1,0 +1,162 @@
+"""``run --report``: the parent that watches, forwards and ends like the program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from shimhub.activation import parent
+
+CHILD = "import time; time.sleep(1)"
+
+
+def popen(lab, *arguments: str, **env: str) -> subprocess.Popen[str]:
+    """Start `run --report` and return it while it runs."""
+    inherited = {key: value for key, value in os.environ.items() if "SHIMHUB" not in key}
+    state = {"XDG_STATE_HOME": str(lab.root / "state"), "XDG_CACHE_HOME": str(lab.root / "cache")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "shimhub", "run", "--report", *arguments],
+        env=inherited | state | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_it_says_where_shims_were_active_after_the_program(lab):
+    """Stdout is the program's; the report comes on stderr with the run's folder; the code stays."""
+    done = lab.cli("run", "--report", "-c", "print('mine'); raise SystemExit(7)", check=False)
+    assert (7, "mine\n") == (done.returncode, done.stdout)
+    assert done.stderr.startswith("shimhub: active in 1/1 other processes\n")
+    assert "  run: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "why"),
+    [
+        (["-S", "-c", CHILD], None, "-S keeps start-up files from running"),
+        (["-I", "-c", CHILD], None, "`shimhub activate` covers them"),
+        (["-E", "-c", CHILD], None, "`shimhub activate` covers them"),
+        (["-c", CHILD], {}, "an environment of its own"),
+        (["-c", CHILD], "lost", "does not find shimhub"),
+    ],
+)
+def test_a_python_without_the_hub_is_told_with_the_reason(lab, arguments, env, why):
+    """A child that no start-up file reached is a finding, not silence."""
+    given = {"{**os.environ, 'PYTHONPATH': ''}" if env == "lost" else repr(env)}.pop()
+    code = (
+        "import os, subprocess, sys\n"
+        f"subprocess.run([sys.executable, *{arguments!r}], env={given}, check=True)\n"
+    )
+    done = lab.cli("run", "--report", "-c", code)
+    assert "active in 1/2 other processes" in done.stderr, done.stderr
+    assert why in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_to_the_parent_reaches_the_program(lab, number):
+    """The program's handler runs, and its code is the run's."""
+    code = (
+        "import signal, sys, time\n"
+        f"signal.signal({int(number)}, lambda *_: sys.exit(9))\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(30)\n"
+    )
+    run = popen(lab, "-c", code)
+    assert "ready\n" == run.stdout.readline()
+    run.send_signal(number)
+    _, told = run.communicate(timeout=20)
+    assert 9 == run.returncode, told
+    assert "shimhub: active in" in told
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_the_parent_dies_of_the_programs_signal(lab, number):
+    """A shell sees the same signal as without a parent; the report is still printed."""
+    code = f"import os, signal; signal.signal(2, signal.SIG_DFL); os.kill(os.getpid(), {number})"
+    done = lab.cli("run", "--report", "-c", code, check=False)
+    assert -number == done.returncode
+    assert "shimhub: active in" in done.stderr
+
+
+def test_ctrl_c_in_a_terminal_interrupts_the_program_once(lab):
+    """The terminal signals the whole group: the parent does not add a second one."""
+    code = (
+        "import os, pty, sys, time\n"
+        "pid, terminal = pty.fork()\n"
+        "if pid == 0:\n"
+        f"    program = '''{INTERRUPTED}'''\n"
+        "    os.execv(sys.executable,"
+        " [sys.executable, '-m', 'shimhub', 'run', '--report', '-c', program])\n"
+        "text = b''\n"
+        "while b'ready' not in text: text += os.read(terminal, 1000)\n"
+        "os.write(terminal, b'\\x03')\n"
+        "try:\n"
+        "    while True: text += os.read(terminal, 1000)\n"
+        "except OSError: pass\n"
+        "sys.stdout.write(text.decode())\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+    )
+    done = lab.start([sys.executable, "-c", code], check=False)
+    assert 5 == done.returncode, done.stdout
+    assert 1 == done.stdout.count("interrupted")
+    assert "active in 1/1" in done.stdout
+
+
+INTERRUPTED = (
+    "import sys, time\n"
+    "count = 0\n"
+    "end = time.time() + 2\n"
+    'print("ready", flush=True)\n'
+    "while time.time() < end:\n"
+    "    try:\n"
+    "        time.sleep(0.1)\n"
+    "    except KeyboardInterrupt:\n"
+    '        print("interrupted", flush=True)\n'
+    "sys.exit(5)\n"
+).replace("\n", "\\n")
+
+
+def test_stdin_is_the_programs(lab):
+    """What is piped in reaches the program as without a parent."""
+    run = subprocess.run(
+        [sys.executable, "-m", "shimhub", "run", "--report", "-c", "print(input()[::-1])"],
+        env=os.environ | {"XDG_STATE_HOME": str(lab.root / "state")},
+        input="abc\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "cba\n" == run.stdout
+
+
+def test_a_short_lived_child_without_the_hub_is_no_finding(lab):
+    """It ended before it could have left a record: nothing is claimed about it."""
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', ''], check=True)"
+    assert "finding" not in lab.cli("run", "--report", "-c", code).stderr
+
+
+def test_another_program_below_is_no_python(lab):
+    """`sleep` needs no shims."""
+    done = lab.cli("run", "--report", "-c", "import os; os.system('sleep 0.8')")
+    assert "active in 1/1" in done.stderr
+
+
+def test_processes_that_end_while_we_look_are_no_error():
+    """A pid that is gone has no command, no variables and no executable."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert ([], frozenset({""})) == (parent._command(gone.pid), parent._variables(gone.pid))
+    assert not parent._is_python(gone.pid)
+    assert 0 == parent._parent(str(gone.pid))
+
+
+def test_where_signals_cannot_be_awaited_the_program_still_runs(monkeypatch, tmp_path):
+    """MacOS and Windows have no sigtimedwait: the program runs without being watched."""
+    monkeypatch.delattr(signal, "sigtimedwait")
+    command = [sys.executable, "-c", "raise SystemExit(4)"]
+    assert 4 == parent.supervise(command, dict(os.environ), str(tmp_path))
