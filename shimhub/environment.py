@@ -43,7 +43,8 @@ def _import_metadata() -> Any:
     return importlib_metadata
 
 
-_metadata = _import_metadata()
+#: importlib_metadata, imported without its side effects.
+metadata = _import_metadata()
 
 
 class Environment:
@@ -87,9 +88,15 @@ class Environment:
         return sys.platform if name == "platform" else platform.machine()
 
 
+def versions_of(dist: str) -> list[str]:
+    """Return every version that metadata tells of a distribution, in the order of ``sys.path``."""
+    found = [_version_of(one) for one in metadata.distributions(name=dist)]
+    return list(dict.fromkeys(one for one in found if one))
+
+
 def installed_modules() -> list[str]:
     """Return the top-level modules of all installed distributions."""
-    return list(_metadata.packages_distributions())
+    return list(metadata.packages_distributions())
 
 
 def entry_points(group: str) -> list[Any]:
@@ -106,7 +113,7 @@ def _from_metadata(target: Target) -> Fact | None:
 
 def _metadata_version(dist: str) -> str | None:
     """Return the version of ``dist``; metadata that is broken or contradicts itself is none."""
-    found = {_version_of(one) for one in _metadata.distributions(name=dist)}
+    found = {_version_of(one) for one in metadata.distributions(name=dist)}
     return found.pop() if len(found) == 1 else None
 
 

@@ -206,7 +206,15 @@ def test_wrong_usage_is_exit_2(lab, arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["list", "--help"], ["explain", "-h"], ["check", "-h"], ["run", "-h"]]
+    "arguments",
+    [
+        ["--help"],
+        ["list", "--help"],
+        ["explain", "-h"],
+        ["check", "-h"],
+        ["run", "-h"],
+        ["doctor", "-h"],
+    ],
 )
 def test_help_is_a_result(lab, arguments):
     """--help prints the usage on stdout, exits with 0 and fits into 80 columns."""

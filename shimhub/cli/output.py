@@ -38,14 +38,14 @@ def print_rows(heads: tuple[str, str, str], rows: Iterable[tuple[str, str, str]]
         print_filled(" " * 12 if is_narrow else lead, text)
 
 
-def print_fields(title: str, fields: Mapping[str, Any]) -> None:
+def print_fields(title: str, fields: Mapping[str, Any], word: str = "") -> None:
     """Print ``title`` and below it ``name: value``, indented, a line or more each.
 
-    Items of lists stand behind commas.
+    Items of lists stand behind commas. At a terminal the title has the style of ``word``.
     """
     shown = {name: clean(_text(value)) for name, value in fields.items()}
     if console := terminal.console():
-        console.print(*terminal.fields(clean(title), shown), sep="\n")
+        console.print(*terminal.fields(clean(title), shown, word), sep="\n")
         return
     print(clean(title))
     for name, value in shown.items():

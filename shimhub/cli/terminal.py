@@ -60,7 +60,7 @@ def table(heads: Sequence[str], rows: Sequence[tuple[str, str, str]], width: int
     made = Table(*heads[: 3 if is_wide else 2], box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     made.columns[0].no_wrap = True
     for word, name, text in rows:
-        lead = Text(word, style_of(word))
+        lead = Text(word, _STYLES.get(word, "dim"))
         if is_wide:
             made.add_row(lead, Text(name, "bold", no_wrap=True), text)
         else:
@@ -68,19 +68,14 @@ def table(heads: Sequence[str], rows: Sequence[tuple[str, str, str]], width: int
     return made
 
 
-def fields(title: str, told: Mapping[str, str]) -> Iterator[Any]:
+def fields(title: str, told: Mapping[str, str], word: str = "") -> Iterator[Any]:
     """Yield a title, and names with their values below it."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    yield Text(title, "bold")
+    yield Text(title, _STYLES.get(word, "bold"))
     grid = Table.grid(padding=(0, 2))
     for name, value in told.items():
         grid.add_row(Text(name, "cyan"), Text(value))
     yield Padding(grid, (0, 0, 0, 2))
-
-
-def style_of(word: str) -> str:
-    """Return the style of a status or severity; plain ones are dim."""
-    return _STYLES.get(word, "dim")
