@@ -101,7 +101,7 @@ def installed_modules() -> list[str]:
 
 def entry_points(group: str) -> list[Any]:
     """Return the entry points of a group, each with its distribution as ``dist``."""
-    return list(_metadata.entry_points(group=group))
+    return list(metadata.entry_points(group=group))
 
 
 def _from_metadata(target: Target) -> Fact | None:

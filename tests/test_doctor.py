@@ -457,6 +457,93 @@ def test_rows_that_exclude_each_other(clinic):
     assert found
 
 
+# ---- trust
+
+
+@pytest.fixture
+def project(clinic) -> Path:
+    """A pyproject.toml in the clinic's folder that names a registry beside it."""
+    clinic.rows(row("mine"))
+    path = clinic.root / "pyproject.toml"
+    path.write_text('[tool.shimhub]\nregistry = ["registry.toml"]\n')
+    return path
+
+
+def test_a_project_that_is_not_trusted(clinic, project):
+    """A [tool.shimhub] that is not read is told; the command trusts it, and its row is there."""
+    before = clinic.look()[1]["facts"]["registry"]
+    (found,) = clinic.mends("SH501")
+    assert str(project) == found["where"]
+    after = clinic.look()[1]["facts"]["registry"]
+    assert ("1 file", "2 files") == (before[-7:-1], after[-8:-1])
+
+
+def test_a_distribution_that_offers_a_registry(clinic):
+    """An entry point that is not trusted is a note; its package is not imported for it."""
+    clinic.rows(row("theirs"), "acme.toml")
+    package = clinic.site / "acme"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('imported')\n")
+    (package / "registry.toml").write_text("schema = 1\n" + row("theirs"))
+    info = clinic.site / "acme-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[shimhub.registries]\nacme = acme\n")
+    (found,) = clinic.mends("SH502")
+    assert str(package / "registry.toml") == found["where"]
+    assert "2 files" in clinic.look()[1]["facts"]["registry"]
+    for path in package.iterdir():
+        path.unlink()
+    (found,) = clinic.mends("SH503")
+    assert found["command"].endswith("distrust acme")
+
+
+@pytest.mark.usefixtures("project")
+def test_a_trusted_file_that_changed(clinic):
+    """An edit makes the project unread until it is trusted anew."""
+    clinic.mends("SH501")
+    registry = clinic.rows(row("mine") + row("other", "target:g"))
+    (found,) = clinic.mends("SH503")
+    assert registry == found["where"]
+
+
+def test_a_trusted_file_that_is_gone(clinic, project):
+    """A registry that was deleted is told; the command takes the trust back."""
+    clinic.mends("SH501")
+    (clinic.root / "registry.toml").unlink()
+    (found,) = clinic.mends("SH503")
+    assert f"distrust {project}" in found["command"]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_store_that_others_can_write(clinic):
+    """Nothing that such a store trusts is used; the command takes the right away."""
+    clinic.mends("SH501")
+    (clinic.root / "config" / "shimhub" / "trust").chmod(0o666)
+    (found,) = clinic.mends("SH504")
+    assert found["command"].startswith("chmod go-w ")
+    assert "2 files" in clinic.look()[1]["facts"]["registry"]
+
+
+def test_a_store_that_cannot_be_read(clinic):
+    """A folder in the place of the store is moved aside."""
+    (clinic.root / "config" / "shimhub" / "trust").mkdir(parents=True)
+    (found,) = clinic.mends("SH504")
+    assert "cannot be read" in found["what"]
+
+
+def test_a_trusted_project_that_names_no_shim(clinic):
+    """A setting that names nothing is told with the nearest word; the file is opened."""
+    project = clinic.root / "pyproject.toml"
+    project.write_text('[tool.shimhub]\nenable = ["tritn"]\n')
+    clinic.mends("SH501")
+    _, told = clinic.look()
+    (found,) = of(told, "SH505")
+    assert "'tritn' names no shim, pack or glob (did you mean 'triton'?)" in found["what"]
+    mend = f"EDITOR='sed -i s/tritn/triton/'; {found['command']}; {clinic.python} -m shimhub trust"
+    assert [] == of(clinic.look(mend)[1], "SH505")
+
+
 # ---- copies and caches
 
 

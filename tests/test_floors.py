@@ -46,7 +46,7 @@ FLOORS = {
     ],
     6: [
         {"auto", "cli.terminal", "cli.options", "doctor.finding"},
-        {"cli.output", "doctor.files", "doctor.patchers", "doctor.registries"},
+        {"cli.output", "doctor.files", "doctor.patchers", "doctor.registries", "doctor.trusted"},
         {"doctor.process"},
         {"doctor"},
         {"cli.activation", "cli.listing", "cli.checking", "cli.doctor", "cli.reporting", "cli.trusting"},

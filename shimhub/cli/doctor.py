@@ -12,6 +12,7 @@ from shimhub.cli.options import add_command, add_selection
 from shimhub.cli.output import count_of, print_fields, print_json
 from shimhub.config import config_of
 from shimhub.doctor import Examination, examine
+from shimhub.model import Selection, tuple_of
 
 
 def add(commands: Any) -> None:
@@ -21,8 +22,11 @@ def add(commands: Any) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    words = (options.registry, options.only, options.enable, options.disable, False)
-    found = examine(config_of(*words, os.environ), config_of(*words, {}).selection)
+    words = (options.only, options.enable, options.disable)
+    only, enable, disable = map(tuple_of, words)
+    found = examine(
+        config_of(options.registry, *words, False, os.environ), Selection(only, enable, disable)
+    )
     if options.format == "json":
         rows = [dataclasses.asdict(one) for one in found.findings]
         print_json("doctor", facts=found.facts, findings=rows)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from shimhub import __version__, paths
 from shimhub.config import Config
-from shimhub.doctor import files, patchers, process, registries
+from shimhub.doctor import files, patchers, process, registries, trusted
 from shimhub.doctor.finding import Finding
 from shimhub.environment import Environment
 from shimhub.model import Selection
@@ -59,7 +59,9 @@ def _findings(config: Config, registry: Registry | None) -> Iterator[Finding]:
     yield from patchers.of_finders()
     yield from patchers.of_start_up_lines()
     yield from patchers.of_builtins()
+    yield from trusted.of_trust(os.environ)
     if registry:
+        yield from trusted.of_settings(registry, os.environ)
         yield from process.of_choice(registry, os.environ)
         yield from registries.of_rows(registry, config.selection, os.environ)
     yield from files.of_copies()

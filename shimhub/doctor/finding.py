@@ -40,6 +40,11 @@ RULES = {
     "SH406": (WARNING, "there are several copies of shimhub"),
     "SH407": (WARNING, "shimhub's metadata is of another version than its code"),
     "SH408": (WARNING, "the cache of compiled tables cannot be used"),
+    "SH501": (WARNING, "this project is not trusted"),
+    "SH502": (NOTE, "the registry of a distribution is not trusted"),
+    "SH503": (WARNING, "a trusted file has changed or is gone"),
+    "SH504": (ERROR, "the store of trust cannot be used"),
+    "SH505": (ERROR, "a trusted project names no shim, pack or glob"),
 }
 
 
@@ -90,7 +95,7 @@ def program(code: str) -> str:
 def edit(file: str, line: int) -> str:
     """Return the command that opens a file at a line; vi, nano and emacs take a ``+line``."""
     place = f"+{line} " if line else ""
-    return f'"${{EDITOR:-vi}}" {place}{shlex.quote(file)}'
+    return f"${{EDITOR:-vi}} {place}{shlex.quote(file)}"
 
 
 def export(name: str, words: Iterable[str], joint: str) -> str:
