@@ -25,7 +25,9 @@ from shimhub.paths import code_file
 #: Keys of ``when`` that are facts of the interpreter, not versions of a target.
 PLATFORM_FACTS = ("platform", "machine")
 
-_ID = re.compile(r"[a-z0-9_][a-z0-9_.-]*(?:/[a-z0-9_][a-z0-9_.-]*)*")
+#: What an id may be; it is also a path below ``shims/``.
+ID = re.compile(r"[a-z0-9_][a-z0-9_.-]*(?:/[a-z0-9_][a-z0-9_.-]*)*")
+ID_RULE = "must be lower-case words joined by '/', '.', '-' or '_'"
 _MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _ATTACH = re.compile(rf"{_MODULE.pattern}(?::[^\s:.]+(?:\.[^\s:.]+)*)?")
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{16}")
@@ -66,8 +68,8 @@ def check_row(row: dict[str, Any], file: str) -> Iterator[Found]:
 
 
 def _check_words(row: dict[str, Any]) -> Iterator[Found]:
-    if "id" in row and not _ID.fullmatch(row["id"]):
-        yield "id", f"{row['id']!r} must be lower-case words joined by '/', '.', '-' or '_'"
+    if "id" in row and not ID.fullmatch(row["id"]):
+        yield "id", f"{row['id']!r} {ID_RULE}"
     for key in ("attach", "to"):
         if key in row and not _ATTACH.fullmatch(row[key]):
             yield key, f"{row[key]!r} must be 'module' or 'module:qualname'"
