@@ -1,0 +1,97 @@
+"""``reduce_scatter(op=AVG)`` over gloo divides the sum by the number of ranks.
+
+Origin: https://github.com/pytorch/pytorch/issues/162338 (torch 2.8 returns the sum).
+Nothing is changed before two ranks, threads of this process, have shown the sum: at import where a
+launcher has told that there are several processes, else at the first such call. Gloo prints a line
+for each rank; a process that never averages over gloo is spared it. ``all_reduce`` divides by
+itself; functional collectives and DTensor do not come by here.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+_LIMIT = timedelta(seconds=30)  # for two threads on one machine; it takes 30 ms
+
+
+def probe(ctx: Any) -> tuple[bool | None, str]:
+    """Tell whether gloo returns the sum for AVG, as far as that can be told now."""
+    if not hasattr(ctx.module, "ProcessGroupGloo"):
+        return False, "this torch has no gloo"
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return True, "gloo's AVG is tried at its first use, before anything is changed"
+    found = average_of_1_and_2(ctx.module)
+    return None if found is None else found == 3.0, f"gloo's AVG of 1 and 2 is {found}"
+
+
+def build(original: Callable[..., Any], ctx: Any) -> Callable[..., Any]:
+    """Return the collective; only AVG of CPU tensors over gloo takes another way."""
+    c10d = ctx.module
+    total = c10d.ReduceOp.SUM
+
+    def reduce_scatter_tensor(
+        output: Any, input: Any, op: Any = total, group: Any = None, async_op: bool = False
+    ) -> Any:
+        if not is_wrong(c10d, op, output, group):
+            return original(output, input, op, group, async_op)
+        ranks = c10d.get_world_size(group)
+        if async_op:  # nothing can be done at the end: the parts of the average are summed
+            return original(output, input.div(ranks).to(input.dtype), total, group, True)
+        original(output, input, total, group)
+        output.div_(ranks)
+        return None
+
+    def reduce_scatter(
+        output: Any, input_list: Any, op: Any = total, group: Any = None, async_op: bool = False
+    ) -> Any:
+        if not is_wrong(c10d, op, output, group):
+            return original(output, input_list, op, group, async_op)
+        ranks = c10d.get_world_size(group)
+        if async_op:
+            parts = [one.div(ranks).to(one.dtype) for one in input_list]
+            return original(output, parts, total, group, True)
+        original(output, input_list, total, group)
+        output.div_(ranks)
+        return None
+
+    return reduce_scatter if ctx.name == "reduce_scatter" else reduce_scatter_tensor
+
+
+def is_wrong(c10d: Any, op: Any, output: Any, group: Any) -> bool:
+    """Whether gloo would answer this call, and answers with the sum."""
+    if op != c10d.ReduceOp.AVG or getattr(output, "is_cpu", False) is not True:
+        return False
+    if c10d._rank_not_in_group(group):
+        return False
+    backend = (group or c10d._get_default_group())._get_backend(output.device)
+    backend = getattr(backend, "wrapped_pg", backend)  # TORCH_DISTRIBUTED_DEBUG=DETAIL
+    return isinstance(backend, c10d.ProcessGroupGloo) and average_of_1_and_2(c10d) == 3.0
+
+
+@functools.cache
+def average_of_1_and_2(c10d: Any) -> float | None:
+    """Return what two gloo ranks get for AVG of 1 and 2; None where gloo does not start."""
+    store, answers, torch = c10d.HashStore(), [], c10d.torch
+    options = c10d.ReduceScatterOptions()
+    options.reduceOp = c10d.ReduceOp.AVG
+
+    def run(rank: int) -> None:
+        output = torch.zeros(1)
+        try:
+            group = c10d.ProcessGroupGloo(store, rank, 2, _LIMIT)
+            group._reduce_scatter_base(output, torch.full((2,), 1.0 + rank), options).wait()
+        except RuntimeError:  # no network device, or no thread
+            return
+        answers.append(output.item())
+
+    ranks = [threading.Thread(target=run, args=(rank,), daemon=True) for rank in (0, 1)]
+    for one in ranks:
+        one.start()
+    for one in ranks:
+        one.join()
+    return answers[0] if len(answers) == len(ranks) else None
