@@ -11,6 +11,7 @@ import pytest
 CODE = """
 import builtins, torch._dynamo
 SEEN
+import torch._inductor.lowering  # torch 2.8 cannot import the other first
 import torch._inductor.kernel.mm as module
 print(module.has_triton, module.triton_version)
 print(vars(module)["__builtins__"] is vars(builtins), builtins.__import__.__name__)
