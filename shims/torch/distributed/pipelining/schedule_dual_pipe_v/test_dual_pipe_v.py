@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
-ID = "torch/pipelining/schedule_dual_pipe_v"
+ID = "torch/distributed/pipelining/schedule_dual_pipe_v"
 CODE = """
 import pickle
 from torch.distributed.pipelining import schedules

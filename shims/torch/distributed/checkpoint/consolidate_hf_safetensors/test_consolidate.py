@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-ID = "torch/checkpoint/consolidate_hf_safetensors"
+ID = "torch/distributed/checkpoint/consolidate_hf_safetensors"
 NAME = "torch.distributed.checkpoint._consolidate_hf_safetensors"
 PATH = str(Path(__file__).with_name("module.py"))
 TORCH = version("torch") if find_spec("torch") else ""
@@ -269,7 +269,8 @@ def _on_two_ranks(folder: Path, *index: str) -> list[str]:
         subprocess.Popen([*command, str(rank), str(folder), *index], stdout=subprocess.PIPE)
         for rank in (0, 1)
     ]
-    return [rank.communicate(timeout=120)[0].decode().strip() for rank in ranks]
+    told = [rank.communicate(timeout=120)[0].decode() for rank in ranks]
+    return [text.splitlines()[-1] for text in told]  # torch 2.8's gloo says that it is connected
 
 
 def test_every_rank_writes_its_files(ours: dict[str, Any], shards: Path) -> None:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
-ID = "torch/flex_attention/aux_request"
+ID = "torch/nn/attention/flex_attention/aux_request"
 CODE = """
 import pickle
 from torch.nn.attention.flex_attention import AuxRequest

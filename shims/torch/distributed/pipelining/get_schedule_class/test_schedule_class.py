@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
-ID = "torch/pipelining/get_schedule_class"
+ID = "torch/distributed/pipelining/get_schedule_class"
 CODE = """
 import inspect
 from torch.distributed.pipelining import schedules

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ID = "torch/flex_attention/aux_output"
+ID = "torch/nn/attention/flex_attention/aux_output"
 CODE = """
 import pickle
 import torch.nn.attention.flex_attention as flex

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
-ID = "torch/flex_attention/return_aux"
+ID = "torch/nn/attention/flex_attention/return_aux"
 LIBRARY = """
 import inspect, math, warnings
 import torch
@@ -47,7 +47,7 @@ import torch.nn.attention.flex_attention as module
 from torch.nn.attention.flex_attention import flex_attention
 import shimhub
 native = [flex_attention]
-with shimhub.shimmed(only="torch/flex_attention/*"):
+with shimhub.shimmed(only="torch/nn/attention/flex_attention/*"):
     print(native[0] is module.flex_attention, flex_attention is module.flex_attention)
 print(native[0] is module.flex_attention, flex_attention is module.flex_attention)
 """

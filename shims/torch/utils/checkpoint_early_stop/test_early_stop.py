@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
-ID = "torch/checkpoint_early_stop"
+ID = "torch/utils/checkpoint_early_stop"
 LIBRARY = """
 import contextlib, inspect, pickle, warnings
 import torch
