@@ -13,10 +13,10 @@ SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 
 .DEFAULT_GOAL := help
 .PHONY: help install test test-fast lint format types check wheel sdist bench bench-check \
-        native-check asan ubsan e2e titan ci clean
+        native-check asan ubsan e2e titan conformance-torch28 ci clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## make .venv-test and install the checkout in place, with all that the tests need
 	test -x $(PYTHON) || python3 -m venv $(VENV)
@@ -68,6 +68,9 @@ e2e: ## run the tests that train real models
 
 titan: ## train TorchTitan 0.2.0, 0.2.2 and 0.3.0 on CPU, each in a fresh environment (25 min)
 	SHIMHUB_TITAN=all $(PYTHON) -m pytest -m e2e -k titan
+
+conformance-torch28: ## TorchTitan 0.2 on torch 2.8.0, with shimhub and without (an hour, 7 GB)
+	$(PYTHON) -m tests.conformance.torch28 --write docs/conformance-torch28.md
 
 ci: ## what CI runs, from here
 	.ci/run
