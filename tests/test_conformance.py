@@ -357,3 +357,10 @@ def test_an_incomplete_environment_that_was_lent_is_not_written_to(tmp_path, mon
     monkeypatch.setenv(VENV, str(tmp_path / "lent"))
     with pytest.raises(UnmetError, match=rf"{VENV} lacks torch"):
         _ = Place(tmp_path / "build").base
+
+
+def test_a_result_without_shimhub_stays_good(tmp_path):
+    """What ran without shimhub does not depend on its sources."""
+    Results(tmp_path).save("a-bare", {"code": 1})
+    assert "none" == json.loads((tmp_path / "a-bare.json").read_text("utf-8"))["sources"]
+    assert ({"code": 1}, True) == Results(tmp_path).load("a-bare")

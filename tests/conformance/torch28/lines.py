@@ -148,8 +148,8 @@ def _seed() -> list[Line]:
         Line(
             name,
             told.get(name, f"Seed text: `{line}`"),
-            _of(name, VERSIONS),
-            _of(name, VERSIONS, "-bare"),
+            _of(name, TWO if name in told else VERSIONS),
+            _of(name, TWO if name in told else VERSIONS, "-bare"),
             lambda ours, bare: (judging.printed(ours), judging.stopped(*bare)),
         )
         for name, line in SEED_LINES.items()
