@@ -12,7 +12,6 @@ from typing import Any
 
 from tests.conformance.torch28.place import ROOT
 
-
 #: The names of steps without shimhub end so.
 WITHOUT = ("-bare", "-native")
 
