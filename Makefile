@@ -13,7 +13,8 @@ SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 
 .DEFAULT_GOAL := help
 .PHONY: help install test test-fast lint format types check wheel sdist bench bench-check \
-        native-check asan ubsan e2e titan conformance-torch28 ci clean
+        native-check asan ubsan e2e titan conformance-torch28 \
+        conformance-cpython ci clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +72,9 @@ titan: ## train TorchTitan 0.2.0, 0.2.2 and 0.3.0 on CPU, each in a fresh enviro
 
 conformance-torch28: ## TorchTitan 0.2 on torch 2.8.0, with shimhub and without (an hour, 7 GB)
 	$(PYTHON) -m tests.conformance.torch28 --write docs/conformance-torch28.md
+
+conformance-cpython: ## CPython's own import tests, with the hub and without, on 3.10 to 3.13 (20 min)
+	$(PYTHON) -m tests.conformance.cpython --write
 
 ci: ## what CI runs, from here
 	.ci/run
