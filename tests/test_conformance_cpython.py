@@ -244,10 +244,20 @@ def test_a_run_that_was_not_as_active_as_told_is_an_error(mode, begin, end):
         cpython_run.proved(mode, Run("w", {}, first, last))
 
 
+def test_records_are_proved_as_well():
+    """A run that should leave records and has none is an error, and the other way round."""
+    first, last = {"finder": True, "hub": True}, {"finder": True, "canary": True}
+    done = Run("w", {}, first, last)
+    assert done == cpython_run.proved("records", done, records=1)
+    for mode, records in (("records", 0), ("hub", 1)):
+        with pytest.raises(RunError, match=f"{records} records"):
+            cpython_run.proved(mode, done, records)
+
+
 def test_the_test_process_gets_no_setting_of_ours_or_of_python():
     """What the shell has of PYTHON*, SHIMHUB* and VIRTUAL_ENV stays outside."""
     made = cpython_run.clean({"PYTHONPATH": "x", "SHIMHUB": "0", "VIRTUAL_ENV": "y", "HOME": "z"})
-    assert {"HOME": "z", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"} == made
+    assert {"HOME", "LC_ALL", "PYTHONHASHSEED", "XDG_CACHE_HOME"} == made.keys()
 
 
 def test_an_interpreter_is_found_by_what_it_says(tmp_path: Path, monkeypatch):

@@ -40,6 +40,7 @@ TESTS = (
 MODES = {
     "light": "200 rows that nothing asks for: the finder alone",
     "hub": "the same and a row on a module that `site` imports: the whole hub, from the start",
+    "records": "the whole hub, and each process writes its record (`SHIMHUB_RUN_DIR`)",
     "bare": "a control: no shimhub in the environment, no `.pth` file",
     "loaded": "a control: no shimhub, and a `.pth` file that imports `threading`, as packaging and"
     " importlib.metadata do, which the hub needs",
@@ -49,6 +50,7 @@ MODES = {
 _USE = "-uall,-audio,-curses,-gui,-largefile,-network,-urlfetch,-decimal"
 HERE = Path(__file__).parent
 _DRIVER = HERE / "cpython_driver.py"
+_FIXED = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
 _LIMIT = 1200  # seconds, for one test module
 _ATTEMPTS = 3
 
@@ -73,12 +75,18 @@ class Bench:
         """Return the interpreter of the mode's environment."""
         return {"bare": self.bare, "loaded": self.loaded}.get(mode, self.python)
 
+    @property
+    def records(self) -> Path:
+        """The folder for records of processes."""
+        return self.out / "records"
+
     def settings(self, mode: str) -> dict[str, str]:
         """Return the variables that make the mode."""
         if mode == "off":
             return {"SHIMHUB": "0"}
-        named = {"light": [self.idle], "hub": [self.idle, self.early]}.get(mode, [])
-        return {"SHIMHUB_REGISTRY": os.pathsep.join(map(str, named))} if named else {}
+        named = {"light": [self.idle], "bare": [], "loaded": []}.get(mode, [self.idle, self.early])
+        made = {"SHIMHUB_REGISTRY": os.pathsep.join(map(str, named))} if named else {}
+        return made | ({"SHIMHUB_RUN_DIR": str(self.records)} if mode == "records" else {})
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ def has_tests(python: Path, test: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def run(bench: Bench, mode: str, test: str, more: Mapping[str, str] | None = None) -> Run:
+def run(bench: Bench, mode: str, test: str) -> Run:
     """Run one test module. Raises RunError with the end of its output where it broke off."""
     bench.out.mkdir(parents=True, exist_ok=True)
     results, log = bench.out / f"{test}.{mode}.jsonl", bench.out / f"{test}.{mode}.log"
@@ -108,11 +116,14 @@ def run(bench: Bench, mode: str, test: str, more: Mapping[str, str] | None = Non
     folder = tempfile.mkdtemp(prefix="tmp")
     options = ["-v", "--randseed", "1", "--fail-env-changed", "--tempdir", folder, _USE]
     command = [str(python), str(_DRIVER), str(results), *options, test]
-    env = {**clean(os.environ), **bench.settings(mode), "TMPDIR": folder, **(more or {})}
+    env = {**clean(os.environ), **bench.settings(mode), "TMPDIR": folder}
+    shutil.rmtree(bench.records, ignore_errors=True)
+    bench.records.mkdir()
     try:
         status = _wait(command, env, folder, log)
         lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-        return proved(mode, parse(test, lines, _places(python, folder)))
+        found = parse(test, lines, _places(python, folder))
+        return proved(mode, found, records=len(list(bench.records.iterdir())))
     except RunError as error:
         tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
         what = f"{test}, Python {bench.version}, {mode}, exit status {status}"
@@ -121,15 +132,17 @@ def run(bench: Bench, mode: str, test: str, more: Mapping[str, str] | None = Non
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def proved(mode: str, done: Run) -> Run:
+def proved(mode: str, done: Run, records: int = 0) -> Run:
     """Return the run. Raises RunError where the hub was not as active as the mode says."""
     begin, end = done.begin, done.end
     told = (begin.get("finder"), begin.get("hub"), end.get("finder"), end.get("canary"))
-    wanted = {"light": (True, False, True, True), "hub": (True, True, True, True)}
-    expected = wanted.get(mode, (False, False, False, False))
+    is_active, is_whole = mode in ("light", "hub", "records"), mode in ("hub", "records")
+    expected = (is_active, is_whole, is_active, is_active)
     if told != expected:
         names = ("finder at first", "hub at first", "finder at last", "canary")
         raise RunError(f"{names} should be {expected} and are {told}: {begin} {end}")
+    if bool(records) != (mode == "records"):
+        raise RunError(f"{records} records of processes in the mode {mode}")
     return done
 
 
@@ -142,9 +155,9 @@ def warm(bench: Bench, mode: str) -> None:
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables without those that speak to Python, shimhub or an environment."""
-    unwanted = ("PYTHON", "SHIMHUB", "VIRTUAL_ENV", "PYENV", "PIP_", "COV_", "XDG_CONFIG_HOME")
+    unwanted = ("PYTHON", "SHIMHUB", "VIRTUAL_ENV", "PYENV", "PIP_", "COV_", "XDG_")
     kept = {key: it for key, it in environ.items() if not key.startswith(unwanted)}
-    return {**kept, "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
+    return {**kept, "XDG_CACHE_HOME": str(lab.BUILD / "cache"), **_FIXED}
 
 
 def compared(
