@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import venv
 from pathlib import Path
 
 import pytest
@@ -71,13 +72,9 @@ class Lab:
         """Run ``command`` in the lab's folder; a failure shows what it printed."""
         inherited = {key: value for key, value in os.environ.items() if "SHIMHUB" not in key}
         path = os.pathsep.join([str(self.site), str(REPOSITORY)])
-        homes = {
-            f"XDG_{name.upper()}_HOME": str(self.root / name)
-            for name in ("cache", "config", "state")
-        }
         done = subprocess.run(
             command,
-            env=inherited | {"PYTHONPATH": path} | homes | env,
+            env=inherited | own_folders(self.root) | {"PYTHONPATH": path} | env,
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -88,6 +85,44 @@ class Lab:
         return done
 
 
+class Env:
+    """A virtual environment that sees this one's packages and, by a path file, shimhub."""
+
+    def __init__(self, root: Path, sees_shimhub: bool = True) -> None:
+        venv.create(root, symlinks=True)
+        self.python = str(root / "bin" / "python")
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        self.site = root / "lib" / version / "site-packages"
+        self.path_file = self.site / "a_checkout.pth"
+        ours = [one for one in sys.path if one.endswith("site-packages")]
+        if sees_shimhub:
+            self.path_file.write_text("\n".join([str(REPOSITORY), *ours]) + "\n")
+        self.root = root
+
+    def start(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the environment's Python away from the checkout, without variables of ours."""
+        return subprocess.run(
+            [self.python, *arguments],
+            env=self.clean() | env,
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def clean(self) -> dict[str, str]:
+        """Return the variables of this process without ours, and folders of its own."""
+        told = ("SHIMHUB", "PYTHONPATH")
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(told)}
+        return clean | own_folders(self.root)
+
+
+def own_folders(root: Path) -> dict[str, str]:
+    """Return the variables that keep a test's caches, settings and records below ``root``."""
+    return {f"XDG_{one.upper()}_HOME": str(root / one) for one in ("cache", "config", "state")}
+
+
 REPOSITORY = Path(__file__).parent.parent
 
 
@@ -95,3 +130,9 @@ REPOSITORY = Path(__file__).parent.parent
 def lab(tmp_path: Path) -> Lab:
     """A fresh Lab in a temporary folder."""
     return Lab(tmp_path)
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Env:
+    """A fresh environment."""
+    return Env(tmp_path / "venv")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
@@ -15,39 +14,6 @@ from shimhub.errors import ActivationError
 
 ROOT = Path(__file__).parent.parent
 IS_ACTIVE = "import sys; print(any('shimhub' in type(one).__module__ for one in sys.meta_path))"
-
-
-class Env:
-    """A virtual environment that sees this one's packages and, by a path file, shimhub."""
-
-    def __init__(self, root: Path) -> None:
-        venv.create(root, symlinks=True)
-        self.python = str(root / "bin" / "python")
-        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        self.site = root / "lib" / version / "site-packages"
-        self.path_file = self.site / "a_checkout.pth"
-        ours = [one for one in sys.path if one.endswith("site-packages")]
-        self.path_file.write_text("\n".join([str(ROOT), *ours]) + "\n")
-        self.root = root
-
-    def start(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run the environment's Python away from the checkout, without variables of ours."""
-        told = ("SHIMHUB", "PYTHONPATH")
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(told)}
-        return subprocess.run(
-            [self.python, *arguments],
-            env=clean | {"XDG_CACHE_HOME": str(self.root / "cache")} | env,
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-
-@pytest.fixture
-def env(tmp_path) -> Env:
-    """A fresh environment."""
-    return Env(tmp_path / "venv")
 
 
 def test_activate_makes_every_start_active_and_deactivate_none(env):
