@@ -10,10 +10,11 @@ from shimhub._version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from shimhub.api import explain, install, plan, shimmed, status, uninstall
+    from shimhub.api import explain, install, plan, shimmed, stats, status, uninstall
     from shimhub.errors import (
         ActivationError,
         AdaptError,
+        Decline,
         PatchError,
         PlaceholderError,
         RegistryError,
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
         ShimhubError,
         TrustError,
         UnknownShimError,
+        VerifyError,
     )
-    from shimhub.model import Context, Problem, Status, Verdict, Verdicts
+    from shimhub.model import Context, Problem, ShimStats, Status, Verdict, Verdicts
 
 __all__ = [
     "ActivationError",
     "AdaptError",
     "Context",
+    "Decline",
     "PatchError",
     "PlaceholderError",
     "Problem",
@@ -37,24 +40,29 @@ __all__ = [
     "ReportError",
     "SelectionError",
     "ShimError",
+    "ShimStats",
     "ShimhubError",
     "Status",
     "TrustError",
     "UnknownShimError",
     "Verdict",
     "Verdicts",
+    "VerifyError",
     "__version__",
     "explain",
     "install",
     "plan",
     "shimmed",
+    "stats",
     "status",
     "uninstall",
 ]
 
 _HOMES = {
-    **dict.fromkeys(("explain", "install", "plan", "shimmed", "status", "uninstall"), "api"),
+    **dict.fromkeys(("explain", "install", "plan", "shimmed", "uninstall"), "api"),
+    **dict.fromkeys(("stats", "status"), "api"),
     **dict.fromkeys(("Context", "Problem", "Status", "Verdict", "Verdicts"), "model"),
+    "ShimStats": "model",
 }
 
 

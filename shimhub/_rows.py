@@ -47,6 +47,8 @@ _ONLY_FOR = {
     "fingerprints": ("replace", "wrap", "adapt"),
     "rebind": ("replace", "wrap", "adapt"),
     "export": ("add", "alias", "placeholder"),
+    "mutates": ("replace",),
+    "tolerance": ("replace",),
 }
 _FILLS = ("add", "alias", "placeholder")
 
@@ -181,6 +183,8 @@ def _check_needed(action: str, row: dict[str, Any]) -> Iterator[Found]:
         yield from _check_alias(row)
     if action == "placeholder" and "message" not in row:
         yield "message", "is required by action 'placeholder'; add `message = \"the cure\"`"
+    if "tolerance" in row and row.get("fidelity") != "lossy":
+        yield "tolerance", 'belongs to `fidelity = "lossy"`; all else is compared bit for bit'
     if action == "adapt" and not {"drop", "rename", "default"} & row.keys():
         yield "drop", "action 'adapt' needs one of drop, rename, default"
 

@@ -49,6 +49,10 @@ def _is_rows(value: Any) -> bool:
     return isinstance(value, list)
 
 
+def _is_tolerance(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < 1
+
+
 def _is_check(value: Any) -> bool:
     return value is True or is_string(value)
 
@@ -68,6 +72,7 @@ _TYPE_NAMES: dict[Callable[[Any], bool], str] = {
     _is_bool: "true or false",
     _is_schema: "1, the only schema that this version reads",
     _is_rows: "[[shim]] tables",
+    _is_tolerance: "a number between 0 and 1, such as 1e-6",
     _is_check: "true or 'file.py:function'",
     _is_drop: "a list of keywords (dropped when None) or a table of their neutral values",
     _is_rename: "a table of strings, old = 'new'",
@@ -121,6 +126,8 @@ SHIM_KEYS: dict[str, Callable[[Any], bool]] = {
     "fidelity": _one_of("exact", "lossy"),
     "fingerprints": is_strings,
     "version_of": _one_of("release", "pep440"),
+    "mutates": _is_bool,
+    "tolerance": _is_tolerance,
 }
 
 

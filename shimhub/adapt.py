@@ -16,6 +16,7 @@ from types import FunctionType
 from typing import Any
 
 from shimhub._closure import ABSENT, make_closure, make_generic
+from shimhub._source import signature_of_code
 from shimhub.errors import AdaptError, PatchError
 from shimhub.model import Shim
 
@@ -165,9 +166,7 @@ def _accepted(original: Any) -> dict[str, Parameter]:
 def _signature_of_code(original: Any) -> Signature | None:
     if not isinstance(original, FunctionType):
         return None
-    bare = FunctionType(original.__code__, {}, None, original.__defaults__, original.__closure__)
-    bare.__kwdefaults__ = original.__kwdefaults__
-    return inspect.signature(bare)
+    return signature_of_code(original)
 
 
 def _positional(signature: Signature | None) -> list[str]:

@@ -13,7 +13,7 @@ from shimhub.engines import registry_of
 from shimhub.environment import Environment
 from shimhub.errors import UnknownShimError, nearest
 from shimhub.hub import Hub, current
-from shimhub.model import Shim, Status, Verdict, Verdicts
+from shimhub.model import Shim, ShimStats, Status, Verdict, Verdicts
 from shimhub.patching import Patch
 from shimhub.planning import make_plan
 from shimhub.rebind import holders
@@ -81,6 +81,14 @@ def uninstall() -> Verdicts:
 def status() -> Verdicts:
     """Return what became of each shim so far; empty when the hub is not installed."""
     return current().verdicts()
+
+
+def stats() -> dict[str, ShimStats]:
+    """Return by shim id what became of the calls of guarded replacements in this process.
+
+    Totals outlive ``uninstall()`` and begin anew in a forked child.
+    """
+    return current().guards.stats()
 
 
 def plan(

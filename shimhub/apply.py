@@ -21,6 +21,7 @@ from shimhub import building, gates, lazy, placing
 from shimhub.attach import content, find_slot
 from shimhub.environment import Environment, file_of, is_module
 from shimhub.errors import ShimError
+from shimhub.guard import Guards
 from shimhub.model import UNTOLD, Context, Selection, Shim, Status, Verdict
 from shimhub.patching import MISSING, Journal, Slot, Transaction
 from shimhub.placing import Seeds
@@ -43,6 +44,7 @@ class Engine:
     journal: Journal
     planned: dict[str, Verdict]
     verdicts: dict[str, Verdict]
+    guards: Guards
     strict: bool = False
     closed: bool = False
 
@@ -251,7 +253,7 @@ class Engine:
         if refused := self._probe(shim, slot, ctx, evidence):
             return refused
         original = content(slot)
-        made = building.build(shim, builder, original, ctx)
+        made = building.build(shim, builder, original, ctx, self.guards)
         if shim.rebind:
             transaction.effect(shim.id, partial(placing.give_back, made, original))
         placing.place(shim, slot, made, transaction)
@@ -286,7 +288,7 @@ class Engine:
             return
         builder = building.prepare(shim, self.facts.version_of_module(shim.module))
         ctx = building.context_of(shim, module, slot, self.facts, seeds)
-        seeds.patch(shim.id, slot, building.build(shim, builder, MISSING, ctx))
+        seeds.patch(shim.id, slot, building.build(shim, builder, MISSING, ctx, self.guards))
         self.verdicts[shim.id] = Verdict(shim.id, Status.APPLIED, _told(shim), evidence)
 
 

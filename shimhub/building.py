@@ -15,6 +15,7 @@ from shimhub.adapt import make_adapter
 from shimhub.environment import Environment, file_of, is_module, namespace
 from shimhub.errors import PatchError, nearest
 from shimhub.generated import import_object
+from shimhub.guard import Guards
 from shimhub.model import Context, Provenance, Shim
 from shimhub.patching import MISSING, Slot, Transaction, own_names
 from shimhub.placeholder import make_placeholder
@@ -58,8 +59,8 @@ def behavioural_probe(shim: Shim) -> Callable[[Context], Any] | None:
     return _callable(load_code(shim, path), attr or "probe", shim)
 
 
-def build(shim: Shim, builder: Builder, original: Any, ctx: Context) -> Any:
-    """Return the replacement for ``original``, in the same kind of descriptor.
+def build(shim: Shim, builder: Builder, original: Any, ctx: Context, guards: Guards) -> Any:
+    """Return the replacement for ``original``, guarded and in the same kind of descriptor.
 
     Raises PatchError where the shim's code returned nothing to put in place.
     """
@@ -67,10 +68,27 @@ def build(shim: Shim, builder: Builder, original: Any, ctx: Context) -> Any:
     made = builder(given, ctx)
     if made is None and shim.action in ("replace", "wrap", "adapt"):
         raise PatchError(f"{shim.id}: build() returned None for {shim.attach}")
+    if shim.action == "replace" and made is not given and made is not original:
+        made = _guarded(shim, original, given, made, ctx, guards)
     is_kept = isinstance(ctx.owner, type) and not isinstance(made, type(original))
     if is_kept and isinstance(original, (staticmethod, classmethod)):
         return type(original)(made)
     return made
+
+
+def _guarded(shim: Shim, original: Any, given: Any, made: Any, ctx: Context, guards: Guards) -> Any:
+    """Return ``made`` under a guard, where both are called with the same arguments."""
+    inner = plain(made)
+    is_bound = isinstance(original, (staticmethod, classmethod))
+    if isinstance(ctx.owner, type) and not is_bound and not hasattr(type(given), "__get__"):
+        given = MISSING  # a callable that is not bound gets no instance, a function does
+    if inner is not made and type(made) is not type(original):
+        given = MISSING
+    guarded = guards.guard(shim, given, inner)
+    if guarded is inner:
+        return made
+    _stamp(shim, guarded)
+    return guarded if inner is made else type(made)(guarded)
 
 
 def _callable_of(original: Any, owner: Any) -> Any:
@@ -196,11 +214,15 @@ def _dress(shim: Shim, made: Any) -> Any:
     inner = plain(made)
     if not _is_own(shim, inner):
         return made
-    inner.__module__ = shim.module
-    inner.__qualname__ = shim.qualname
-    inner.__name__ = shim.qualname.rpartition(".")[2]
-    inner.__shimhub__ = provenance(shim)
+    _stamp(shim, inner)
     return made
+
+
+def _stamp(shim: Shim, made: Any) -> None:
+    made.__module__ = shim.module
+    made.__qualname__ = shim.qualname
+    made.__name__ = shim.qualname.rpartition(".")[2]
+    made.__shimhub__ = provenance(shim)
 
 
 def _is_own(shim: Shim, made: Any) -> bool:

@@ -8,6 +8,7 @@ from shimhub import compiled
 from shimhub.apply import Engine
 from shimhub.config import Config
 from shimhub.environment import Environment
+from shimhub.guard import Guards
 from shimhub.model import Selection, Status, Verdict
 from shimhub.patching import HOUSE, Journal
 from shimhub.planning import make_plan
@@ -24,16 +25,17 @@ def registry_of(config: Config) -> Registry:
     return registry
 
 
-def engine_of(config: Config, journal: Journal, registry: Registry) -> Engine:
+def engine_of(config: Config, journal: Journal, registry: Registry, guards: Guards) -> Engine:
     """Return an engine with everything planned and nothing applied."""
     chosen, facts = config.selection, Environment(registry.targets)
     planned = {one.id: one for one in make_plan(registry, chosen, facts)}
-    return Engine(registry, chosen, facts, journal, planned, dict(planned), config.strict)
+    verdicts = dict(planned)
+    return Engine(registry, chosen, facts, journal, planned, verdicts, guards, config.strict)
 
 
-def empty_engine(journal: Journal) -> Engine:
+def empty_engine(journal: Journal, guards: Guards) -> Engine:
     """Return the engine of a process where nothing is installed."""
-    return engine_of(_NOTHING, journal, Registry((), {}, {}))
+    return engine_of(_NOTHING, journal, Registry((), {}, {}), guards)
 
 
 def changed_between(old: Engine, new: Engine) -> frozenset[str]:

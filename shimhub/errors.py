@@ -67,3 +67,19 @@ class TrustError(ShimhubError):
 
 class ReportError(ShimhubError):
     """There is no recorded run to report on."""
+
+
+class Decline(ShimhubError):  # noqa: N818  # raised to say so, as StopIteration is
+    """Raised by a replacement that cannot serve its input: the original is called instead.
+
+    Raise it before anything is written to the input. ``reason`` is what such calls are counted
+    by: a few constant words ("not contiguous"), not the values at hand.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class VerifyError(ShimhubError):
+    """Strict mode with SHIMHUB_VERIFY: a replacement did not do what the original does."""

@@ -20,6 +20,7 @@ from shimhub.engines import changed_between, empty_engine, engine_of, left_in_pl
 from shimhub.environment import file_of, namespace
 from shimhub.errors import ShimError
 from shimhub.finder import CANARY, Finder, real_spec
+from shimhub.guard import Guards
 from shimhub.lazy import is_unrun
 from shimhub.loader import hook_exec
 from shimhub.model import Shim, Status, Verdict, Verdicts
@@ -36,7 +37,8 @@ class Hub:
         self.finder = Finder({}, self)
         self.children = generated.AliasChildren(self._serve)
         self.config: Config | None = None
-        self.engine = empty_engine(Journal())
+        self.guards = Guards()
+        self.engine = empty_engine(Journal(), self.guards)
         self.record: records.Record | None = None
         self._running: dict[str, object] = {}
         self._again: set[str] = set()
@@ -55,12 +57,12 @@ class Hub:
         """Take over ``config`` and revert what it does not want; no code of a shim runs here."""
         registry = registry_of(config)
         old = self.engine
-        engine = engine_of(config, old.journal, registry)
+        engine = engine_of(config, old.journal, registry, self.guards)
         left = self._revert(changed_between(old, engine))
         applied = {entry.shim for entry in old.journal.entries} - {HOUSE}
         engine.verdicts |= {one: old.verdicts[one] for one in applied} | left_in_place(left)
         old.closed = True
-        self.engine, self.config = engine, config
+        self.engine, self.config, self.guards.strict = engine, config, config.strict
         self.record = self.record or records.begin(os.environ, registry.digest)
         self._insert_finder()
 
@@ -72,7 +74,7 @@ class Hub:
             sys.meta_path.remove(self.children)
         self.config = None
         old, old.closed = self.engine, True
-        self.engine = empty_engine(old.journal)
+        self.engine = empty_engine(old.journal, self.guards)
         self.engine.verdicts = left_in_place(left)
         return left
 
@@ -155,9 +157,10 @@ class Hub:
             self.record.tell_shims(self.engine.verdicts, self.engine.registry.digest)
 
     def forget_threads(self) -> None:
-        """After a fork: what other threads were applying, nobody is applying here."""
+        """After a fork: nobody applies here what other threads did; calls are counted anew."""
         self._running.clear()
         self._again.clear()
+        self.guards.forget()
 
     def _after_watch(self, name: str) -> None:
         try:
@@ -216,7 +219,7 @@ class Hub:
 
     def verdicts(self) -> Verdicts:
         """Return the verdicts as they stand."""
-        items = tuple(self.engine.verdicts.values())
+        items = tuple(map(self.guards.told, self.engine.verdicts.values()))
         return Verdicts(items, self.is_active(), self.engine.registry.digest)
 
 

@@ -101,6 +101,8 @@ class Shim:
     fidelity: str = ""
     fingerprints: tuple[str, ...] = ()
     version_of: str = "release"
+    mutates: bool = False
+    tolerance: float = 0.0
 
     @property
     def module(self) -> str:
@@ -220,6 +222,39 @@ class Provenance:
     attach: str
     file: str
     placeholder: bool = False
+
+
+@dataclass(frozen=True)
+class ShimStats:
+    """What became of the calls of a replacement in this process, over all threads.
+
+    ``fallbacks`` counts by reason the calls that the original served, ``errors`` by type the
+    unexpected exceptions. The rest is of SHIMHUB_VERIFY, without which served calls are not
+    counted: ``calls``, how many of them were ``sampled``, and what was found. ``breaker`` tells
+    why the replacement is out of use; empty while it is called.
+    """
+
+    shim: str
+    fallbacks: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
+    calls: int = 0
+    sampled: int = 0
+    verified: int = 0
+    mismatches: Mapping[str, int] = field(default_factory=dict)
+    unverifiable: Mapping[str, int] = field(default_factory=dict)
+    breaker: str = ""
+
+    def __str__(self) -> str:
+        named = ("fallbacks", "errors", "mismatches", "unverifiable")
+        parts = [_by_reason(name, getattr(self, name)) for name in named if getattr(self, name)]
+        if self.calls:
+            told = f"{self.calls} calls, {self.sampled} sampled, {self.verified} verified"
+            parts.insert(0, told)
+        return "; ".join(parts) or "no fallback"
+
+
+def _by_reason(name: str, counts: Mapping[str, int]) -> str:
+    return f"{name}: " + ", ".join(f"{count} x {reason}" for reason, count in counts.items())
 
 
 def tuple_of(value: str | Iterable[str] | None) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ PUBLIC = {
     *("Status", "Problem", "Context", "ShimhubError", "RegistryError", "SelectionError"),
     *("ShimError", "PlaceholderError", "PatchError", "AdaptError", "UnknownShimError"),
     *("ActivationError", "TrustError", "ReportError"),
-    "__version__",
+    *("__version__", "Decline", "ShimStats", "VerifyError", "stats"),
 }
 
 

@@ -19,8 +19,8 @@ PACKAGE = Path(__file__).parent.parent / "shimhub"
 FLOORS = {
     0: [{"_version", "errors", "paths"}, {"model"}],
     1: [
-        {"_schema", "_toml", "_closure", "environment"},
-        {"_rows"},
+        {"_schema", "_toml", "_source", "_compare", "environment"},
+        {"_rows", "_closure", "_guarded"},
         {"registry", "gates", "patching", "placeholder"},
         {"fingerprint", "adapt", "rebind", "attach"},
         {"probing", "reading"},
@@ -32,7 +32,9 @@ FLOORS = {
         {"_canary", "watch"},
         {"loader"},
         {"finder", "generated"},
-        {"lazy", "building"},
+        {"lazy", "_verifying"},
+        {"guard"},
+        {"building"},
         {"placing"},
         {"apply"},
     ],

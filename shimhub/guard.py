@@ -1,0 +1,293 @@
+"""The guard of replacements at call time: fallback by reason, breaker, verification, totals.
+
+Served calls run nothing of this module (they are not counted: a counter that Python can see would
+make tracing compilers trace anew on every call). Totals are kept per thread, so that no lock is
+taken, and begin anew in a forked child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import traceback
+from _thread import get_ident
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import CellType, TracebackType
+from typing import Any
+
+from shimhub._guarded import make_guarded, unguarded
+from shimhub.errors import Decline, PatchError, VerifyError
+from shimhub.model import Shim, ShimStats, Status, Verdict
+
+logger = logging.getLogger("shimhub")
+
+#: Unexpected exceptions of one replacement after which it is not called any more.
+_LIMIT = 3
+#: Distinct reasons that are kept of one shim; all further ones are counted as one.
+_REASONS = 50
+_NOTHING = contextlib.nullcontext()
+
+OnEvent = Callable[[str, str, str], None]
+
+
+class Tally:
+    """Counts of one shim by kind and reason: written per thread, merged on read."""
+
+    def __init__(self) -> None:
+        self._threads: dict[int, dict[tuple[str, str], int]] = {}
+        self._known: dict[tuple[str, str], None] = {}
+
+    def add(self, kind: str, reason: str = "") -> str:
+        """Count one; return the reason it was counted by where that is new, else ``""``."""
+        key = (kind, reason)
+        is_new = key not in self._known
+        if is_new and reason and len(self._known) >= _REASONS:
+            key = (kind, "other reasons")
+            is_new = key not in self._known
+        self._known.setdefault(key)
+        own = self._threads.setdefault(get_ident(), {})
+        own[key] = own.get(key, 0) + 1
+        return key[1] if is_new else ""
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._threads, self._known = {}, {}
+
+    def of(self, kind: str) -> dict[str, int]:
+        """Return the counts of a kind by reason, over all threads."""
+        found: dict[str, int] = {}
+        for own in list(self._threads.values()):
+            for (one, reason), count in list(own.items()):
+                if one == kind:
+                    found[reason] = found.get(reason, 0) + count
+        return found
+
+
+class Guards:
+    """The guards of this process, by shim; ``strict`` and ``on_event`` hold for all of them.
+
+    ``on_event(shim, kind, reason)`` is told of the first fallback by each reason, of the breaker
+    and of each new mismatch; kinds are "fallback", "breaker" and "mismatch".
+    """
+
+    def __init__(self) -> None:
+        self.strict = False
+        self.on_event: OnEvent = lambda shim, kind, reason: None
+        self._tallies: dict[str, Tally] = {}
+        self._guards: dict[str, Guard] = {}
+        self._unguarded: dict[str, str] = {}
+
+    def guard(self, shim: Shim, original: Any, made: Any) -> Any:
+        """Return ``made`` under a guard, or ``made`` itself where it cannot be guarded.
+
+        Raises PatchError where SHIMHUB_VERIFY is no share.
+        """
+        told = unguarded(original, made)
+        self._unguarded[shim.id] = told
+        self._guards.pop(shim.id, None)
+        if told:
+            return made
+        share = verified_share(os.environ)
+        guard = Guard(shim, original, made, share, self)
+        self._guards[shim.id] = guard
+        return make_guarded(guard, share > 0)
+
+    def tally(self, shim_id: str) -> Tally:
+        """Return the totals of a shim, which outlive its guards."""
+        return self._tallies.setdefault(shim_id, Tally())
+
+    def forget(self) -> None:
+        """After a fork: what the parent counted is the parent's."""
+        for tally in self._tallies.values():
+            tally.forget()
+        for guard in self._guards.values():
+            guard.begin()
+
+    def stats(self) -> dict[str, ShimStats]:
+        """Return the totals of each shim that is or was guarded in this process."""
+        return {shim_id: self._stats(shim_id) for shim_id in self._tallies}
+
+    def told(self, verdict: Verdict) -> Verdict:
+        """Return the verdict of a shim in place with what its guard has to say."""
+        if verdict.status is not Status.APPLIED or verdict.id not in self._unguarded:
+            return verdict
+        told = self._unguarded[verdict.id] or str(self._stats(verdict.id))
+        verdict = replace(verdict, evidence={**verdict.evidence, "guard": told})
+        guard = self._guards.get(verdict.id)
+        if guard is None or not guard.broken:
+            return verdict
+        return replace(verdict, reason=f"{verdict.reason}; out of use: {guard.broken}")
+
+    def _stats(self, shim_id: str) -> ShimStats:
+        of, guard = self.tally(shim_id).of, self._guards.get(shim_id)
+        return ShimStats(
+            shim=shim_id,
+            fallbacks=of("fallback"),
+            errors=of("error"),
+            calls=of("call").get("", 0),
+            sampled=of("sampled").get("", 0),
+            verified=of("verified").get("", 0),
+            mismatches=of("mismatch"),
+            unverifiable=of("unverifiable"),
+            breaker=guard.broken if guard else "",
+        )
+
+
+def verified_share(environ: Mapping[str, str]) -> float:
+    """Return the share of calls that SHIMHUB_VERIFY asks to verify, 0 to 1; raises PatchError."""
+    told = environ.get("SHIMHUB_VERIFY") or "0"
+    with contextlib.suppress(ValueError):
+        if 0 <= (share := float(told)) <= 1:
+            return share
+    raise PatchError(f"SHIMHUB_VERIFY={told}: must be a share of calls from 0 to 1, such as 0.01")
+
+
+class Guard:
+    """What one guarded replacement calls where it does not simply serve."""
+
+    serve: CellType  # the cell of the guarded function that holds what it calls
+
+    def __init__(
+        self, shim: Shim, original: Any, replacement: Any, share: float, house: Guards
+    ) -> None:
+        self.shim = shim
+        self.original = original
+        self.replacement = replacement
+        self.broken = ""
+        self._share = share
+        self._house = house
+        self._failures = itertools.count(1)
+        self._said: dict[str, object] = {}
+        self._tally = house.tally(shim.id)
+        self.begin()
+
+    def begin(self) -> None:
+        """The next call is the first one of this process."""
+        self._calls = itertools.count()
+
+    def caught(self, error: Exception, args: Any, kwargs: Any) -> Any:
+        """Return the context to call the original in after ``error``; None where it goes on."""
+        if isinstance(error, Decline):
+            self._count("fallback", error.reason)
+            return _NOTHING
+        if self.broken:
+            return None  # the original's own: it is what is called by now
+        if self._house.strict:
+            self._tally.add("error", type(error).__name__)
+            return None
+        if told := self._written(args, kwargs):
+            self._failed(error, f"the exception goes to the caller, because {told}")
+            _annotate(error, f"raised by shim {self.shim.id}, in place of {self.shim.attach}")
+            return None
+        return _Judge(self, error)
+
+    def fell_back(self, error: Exception) -> None:
+        """Count an unexpected exception that the original did not raise."""
+        self._count("fallback", f"raised {type(error).__name__}")
+        self._failed(error, "the original was called instead")
+
+    def sampled(self) -> bool:
+        """Count a call; whether it is one of those to verify. The first one is."""
+        self._tally.add("call")
+        return next(self._calls) * self._share % 1 < self._share and not self.broken
+
+    def skipped(self, reason: str) -> None:
+        """Count a sampled call that was not verified."""
+        self._tally.add("sampled")
+        self._tally.add("unverifiable", reason)
+
+    def verify(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the original, the replacement on copies of the same input, and compare."""
+        from shimhub._verifying import verify
+
+        return verify(self, args, kwargs)
+
+    def verified(self) -> None:
+        """Count a sampled call whose outcome was the original's."""
+        self._tally.add("sampled")
+        self._tally.add("verified")
+
+    def mismatched(self, told: str, kind: str) -> None:
+        """Report that the replacement did something else; raises VerifyError in strict mode."""
+        self._tally.add("sampled")
+        self._count("mismatch", kind)
+        told = f"{self.shim.attach} differs from its original: {told}"
+        logger.error("shim %s: %s; %s", self.shim.id, told, self._cure())
+        self._trip(told)
+        if self._house.strict:
+            raise VerifyError(f"shim {self.shim.id}: {told}")
+
+    @property
+    def strict(self) -> bool:
+        """Whether what goes wrong is raised."""
+        return self._house.strict
+
+    def _written(self, args: Any, kwargs: Any) -> str:
+        """Return why the input may not be what it was; empty where it is."""
+        if self.shim.mutates:
+            return "the replacement may have written to its input"
+        given = (*args, *kwargs.values())
+        if any(hasattr(type(one), "__next__") for one in given):
+            return "the replacement may have read from an iterator of its input"
+        return ""
+
+    def _failed(self, error: Exception, done: str) -> None:
+        self._tally.add("error", type(error).__name__)
+        if self._is_first("error"):
+            told = f"its replacement of {self.shim.attach} raised {_told(error)}; {done}"
+            logger.warning("shim %s: %s; %s", self.shim.id, told, self._cure())
+        if next(self._failures) >= _LIMIT:
+            self._trip(f"{_LIMIT} unexpected exceptions, the last one {_told(error)}")
+
+    def _trip(self, reason: str) -> None:
+        """From now on the guarded function calls the original."""
+        if self._is_first("breaker"):
+            self.broken = reason
+            self.serve.cell_contents = self.original
+            logger.warning("shim %s is out of use: %s", self.shim.id, reason)
+            self._house.on_event(self.shim.id, "breaker", reason)
+
+    def _count(self, kind: str, reason: str) -> None:
+        if new := self._tally.add(kind, reason):
+            self._house.on_event(self.shim.id, kind, new)
+
+    def _is_first(self, what: str) -> bool:
+        token = object()
+        return self._said.setdefault(what, token) is token
+
+    def _cure(self) -> str:
+        return f"--disable {self.shim.id} leaves it out, --strict raises where it goes wrong"
+
+
+class _Judge:
+    """Calls the original after an exception: what both raise is the caller's, not the shim's."""
+
+    def __init__(self, guard: Guard, error: Exception) -> None:
+        self._guard = guard
+        self._errors = [error]
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        mine = self._errors.pop()  # not kept: its traceback has the frame that holds this
+        if kind is not type(mine):
+            self._guard.fell_back(mine)
+
+
+def _told(error: Exception) -> str:
+    """Return an exception's type, words and place."""
+    told = traceback.format_exception_only(type(error), error)[-1].strip()
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{told} (at {frame.filename}:{frame.lineno})"
+
+
+def _annotate(error: Exception, note: str) -> None:
+    """Add a note to the traceback (PEP 678); Python 3.10 keeps it and does not print it."""
+    notes = [*getattr(error, "__notes__", ()), note]
+    error.__notes__ = notes  # type: ignore[attr-defined]
