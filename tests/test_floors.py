@@ -58,7 +58,10 @@ FLOORS = {
         },
         {"doctor.process"},
         {"doctor"},
-        {"cli.activation", "cli.listing", "cli.checking", "cli.doctor", "cli.new", "cli.reporting", "cli.trusting"},
+        {
+            *("cli.activation", "cli.listing", "cli.checking", "cli.doctor", "cli.new"),
+            *("cli.reporting", "cli.trusting"),
+        },
         {"cli.commands"},
         {"cli"},
         {"__main__", ""},
