@@ -43,11 +43,20 @@ FLOORS = {
         {"activation.boot"},
         {"activation.start", "activation.startup"},
         {"report", "activation.runs", "activation.parent", "activation.in_process"},
+        {"activation.here"},
         {"activation.launcher", "activation"},
         {"api"},
     ],
     6: [
-        {"auto", "cli.terminal", "cli.options", "doctor.finding", "_templates"},
+        {
+            "auto",
+            "pytest_plugin",
+            "ipython",
+            "cli.terminal",
+            "cli.options",
+            "doctor.finding",
+            "_templates",
+        },
         {
             "cli.output",
             "doctor.files",
@@ -89,6 +98,7 @@ START_UP = (
     "activation.boot",
     "activation.start",
     "activation.runs",
+    "activation.here",
     "records",
     "auto",
 )
