@@ -46,7 +46,7 @@ loaded = {name: tensor.full_tensor() for name, tensor in state.items()}
 print(all(torch.equal(loaded[name], whole[name]) for name in whole))
 dist.destroy_process_group()
 """
-WRITER = """
+DEFINE = """
 import torch.distributed.checkpoint as dcp
 def attempt(*arguments, **options):
     try:
@@ -54,6 +54,8 @@ def attempt(*arguments, **options):
         print(writer.path, writer.thread_count, writer.save_distributed)
     except (TypeError, ValueError) as error:
         print(type(error).__name__, error)
+"""
+WRITER = """
 attempt("one")
 attempt("one", {"a": 1}, thread_count=3, save_distributed=True)
 attempt("one", enable_consolidation=True, save_distributed=True)
@@ -126,14 +128,14 @@ def _run(code: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 def test_attributes_are_those_of_torch_2_9() -> None:
     """Path, threads and kind of save are told as in 2.9."""
-    told = _run(WRITER)
+    told = _run(DEFINE + WRITER)
     assert "one 1 False\none 3 True\none/sharded 1 True\n" == told.stdout, told.stderr
 
 
 @on_2_8
 def test_what_cannot_be_meant_is_refused() -> None:
     """2.9's order of arguments and consolidation at a URL raise; what torch 2.8 can do stays."""
-    told = _run(WRITER + REFUSED).stdout.splitlines()[3:]
+    told = _run(DEFINE + WRITER + REFUSED).stdout.splitlines()[3:]
     assert told[0].startswith("TypeError the third argument of HuggingFaceStorageWriter is `token`")
     assert told[1].startswith("ValueError enable_consolidation=True needs a local folder")
     assert "memory://one 1 True" == told[2]
@@ -142,7 +144,8 @@ def test_what_cannot_be_meant_is_refused() -> None:
 @on_2_8
 def test_native_lacks_them() -> None:
     """Without the shim the keywords are refused: the row is still needed."""
-    assert "unexpected keyword argument" in _run(WRITER, "--disable", ID).stdout
+    code = f"{DEFINE}attempt('one', save_distributed=True)"
+    assert "unexpected keyword argument" in _run(code, "--disable", ID).stdout
 
 
 @on_later
