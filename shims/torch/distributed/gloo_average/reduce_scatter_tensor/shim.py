@@ -1,20 +1,22 @@
 """``reduce_scatter(op=AVG)`` over gloo divides the sum by the number of ranks.
 
 Origin: https://github.com/pytorch/pytorch/issues/162338 (torch 2.8 returns the sum).
-Nothing is changed before two ranks, threads of this process, have shown the sum: at import where a
-launcher has told that there are several processes, else at the first such call. Gloo prints a line
-for each rank; a process that never averages over gloo is spared it. ``all_reduce`` divides by
-itself; functional collectives and DTensor do not come by here.
+Nothing is changed before two ranks, threads of this process, have shown the sum: at the install
+where there is a process group by then, else at the first such call. (Within the import of torch no
+tensor can be made; and gloo prints a line for each rank, which a process that never averages over
+gloo is spared.) ``all_reduce`` divides by itself; functional collectives and DTensor do not come by
+here.
 """
 
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+
+from shimhub.watch import is_initializing
 
 _LIMIT = timedelta(seconds=30)  # for two threads on one machine; it takes 30 ms
 
@@ -23,7 +25,7 @@ def probe(ctx: Any) -> tuple[bool | None, str]:
     """Tell whether gloo returns the sum for AVG, as far as that can be told now."""
     if not hasattr(ctx.module, "ProcessGroupGloo"):
         return False, "this torch has no gloo"
-    if os.environ.get("WORLD_SIZE", "1") == "1":
+    if is_initializing(ctx.module.torch.__spec__) or not ctx.module.is_initialized():
         return True, "gloo's AVG is tried at its first use, before anything is changed"
     found = average_of_1_and_2(ctx.module)
     return None if found is None else found == 3.0, f"gloo's AVG of 1 and 2 is {found}"
@@ -76,7 +78,8 @@ def is_wrong(c10d: Any, op: Any, output: Any, group: Any) -> bool:
 @functools.cache
 def average_of_1_and_2(c10d: Any) -> float | None:
     """Return what two gloo ranks get for AVG of 1 and 2; None where gloo does not start."""
-    store, answers, torch = c10d.HashStore(), [], c10d.torch
+    torch = c10d.torch
+    store, answers = torch.distributed.HashStore(), []
     options = c10d.ReduceScatterOptions()
     options.reduceOp = c10d.ReduceOp.AVG
 
