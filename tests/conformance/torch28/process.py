@@ -17,7 +17,7 @@ from pathlib import Path
 #: Names a file that is locked during each training, for machines where several are started.
 LOCK = "SHIMHUB_TRAINING_LOCK"
 TIMED_OUT = 124
-_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def run(command: Sequence[str], folder: Path, environ: Mapping[str, str], limit:
     )
     output, timed_out = _communicate(process, limit)
     code = TIMED_OUT if timed_out else process.returncode
-    return Done(code, _COLOR.sub("", output), time.monotonic() - began)
+    return Done(code, COLOR.sub("", output), time.monotonic() - began)
 
 
 def _communicate(process: subprocess.Popen[str], limit: float) -> tuple[str, bool]:

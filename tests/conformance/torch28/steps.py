@@ -21,7 +21,7 @@ from tests.conformance.torch28.expected import (
     Training,
 )
 from tests.conformance.torch28.place import Place
-from tests.conformance.torch28.process import Done, free_port, run, training_lock
+from tests.conformance.torch28.process import COLOR, Done, free_port, run, training_lock
 
 Facts = dict[str, Any]
 PROBES = Path(__file__).with_name("probes")
@@ -73,7 +73,8 @@ def _arguments(training: Training, dump: Path, logs: Path) -> list[str]:
 def _logged(logs: Path) -> str:
     """Return what the ranks printed, one after the other."""
     files = sorted(logs.rglob("std*.log"), key=lambda path: (path.parent.name, path.name))
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
+    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
+    return COLOR.sub("", text)
 
 
 def export(place: Place, name: str) -> Facts:
