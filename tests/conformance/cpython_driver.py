@@ -118,10 +118,10 @@ def run_regrtest(arguments: list[str]) -> int:
     """Be ``python -m test ARGUMENTS`` from here on; return its exit status."""
     sys.argv = ["test", *arguments]
     sys.path[0] = os.getcwd()
-    from test.libregrtest import main
+    from test.libregrtest.main import main as regrtest
 
     try:
-        main.main()
+        regrtest()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     return 0
