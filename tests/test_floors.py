@@ -54,9 +54,10 @@ FLOORS = {
             "ipython",
             "cli.terminal",
             "cli.options",
-            "doctor.finding",
-            "_templates",
+            "cli.shells",
+            "cli.words",
         },
+        {"cli.schema", "doctor.finding", "_templates"},
         {
             "cli.output",
             "doctor.files",
@@ -69,7 +70,7 @@ FLOORS = {
         {"doctor"},
         {
             *("cli.activation", "cli.listing", "cli.checking", "cli.doctor", "cli.new"),
-            *("cli.reporting", "cli.trusting"),
+            *("cli.reporting", "cli.trusting", "cli.completion"),
         },
         {"cli.commands"},
         {"cli"},

@@ -35,6 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str]) -> int:
     if arguments[:1] == ["run"]:
         return _run(arguments[1:])
+    if arguments[:2] == ["completion", "--words"]:  # at every press of a key: be quick
+        from shimhub.cli.words import words
+
+        print(*words(), sep="\n")
+        return EXIT_OK
     from shimhub.cli.commands import command
 
     return command(arguments)

@@ -8,13 +8,33 @@ import os
 import sys
 
 from shimhub import __version__
-from shimhub.cli import activation, checking, doctor, listing, new, reporting, trusting
+from shimhub.cli import (
+    activation,
+    checking,
+    completion,
+    doctor,
+    listing,
+    new,
+    reporting,
+    schema,
+    trusting,
+)
 
 _TOLD = "See which shims there are, what they would do here, and find mistakes."
 _EPILOG = "`shimhub run --help` tells how to run a program."
 
 #: Modules of commands, in the order of the help; each has ``add(commands)``.
-_FAMILIES = (listing, checking, doctor, new, activation, trusting, reporting)
+_FAMILIES = (
+    listing,
+    checking,
+    doctor,
+    new,
+    activation,
+    trusting,
+    reporting,
+    schema,
+    completion,
+)
 
 
 #: What a shell tells of a program that a closed pipe ended: 128 + SIGPIPE.

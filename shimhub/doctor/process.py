@@ -27,6 +27,7 @@ VARIABLES = (
     "SHIMHUB_ONLY",
     "SHIMHUB_PROJECT",
     "SHIMHUB_REGISTRY",
+    "SHIMHUB_RUN_DIR",
     "SHIMHUB_STRICT",
 )
 _AUTO = "import shimhub.auto, shimhub.cli; shimhub.cli.main(['doctor'])"
