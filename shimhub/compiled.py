@@ -63,7 +63,7 @@ def digest_of(sources: Iterable[Source]) -> str:
 
     Two processes with the same digest have the same rows, wherever their files are.
     """
-    return _hash([__version__, *(_content(path) for path, _ in sources)])
+    return _hash([__version__, *(_content(path, origin) for path, origin in sources)])
 
 
 def _hash(parts: Iterable[str | bytes]) -> str:
@@ -72,10 +72,12 @@ def _hash(parts: Iterable[str | bytes]) -> str:
     return _imp.source_hash(_FORMAT, b"\0".join(encoded)).hex()
 
 
-def _content(path: str) -> bytes:
-    """Return what the file holds; nothing for one that cannot be read, or has no end."""
+def _content(path: str, origin: str) -> bytes:
+    """Return what the file holds; nothing for one that cannot be read or used, or has no end."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        status = os.stat(path)
+        is_refused = origin != "packaged" and paths.is_open_to_all(status)
+        if not stat.S_ISREG(status.st_mode) or is_refused:
             return b""
         with open(path, "rb") as stream:
             return stream.read()

@@ -52,6 +52,11 @@ def is_ours(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_MAY_WRITE
 
 
+def is_open_to_all(status: os.stat_result) -> bool:
+    """Whether everybody on this machine may write a file; Windows does not tell by its mode."""
+    return os.name == "posix" and bool(status.st_mode & stat.S_IWOTH)
+
+
 def code_file(row: Mapping[str, Any], file: str) -> tuple[str, str]:
     """Return ``(key that says so, path)`` of a row's code; the path is empty without code."""
     if "source" in row:

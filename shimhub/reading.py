@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shimhub import _rows, _schema, _toml
+from shimhub import _rows, _schema, _toml, paths
 from shimhub.errors import RegistryError, nearest
 from shimhub.model import Problem
 from shimhub.registry import Source
@@ -164,10 +164,14 @@ def _read(path: str, origin: str, problems: list[Problem]) -> _File:
         if not os.path.isdir(path) and os.path.exists(path) and not os.path.isfile(path):
             raise OSError(0, "is no regular file")
         with open(path, "rb") as stream:
+            is_refused = origin != "packaged" and paths.is_open_to_all(os.fstat(stream.fileno()))
             text = stream.read(_toml.MAX_BYTES + 1)
     except OSError as error:
         problems.append(Problem(path, 0, "file", f"cannot be read: {error.strerror}"))
         return _File(path, origin, {}, {}, ())
+    if is_refused:
+        told = f"can be written by everybody; `chmod o-w {path}`"
+        problems.append(Problem(path, 0, "file", told))
     data, lines, found = _toml.parse(text, path)
     file = _File(path, origin, data, lines, ())
     found += list(file.check()) if not found else []

@@ -132,6 +132,12 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def new_env() -> type[Env]:
+    """Make further environments: ``new_env(folder)``."""
+    return Env
+
+
 @pytest.fixture
 def env(tmp_path: Path) -> Env:
     """A fresh environment."""

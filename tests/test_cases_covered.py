@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).parent
-#: 39 to 50 are about activation in every kind of child process and come with it.
-CLAIMED = {*range(1, 39), *range(51, 61)}
+CLAIMED = set(range(1, 61))
 
 
 def numbers_in_names() -> set[int]:

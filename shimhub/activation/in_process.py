@@ -22,6 +22,8 @@ from shimhub.activation.boot import boot
 
 _run_module: Callable[[str, bool], object] = vars(runpy)["_run_module_as_main"]
 
+#: What ``__main__`` has while it is a file.
+_GIVEN = ("__file__", "__cached__")
 #: The module that was ``__main__`` so far: it must outlive the program, as we run in its name.
 _KEPT: list[ModuleType | None] = []
 
@@ -56,23 +58,23 @@ def _start_of(program: list[str]) -> tuple[Callable[[], object], list[str]]:
         ]
     if option == "-":
         _set_path("")
-        main = _new_main(BuiltinImporter)
-        return lambda: _exec(_compiled(sys.stdin.buffer.read(), "<stdin>"), main), program
+        main = _new_main(BuiltinImporter, "<stdin>")
+        return lambda: _exec(_compiled(sys.stdin.buffer.read(), "<stdin>"), main, *_GIVEN), program
     return _start_of_file(first), program
 
 
 def _start_of_file(path: str) -> Callable[[], object]:
+    # As it was typed: the interpreter leaves ``./`` and ``..`` in; only Windows normalizes.
+    full = os.path.join(os.getcwd(), path) if os.name == "posix" else os.path.abspath(path)
     if os.path.isdir(path) or _is_archive(path):
         if not _is_safe():
             del sys.path[0]
-        sys.path.insert(0, os.path.abspath(path))
+        sys.path.insert(0, full)
         _new_main(BuiltinImporter)
         return lambda: _run_module("__main__", False)  # runpy's own
     _set_path(os.path.dirname(os.path.realpath(path)))
-    full = os.path.abspath(path)
-    main = _new_main(SourceFileLoader("__main__", full))
-    vars(main).update(__file__=full, __cached__=None)
-    return lambda: _exec(_code_of(path, full), main)
+    main = _new_main(SourceFileLoader("__main__", full), full)
+    return lambda: _exec(_code_of(path, full), main, *_GIVEN)
 
 
 def _set_path(first: str) -> None:
@@ -89,8 +91,9 @@ def _is_archive(path: str) -> bool:
     return os.path.isfile(path) and pkgutil.get_importer(path) is not None
 
 
-def _new_main(loader: Any) -> ModuleType:
+def _new_main(loader: Any, file: str = "") -> ModuleType:
     main = ModuleType("__main__")
+    vars(main).update(dict.fromkeys(_GIVEN) | {"__file__": file} if file else {})
     vars(main).update(__builtins__=sys.modules["builtins"], __loader__=loader)
     if sys.version_info < (3, 14):
         vars(main).update(__annotations__={})
@@ -115,8 +118,11 @@ def _compiled(source: bytes, name: str) -> CodeType:
     return code
 
 
-def _exec(code: CodeType, main: ModuleType) -> None:
+def _exec(code: CodeType, main: ModuleType, *given: str) -> None:
+    """Run it; names that were given to a file are gone at exit (Python/pythonrun.c)."""
     exec(code, vars(main))  # noqa: S102  # the user's program: that is the job
+    for name in given:
+        vars(main).pop(name, None)
 
 
 def _run(start: Callable[[], object]) -> NoReturn:
