@@ -38,10 +38,12 @@ class Hub:
         self.children = generated.AliasChildren(self._serve)
         self.config: Config | None = None
         self.guards = Guards()
+        self.guards.on_event = self._tell_event
         self.engine = empty_engine(Journal(), self.guards)
         self.record: records.Record | None = None
         self._running: dict[str, object] = {}
         self._again: set[str] = set()
+        self._ending = 0
 
     # -- installing -----------------------------------------------------------------------------
 
@@ -155,6 +157,17 @@ class Hub:
     def _tell(self) -> None:
         if self.record is not None:
             self.record.tell_shims(self.engine.verdicts, self.engine.registry.digest)
+
+    def _tell_event(self, shim_id: str, kind: str, reason: str) -> None:
+        if self.record is not None:
+            self.record.tell_event(kind, shim_id, reason)
+            if self._ending != os.getpid():
+                self._ending = os.getpid()
+                records.at_end(self._tell_totals)
+
+    def _tell_totals(self) -> None:
+        if self.record is not None:
+            self.record.tell_totals(self.guards.stats())
 
     def forget_threads(self) -> None:
         """After a fork: nobody applies here what other threads did; calls are counted anew."""

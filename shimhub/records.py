@@ -15,13 +15,14 @@ from shimhub import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
-    from shimhub.model import Verdict
+    from shimhub.model import ShimStats, Verdict
 
 #: What becomes of a shim and is worth a line.
 _TOLD = ("APPLIED", "FAILED", "CONFLICT")
+_COUNTED = ("fallbacks", "errors", "mismatches", "unverifiable")
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 _ESCAPES = {'"': '\\"', "\\": "\\\\"}
 
@@ -51,9 +52,17 @@ class Record:
         shims = {name: [one.status, one.reason] for name, one in changed.items()}
         self._append({"kind": "shims", "digest": digest, "shims": shims})
 
-    def tell_event(self, kind: str, shim: str, reason: str, count: int = 1) -> None:
+    def tell_event(self, kind: str, shim: str, reason: str) -> None:
         """Append what a shim did at call time: a fallback, a tripped breaker, a mismatch."""
-        self._append({"kind": kind, "shim": shim, "reason": reason, "count": count})
+        self._append({"kind": kind, "shim": shim, "reason": reason})
+
+    def tell_totals(self, stats: Mapping[str, ShimStats]) -> None:
+        """Append how often it was, of shims that did anything but serve."""
+        for shim, one in stats.items():
+            if one.fallbacks or one.errors or one.calls:
+                totals = {name: dict(getattr(one, name)) for name in _COUNTED}
+                numbers = {name: getattr(one, name) for name in ("calls", "sampled", "verified")}
+                self._append({"kind": "totals", "shim": shim, **totals, **numbers})
 
     def after_fork(self) -> None:
         """In a forked child: it is a process of its own, with what was applied before."""
@@ -108,6 +117,15 @@ def begin(environ: Mapping[str, str], digest: str) -> Record | None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=record.after_fork)
     return record
+
+
+def at_end(tell: Callable[[], object]) -> None:
+    """Call ``tell`` when this process ends; children of multiprocessing do not come to atexit."""
+    import atexit
+
+    atexit.register(tell)
+    if util := sys.modules.get("multiprocessing.util"):
+        util.Finalize(None, tell, exitpriority=-100)
 
 
 def role_of(command: list[str], environ: Mapping[str, str]) -> str:

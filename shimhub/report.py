@@ -38,6 +38,16 @@ class Process:
     shims: dict[str, list[str]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def fallbacks(self) -> dict[str, dict[str, int]]:
+        """Shim -> reason -> calls: the totals of its end, else what was told until then."""
+        found: dict[str, dict[str, int]] = {}
+        for event in self.events:
+            if event["kind"] == "fallback":
+                found.setdefault(event["shim"], {})[event["reason"]] = 1
+        totals = [one for one in self.events if one["kind"] == "totals"]
+        return found | {one["shim"]: one["fallbacks"] for one in totals}
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -77,13 +87,14 @@ class Report:
 
     @property
     def fallbacks(self) -> dict[str, Counter[str]]:
-        """Shim -> reason -> calls that went to the original."""
+        """Shim -> reason -> calls that went to the original.
+
+        A process that was killed told of the first call by each reason alone.
+        """
         found: dict[str, Counter[str]] = {}
         for process in self.processes:
-            for event in process.events:
-                if event["kind"] == "fallback":
-                    reasons = found.setdefault(event["shim"], Counter())
-                    reasons[event["reason"]] += event["count"]
+            for shim, reasons in process.fallbacks.items():
+                found.setdefault(shim, Counter()).update(reasons)
         return found
 
 

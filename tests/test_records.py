@@ -175,12 +175,14 @@ def test_a_rank_without_a_record_is_a_finding(tmp_path):
 def test_calls_are_told_by_shim_and_reason(tmp_path):
     """Fallbacks are counted; a mismatch, an error and a breaker are findings."""
     events = [
-        {"kind": "fallback", "shim": "a", "reason": "dtype", "count": 3},
-        {"kind": "fallback", "shim": "a", "reason": "dtype", "count": 1},
-        {"kind": "mismatch", "shim": "a", "reason": "1 is not 2", "count": 1},
-        {"kind": "breaker", "shim": "a", "reason": "3 errors", "count": 1},
+        {"kind": "fallback", "shim": "a", "reason": "dtype"},
+        {"kind": "mismatch", "shim": "a", "reason": "1 is not 2"},
+        {"kind": "breaker", "shim": "a", "reason": "3 errors"},
     ]
-    write(tmp_path, "1-1.jsonl", start_line(), *(json.dumps(one) + "\n" for one in events))
+    lines = [json.dumps(one) + "\n" for one in events]
+    totals = json.dumps({"kind": "totals", "shim": "a", "fallbacks": {"dtype": 3}}) + "\n"
+    write(tmp_path, "1-1.jsonl", start_line(), *lines)
+    write(tmp_path, "2-1.jsonl", start_line(pid=2), lines[0], totals)
     found = report.read(str(tmp_path))
     assert {"a": {"dtype": 4}} == found.fallbacks
     assert ["differs from the original", "is switched off"] == [
@@ -272,6 +274,37 @@ def test_install_alone_leaves_a_record_where_asked(shimmed):
         SHIMHUB_RUN_DIR=str(folder),
     )
     assert {"target/f": {"APPLIED": 1}} == report.read(str(folder)).shims
+
+
+def test_calls_at_call_time_reach_the_report(shimmed):
+    """Fallbacks of the program and of a worker of multiprocessing are counted to the last."""
+    shimmed.module("target", "def f(x):\n    return x\n")
+    shimmed.rows(ROW.replace("alias", "replace").replace('to = "math:sqrt"', ""))
+    shimmed.shim(
+        "target/f",
+        """
+        import shimhub
+        def build(original, ctx):
+            def f(x):
+                raise shimhub.Decline("odd")
+            return f
+    """,
+    )
+    (shimmed.root / "prog.py").write_text(
+        "import multiprocessing as mp\n"
+        "def work():\n"
+        "    import target\n"
+        "    for x in range(5): assert x == target.f(x)\n"
+        "if __name__ == '__main__':\n"
+        "    for method in ('fork', 'spawn'):\n"
+        "        child = mp.get_context(method).Process(target=work)\n"
+        "        child.start(); child.join()\n"
+        "        assert 0 == child.exitcode\n"
+        "    work()\n"
+    )
+    found = recorded(shimmed, "prog.py")
+    assert {"target/f": {"odd": 15}} == found.fallbacks
+    assert [] == found.findings
 
 
 def test_no_record_without_the_variable(shimmed):
