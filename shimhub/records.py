@@ -159,13 +159,19 @@ def json_of(value: Any) -> str:
     if isinstance(value, int):
         return str(int(value))
     if isinstance(value, str):
-        return f'"{"".join(map(_escaped, str.__str__(value)))}"'
+        return f'"{_escaped(str.__str__(value))}"'
     if isinstance(value, list):
         return f"[{', '.join(map(json_of, value))}]"
     return f"{{{', '.join(f'{json_of(name)}: {json_of(one)}' for name, one in value.items())}}}"
 
 
-def _escaped(letter: str) -> str:
+def _escaped(text: str) -> str:
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    return "".join(map(_escaped_letter, text))
+
+
+def _escaped_letter(letter: str) -> str:
     if " " <= letter <= "~":
         return _ESCAPES.get(letter, letter)
     units = letter.encode("utf-16-be", "surrogatepass")

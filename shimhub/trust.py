@@ -17,6 +17,7 @@ from shimhub import paths
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from shimhub.registry import Source
 
@@ -145,13 +146,20 @@ def changed_file(block: Lines) -> str:
 
 def sha256_of(file: str) -> str:
     """Return the hex digest of a file's content; empty where it cannot be read."""
-    if (content := content_of(file)) is None:
-        return ""
-    try:  # the bare hash: hashlib would load OpenSSL at every start
-        from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        from hashlib import sha256
-    return str(sha256(content).hexdigest())
+    content = content_of(file)
+    return "" if content is None else str(_sha256()(content).hexdigest())
+
+
+def _sha256() -> Any:
+    """Return the bare hash of CPython from 3.12 on, or before; hashlib would load OpenSSL."""
+    for name in ("_sha2", "_sha256"):
+        try:
+            return __import__(name).sha256
+        except ImportError:
+            continue
+    from hashlib import sha256
+
+    return sha256
 
 
 def content_of(file: str) -> bytes | None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import marshal
 import os
 import sys
@@ -65,9 +64,9 @@ class Cache:
 
     def mark(self):
         """Change the cached table so that one can see that it was read."""
-        with self.file.open("rb") as stream:
-            head, table = marshal.load(stream), marshal.load(stream)
-        self.file.write_bytes(marshal.dumps(head) + marshal.dumps(table | {"mark": True}))
+        content, key = self.file.read_bytes(), self.load()["key"]
+        head, table = (compiled._decode(content, key, head) for head in (True, False))
+        self.file.write_bytes(compiled._encode(head, table | {"mark": True}))
 
     def is_read(self):
         """Whether the marked table is what `load` gives."""
@@ -220,9 +219,13 @@ def test_a_link_is_not_followed(warm, tmp_path):
         marshal.dumps(None),
         marshal.dumps([1]),
         marshal.dumps({}),
-        2 * marshal.dumps({"key": "another", "shims": [], "modules": {}}),
-        b"[\xff\xff\xff\xff",
-        b"u\x02\x00\x00\x00\xff\xff",
+        compiled._encode(None, None),
+        compiled._encode({}, {}),
+        compiled._encode([1], [1]),
+        compiled._encode(*2 * [{"key": "another", "shims": [], "modules": {}}]),
+        b"\xff\xff\xff\xff" + marshal.dumps({}),
+        b"\0\0\0\0[\xff\xff\xff\xff",
+        b"\0\0\0\0u\x02\x00\x00\x00\xff\xff",
     ],
 )
 def test_a_corrupt_table_is_built_anew(warm, content):
@@ -236,8 +239,7 @@ def test_a_truncated_table_is_built_anew(warm):
     """A table cut anywhere is not taken for a table."""
     whole = warm.file.read_bytes()
     for size in range(0, len(whole), 7):
-        cut = io.BytesIO(whole[:size])
-        assert compiled._decode(cut, warm.load()["key"], head=False) is None
+        assert compiled._decode(whole[:size], warm.load()["key"], head=False) is None
     warm.file.write_bytes(whole[:-1])
     assert not warm.is_read()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -72,6 +73,24 @@ def test_a_project_is_read_after_trust_and_not_before(project):
     assert ("True\n", "") == (after.stdout, after.stderr)
     project.cli("distrust")
     assert "False\n" == project.python(HAS_F).stdout
+
+
+def test_a_trusted_project_is_checked_without_openssl(project):
+    """Start-up hashes with CPython's own SHA-256: hashlib would load OpenSSL in every process."""
+    project.cli("trust")
+    project.python("pass")  # the compiled table is warm from here on
+    code = "import sys; print(sys.meta_path[0].names['target'], 'hashlib' in sys.modules)"
+    assert "False False\n" == project.python(code).stdout
+
+
+def test_a_python_without_a_hash_of_its_own_takes_hashlib(monkeypatch, tmp_path):
+    """Builds may leave the accelerated hashes out; the digest is the same."""
+    file = tmp_path / "file"
+    file.write_text("content")
+    own = trust.sha256_of(str(file))
+    for name in ("_sha2", "_sha256"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert own == trust.sha256_of(str(file)) == hashlib.sha256(b"content").hexdigest()
 
 
 def test_a_registry_in_the_working_directory_is_not_read(project):
