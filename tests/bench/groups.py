@@ -30,6 +30,7 @@ GROUPS = {
     "calls": Group("Call", "ns", "callee", in_process.measure_calls),
     "attributes": Group("Module attribute", "ns", "plain module", in_process.measure_attributes),
     "start-up": Group("Start of the interpreter", "ms", "bare python", startup.measure_light),
+    "rivals": Group("Start beside active rivals", "ms", "bare python", startup.measure_rivals),
     "loading": Group("Start and load", "ms", "bare python", startup.measure_heavy),
 }
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import compileall
 import shutil
+import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 
 from shimhub import paths
+from shimhub.activation import startup
 from tests.bench.rivals import TARGETS
 
 TINY = tuple(f"bench_tiny_{index:03}" for index in range(200))
@@ -121,8 +124,8 @@ def environment(root: Path) -> Path:
 def stocked(root: Path) -> Path:
     """Make one with links to all that this interpreter has installed, shimhub apart."""
     python = environment(root)
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if "shimhub" not in entry.name and entry.suffix != ".pth":
+    for entry in _purelib().iterdir():
+        if "shimhub" not in entry.name and entry.suffix not in (".pth", ".start"):
             (site_packages(root) / entry.name).symlink_to(entry)
     return python
 
@@ -139,10 +142,42 @@ def installed(root: Path) -> Path:
     return python
 
 
+def activated(root: Path) -> Path:
+    """Make one with shimhub installed and activated; return its interpreter."""
+    python = installed(root)
+    startup.activate(str(site_packages(root)))
+    return python
+
+
+def with_autowrapt(root: Path) -> Path:
+    """Make a stocked one with autowrapt's start-up files and one hook; return its interpreter."""
+    python = stocked(root)
+    site = site_packages(root)
+    for file in _purelib().glob("autowrapt-init.*"):
+        (site / file.name).symlink_to(file)
+    _write(site / "bench_hooks.py", "def hook(module):\n    pass\n")
+    _write(site / "bench_hooks-1.0.dist-info/METADATA", "Name: bench-hooks\nVersion: 1.0\n")
+    points = f"[bench_hooks]\n{TARGETS[0]} = bench_hooks:hook\n"
+    _write(site / "bench_hooks-1.0.dist-info/entry_points.txt", points)
+    return python
+
+
+def trusted_project(root: Path, python: Path, env: Mapping[str, str]) -> None:
+    """Make a project with the 200 rows, which the user of ``env`` trusts."""
+    registry_of_200(root)
+    file = _write(root / "pyproject.toml", '[tool.shimhub]\nregistry = "rows.toml"\n')
+    command = [str(python), "-m", "shimhub", "trust", str(file)]
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
+
+
 def site_packages(root: Path) -> Path:
     """Return the site-packages folder of the environment ``root``."""
     major, minor = sys.version_info[:2]
     return root / "lib" / f"python{major}.{minor}" / "site-packages"
+
+
+def _purelib() -> Path:
+    return Path(sysconfig.get_path("purelib"))
 
 
 def _write(path: Path, text: str) -> Path:

@@ -16,7 +16,12 @@ from typing import Any
 TARGETS = tuple(f"bench_target_{index:03}" for index in range(200))
 
 #: Distributions that must be there, at the versions that the figures in docs/ are from.
-REQUIRED = {"ddtrace": "4.16.0", "wrapt": "2.5.2"}
+REQUIRED = {
+    "autowrapt": "2.0.0",
+    "ddtrace": "4.16.0",
+    "opentelemetry-distro": "0.66b2",
+    "wrapt": "2.5.2",
+}
 
 
 def versions() -> dict[str, str]:

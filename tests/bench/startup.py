@@ -10,71 +10,34 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from tests.bench import lab
-from tests.bench.rivals import TARGETS
+from tests.bench.starts import HEAVY, LIGHT, RIVALS, Start
 from tests.bench.timing import Samples, in_turns
-
-_ON = {
-    "PYTHONPATH": "{site}/shimhub/activation/site",
-    "SHIMHUB": "1",
-    "SHIMHUB_REGISTRY": "{root}/rows.toml",
-}
-_ONE_TARGET = f"import sys; sys.path.append({{root!r}}); import {TARGETS[0]}"
-_QUIET = {"DD_INSTRUMENTATION_TELEMETRY_ENABLED": "0", "DD_REMOTE_CONFIGURATION_ENABLED": "0"}
-_FINDERS = "import sys; found = {type(one).__module__ for one in sys.meta_path}; "
-_PROOF = {
-    True: _FINDERS + "assert 'shimhub.finder' in found",
-    False: _FINDERS + "assert 'shimhub.finder' not in found",
-}
-
-
-@dataclass(frozen=True)
-class Start:
-    """One way to start: in which environment, with which variables, running what."""
-
-    code: str = "pass"
-    venv: str = "bare"
-    env: Mapping[str, str] = field(default_factory=dict)
-    cold: bool = False
-
-    @property
-    def is_active(self) -> bool:
-        """Whether shimhub's finder must be there: proved once before anything is measured."""
-        return self.env.get("SHIMHUB") == "1"
-
-
-#: Case -> how it starts; ``{site}`` and ``{root}`` are paths of the lab. These have budgets.
-LIGHT = {
-    "bare python": Start(),
-    "bare python again": Start(venv="twin"),
-    "shimhub installed, off": Start(venv="shimhub"),
-    "shimhub under run, SHIMHUB=0": Start(venv="shimhub", env={**_ON, "SHIMHUB": "0"}),
-    "shimhub active, 200 rows": Start(venv="shimhub", env=_ON),
-    "import importlib.util, threading": Start("import importlib.util, threading"),
-}
-
-#: As above, and without budgets: for orientation. A further rival is a line here.
-HEAVY = {
-    "bare python": Start(),
-    "shimhub active, 200 rows": Start(venv="shimhub", env=_ON),
-    "shimhub active, 200 rows, no compiled table": Start(venv="shimhub", env=_ON, cold=True),
-    "shimhub active, 200 rows, first target imported": Start(_ONE_TARGET, "shimhub", _ON),
-    "import wrapt": Start("import wrapt", "rivals"),
-    "import ddtrace.auto": Start("import ddtrace.auto", "rivals", _QUIET),
-}
 
 
 def measure_light() -> Samples:
     """CPU time, user and system, of one process that starts the interpreter and ends, in ms.
 
-    "installed" is the layout of the wheel in an environment of its own; "active" is what
-    ``shimhub run`` gives a program and its children, with 200 rows beside the packaged ones.
+    All environments have the same packages. "installed" is the layout of the wheel, "activated"
+    has what ``shimhub activate`` writes; active by ``run``, by ``.pth`` and by import are what
+    ``shimhub run`` gives to a program and its children, what an activated environment gives to
+    every process, and ``import shimhub.auto``. Each has 200 rows beside the packaged ones: of
+    SHIMHUB_REGISTRY, or of a project that is trusted. A process leaves a record where its parent
+    was started by ``run``, and ``import shimhub.auto`` makes the folder for it.
     """
     return _measure(LIGHT, rounds=60)
+
+
+def measure_rivals() -> Samples:
+    """CPU time as above, in ms, beside rivals that are active.
+
+    autowrapt finds one hook among the entry points; OpenTelemetry is configured by its
+    sitecustomize, without exporters, and finds nothing to instrument.
+    """
+    return _measure(RIVALS, rounds=15)
 
 
 def measure_heavy() -> Samples:
@@ -88,42 +51,62 @@ def measure_heavy() -> Samples:
 
 def _measure(starts: Mapping[str, Start], rounds: int) -> Samples:
     with tempfile.TemporaryDirectory() as folder:
-        starter = _starter(Path(folder))
+        starter = _Lab(Path(folder)).sampler
         return in_turns({case: starter(one) for case, one in starts.items()}, rounds)
 
 
-def _starter(root: Path) -> Callable[[Start], Callable[[], float]]:
-    pythons = {name: lab.environment(root / name) for name in ("bare", "twin")}
-    pythons["rivals"] = lab.stocked(root / "rivals")
-    pythons["shimhub"] = lab.installed(root / "shimhub")
-    lab.registry_of_200(root)
-    told = {"site": str(lab.site_packages(root / "shimhub")), "root": str(root)}
-    common = {"PATH": os.defpath, "HOME": str(root)}
-
-    def sampler(start: Start) -> Callable[[], float]:
-        cache = root / ("cold" if start.cold else "warm")
-        env = common | {name: value.format(**told) for name, value in start.env.items()}
-        env["XDG_CACHE_HOME"] = str(cache)
-        python = str(pythons[start.venv])
-        _cpu_milliseconds([python, "-c", _PROOF[start.is_active]], env)
-        command = [python, "-c", start.code.format(**told)]
-        return (
-            _cold(command, env, cache) if start.cold else partial(_cpu_milliseconds, command, env)
-        )
-
-    return sampler
+_ENVIRONMENTS = {
+    "bare": lab.stocked,
+    "twin": lab.stocked,
+    "rivals": lab.stocked,
+    "autowrapt": lab.with_autowrapt,
+    "shimhub": lab.installed,
+    "activated": lab.activated,
+}
 
 
-def _cold(command: list[str], env: Mapping[str, str], cache: Path) -> Callable[[], float]:
-    def sample() -> float:
-        shutil.rmtree(cache, ignore_errors=True)
-        return _cpu_milliseconds(command, env)
+class _Lab:
+    """Environments, registries and a trusted project in one folder."""
 
-    return sample
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._pythons = {name: make(root / name) for name, make in _ENVIRONMENTS.items()}
+        self._told = {
+            "root": str(root),
+            "site": str(lab.site_packages(root / "shimhub")),
+            "rivals": str(lab.site_packages(root / "rivals")),
+        }
+        lab.registry_of_200(root)
+        for one in ("plain/src/train", "project/src/train", "records"):
+            (root / one).mkdir(parents=True)
+        trusting = self._env({"XDG_CONFIG_HOME": "{root}/config"}, "warm")
+        lab.trusted_project(root / "project", self._pythons["shimhub"], trusting)
+
+    def sampler(self, start: Start) -> Callable[[], float]:
+        """Prove that ``start`` is what it is called, and return what measures one."""
+        cache = "cold" if start.cold else "warm"
+        env = self._env(start.env, cache)
+        folder = self._root / start.folder / "src" / "train"
+        python = str(self._pythons[start.venv])
+        code = start.code.format(**self._told)
+        _cpu_milliseconds([python, "-c", f"{code}\n{start.proof}"], env, folder)
+        once = partial(_cpu_milliseconds, [python, "-c", code], env, folder)
+        return partial(_cold, once, self._root / cache) if start.cold else once
+
+    def _env(self, told: Mapping[str, str], cache: str) -> dict[str, str]:
+        root = self._root
+        common = {"PATH": os.defpath, "HOME": str(root), "XDG_CACHE_HOME": str(root / cache)}
+        return common | {name: value.format(**self._told) for name, value in told.items()}
 
 
-def _cpu_milliseconds(command: list[str], env: Mapping[str, str]) -> float:
+def _cold(once: Callable[[], float], cache: Path) -> float:
+    shutil.rmtree(cache, ignore_errors=True)
+    return once()
+
+
+def _cpu_milliseconds(command: list[str], env: Mapping[str, str], folder: Path) -> float:
     silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    os.chdir(folder)  # posix_spawn has none of its own
     child = os.posix_spawn(command[0], command, env, file_actions=silent)
     _, status, usage = os.wait4(child, 0)
     code = os.waitstatus_to_exitcode(status)
