@@ -36,12 +36,15 @@ OnEvent = Callable[[str, str, str], None]
 class Tally:
     """Counts of one shim by kind and reason: written per thread, merged on read."""
 
-    def __init__(self) -> None:
+    def __init__(self, shim_id: str) -> None:
+        self._shim_id = shim_id
         self._threads: dict[int, dict[tuple[str, str], int]] = {}
         self._known: dict[tuple[str, str], None] = {}
 
     def add(self, kind: str, reason: str = "") -> str:
         """Count one; return the reason it was counted by where that is new, else ``""``."""
+        # First of all: compilers that trace calls leave off at a logger, in silence.
+        logger.debug("shim %s: %s %s", self._shim_id, kind, reason)
         key = (kind, reason)
         is_new = key not in self._known
         if is_new and reason and len(self._known) >= _REASONS:
@@ -97,7 +100,7 @@ class Guards:
 
     def tally(self, shim_id: str) -> Tally:
         """Return the totals of a shim, which outlive its guards."""
-        return self._tallies.setdefault(shim_id, Tally())
+        return self._tallies.setdefault(shim_id, Tally(shim_id))
 
     def forget(self) -> None:
         """After a fork: what the parent counted is the parent's."""
@@ -157,7 +160,7 @@ class Guard:
         self.original = original
         self.replacement = replacement
         self.broken = ""
-        self._share = share
+        self._share = share.as_integer_ratio()  # exact: no call more, however many
         self._house = house
         self._failures = itertools.count(1)
         self._said: dict[str, object] = {}
@@ -171,7 +174,7 @@ class Guard:
     def caught(self, error: Exception, args: Any, kwargs: Any) -> Any:
         """Return the context to call the original in after ``error``; None where it goes on."""
         if isinstance(error, Decline):
-            self._count("fallback", error.reason)
+            self._fell_back(error.reason)
             return _NOTHING
         if self.broken:
             return None  # the original's own: it is what is called by now
@@ -186,13 +189,14 @@ class Guard:
 
     def fell_back(self, error: Exception) -> None:
         """Count an unexpected exception that the original did not raise."""
-        self._count("fallback", f"raised {type(error).__name__}")
+        self._fell_back(f"raised {type(error).__name__}")
         self._failed(error, "the original was called instead")
 
     def sampled(self) -> bool:
         """Count a call; whether it is one of those to verify. The first one is."""
         self._tally.add("call")
-        return next(self._calls) * self._share % 1 < self._share and not self.broken
+        share, whole = self._share
+        return next(self._calls) * share % whole < share and not self.broken
 
     def skipped(self, reason: str) -> None:
         """Count a sampled call that was not verified."""
@@ -213,9 +217,10 @@ class Guard:
     def mismatched(self, told: str, kind: str) -> None:
         """Report that the replacement did something else; raises VerifyError in strict mode."""
         self._tally.add("sampled")
-        self._count("mismatch", kind)
+        self._tally.add("mismatch", kind)
         told = f"{self.shim.attach} differs from its original: {told}"
         logger.error("shim %s: %s; %s", self.shim.id, told, self._cure())
+        self._house.on_event(self.shim.id, "mismatch", told)
         self._trip(told)
         if self._house.strict:
             raise VerifyError(f"shim {self.shim.id}: {told}")
@@ -250,9 +255,9 @@ class Guard:
             logger.warning("shim %s is out of use: %s", self.shim.id, reason)
             self._house.on_event(self.shim.id, "breaker", reason)
 
-    def _count(self, kind: str, reason: str) -> None:
-        if new := self._tally.add(kind, reason):
-            self._house.on_event(self.shim.id, kind, new)
+    def _fell_back(self, reason: str) -> None:
+        if new := self._tally.add("fallback", reason):
+            self._house.on_event(self.shim.id, "fallback", new)
 
     def _is_first(self, what: str) -> bool:
         token = object()
