@@ -80,7 +80,8 @@ def _import_microseconds(names: Sequence[str]) -> float:
 def measure_calls() -> Samples:
     """Cost of ``f(1, 2)`` for a function that returns its argument, in ns.
 
-    shimhub's three are put in place by ``shimhub.install``; "callee" has no shim.
+    shimhub's three are put in place by ``shimhub.install``, the first one under the guard at call
+    time; "callee" has no shim.
     """
     import wrapt
 
