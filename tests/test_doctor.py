@@ -7,8 +7,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ from shimhub.doctor.finding import NOTE, RULES
 from shimhub.model import Shim
 
 ROOT = Path(__file__).parent.parent
-BAD = "SHIMHUB", "PYTHONPATH", "VIRTUAL_ENV", "FORCE_COLOR"
+BAD = "VIRTUAL_ENV", "FORCE_COLOR"
 
 pytestmark = pytest.mark.skipif(
     os.name != "posix", reason="the commands are those of a POSIX shell"
@@ -28,22 +26,13 @@ pytestmark = pytest.mark.skipif(
 class Clinic:
     """A virtual environment that sees this one's packages and shimhub, and a shell."""
 
-    def __init__(self, root: Path) -> None:
-        venv.create(root / "venv", symlinks=True)
+    def __init__(self, env, root: Path) -> None:
         self.root = root
-        self.python = str(root / "venv" / "bin" / "python")
-        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        self.site = root / "venv" / "lib" / version / "site-packages"
-        self.path = [str(ROOT), *(one for one in sys.path if one.endswith("site-packages"))]
-        (self.site / "a_checkout.pth").write_text("\n".join(self.path) + "\n")
-        self.cache = root / "cache"
-        self.environ = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(BAD)},
-            "XDG_CACHE_HOME": str(self.cache),
-            "XDG_CONFIG_HOME": str(root / "config"),
-            "PYTHONNOUSERSITE": "1",
-            "COLUMNS": "80",
-        }
+        self.python, self.site = env.python, env.site
+        self.path = env.path_file.read_text().splitlines()
+        self.cache, self.config = env.root / "cache", env.root / "config"
+        told = {key: value for key, value in env.clean().items() if key not in BAD}
+        self.environ = told | {"PYTHONNOUSERSITE": "1", "COLUMNS": "80"}
 
     def shell(self, script: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a script as a user would type it, in the clinic's folder."""
@@ -75,6 +64,8 @@ class Clinic:
             1 if any(RULES[one["code"]][0] != NOTE for one in told["findings"]) else 0
         )
         commands = "\n".join(one["command"] for one in found)
+        changing = [line for line in commands.splitlines() if not line.startswith("export ")]
+        assert not any(str(ROOT) in line for line in changing), "tests leave the checkout alone"
         _, after = self.look(commands, **environ)
         assert [] == of(after, code), commands
         return found
@@ -86,9 +77,10 @@ class Clinic:
         return str(path)
 
     def editor(self) -> str:
-        """Return an editor that deletes a file from the line on at which it is opened."""
+        """Return an editor that deletes from the line on at which it is opened, in here only."""
         path = self.root / "editor"
-        path.write_text('#!/bin/sh\nsed -i "${1#+},\\$d" "$2"\n')
+        place = shlex.quote(str(self.root))
+        path.write_text(f'#!/bin/sh\ncase $2 in {place}/*) sed -i "${{1#+}},\\$d" "$2" ;; esac\n')
         path.chmod(0o755)
         return str(path)
 
@@ -107,9 +99,9 @@ def row(shim_id: str, attach: str = "target:f", **more: str) -> str:
 
 
 @pytest.fixture
-def clinic(tmp_path) -> Clinic:
+def clinic(env, tmp_path) -> Clinic:
     """A fresh environment, not activated."""
-    return Clinic(tmp_path)
+    return Clinic(env, tmp_path)
 
 
 @pytest.fixture
@@ -519,7 +511,7 @@ def test_a_trusted_file_that_is_gone(clinic, project):
 def test_a_store_that_others_can_write(clinic):
     """Nothing that such a store trusts is used; the command takes the right away."""
     clinic.mends("SH501")
-    (clinic.root / "config" / "shimhub" / "trust").chmod(0o666)
+    (clinic.config / "shimhub" / "trust").chmod(0o666)
     (found,) = clinic.mends("SH504")
     assert found["command"].startswith("chmod go-w ")
     assert "2 files" in clinic.look()[1]["facts"]["registry"]
@@ -527,7 +519,7 @@ def test_a_store_that_others_can_write(clinic):
 
 def test_a_store_that_cannot_be_read(clinic):
     """A folder in the place of the store is moved aside."""
-    (clinic.root / "config" / "shimhub" / "trust").mkdir(parents=True)
+    (clinic.config / "shimhub" / "trust").mkdir(parents=True)
     (found,) = clinic.mends("SH504")
     assert "cannot be read" in found["what"]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
-import venv
 
 import pytest
 
@@ -135,20 +133,13 @@ def test_what_new_tells(lab):
     assert "new" == kind_of(lab.cli(*arguments).stdout)
 
 
-def test_what_activation_and_trust_tell(lab):
+def test_what_activation_and_trust_tell(lab, env):
     """activate, deactivate, trust and distrust, in an environment and a project of their own."""
-    venv.create(lab.root / "venv", symlinks=True)
-    python = str(lab.root / "venv" / "bin" / "python")
-    paths = [str(FILE.parents[2]), *(one for one in sys.path if one.endswith("site-packages"))]
-    (site,) = (lab.root / "venv" / "lib").glob("*/site-packages")
-    (site / "ours.pth").write_text("\n".join(paths) + "\n")
     lab.rows(ROWS)
     (lab.root / "pyproject.toml").write_text('[tool.shimhub]\nregistry = "registry.toml"\n')
-    config = str(lab.root / "config")
     for words in ("activate", "deactivate", "deactivate", "trust", "trust --list", "distrust"):
-        command = [python, "-m", "shimhub", *words.split(), "--format=json"]
-        done = lab.start(command, XDG_CONFIG_HOME=config, PYTHONPATH="")
-        assert words.split()[0] == kind_of(done.stdout)
+        done = env.start("-m", "shimhub", *words.split(), "--format=json")
+        assert (0, words.split()[0]) == (done.returncode, kind_of(done.stdout))
 
 
 def test_what_report_tells(lab):

@@ -29,6 +29,7 @@ VARIABLES = (
     "SHIMHUB_REGISTRY",
     "SHIMHUB_RUN_DIR",
     "SHIMHUB_STRICT",
+    "SHIMHUB_VERIFY",
 )
 _AUTO = "import shimhub.auto, shimhub.cli; shimhub.cli.main(['doctor'])"
 _CHOOSING = ("SHIMHUB_ENABLE", "SHIMHUB_DISABLE", "SHIMHUB_ONLY")

@@ -12,17 +12,23 @@ from shimhub.doctor.finding import Finding, edit, export, finding
 from shimhub.environment import Environment
 from shimhub.errors import RegistryError
 from shimhub.model import Problem, Selection, Shim, Status, tuple_of
+from shimhub.paths import packaged_registry, shims_dir
 from shimhub.planning import make_plan
 from shimhub.registry import Registry, Source
 
 
 def read(sources: tuple[Source, ...]) -> tuple[Registry | None, list[Finding]]:
-    """Return the registry with the findings about its files; None where it cannot be used."""
+    """Return the registry with the findings about its files; None where it cannot be used.
+
+    Whether the packaged registry is tidy is no matter of its users: `check` tells that.
+    """
     try:
         table = compiled.load(sources)
     except RegistryError as error:
         return None, [_error(problem, sources) for problem in error.problems]
-    return Registry.from_table(table), [_untidy(one) for one in check.problems(table)]
+    packaged = (packaged_registry(), shims_dir(packaged_registry()) + os.sep)
+    mine = [one for one in check.problems(table) if not one.file.startswith(packaged)]
+    return Registry.from_table(table), [_untidy(one) for one in mine]
 
 
 def _error(problem: Problem, sources: tuple[Source, ...]) -> Finding:
