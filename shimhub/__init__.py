@@ -10,7 +10,7 @@ from shimhub._version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from shimhub.api import explain, install, plan, shimmed, stats, status, uninstall
+    from shimhub.api import child_environ, explain, install, plan, shimmed, stats, status, uninstall
     from shimhub.errors import (
         ActivationError,
         AdaptError,
@@ -49,6 +49,7 @@ __all__ = [
     "Verdicts",
     "VerifyError",
     "__version__",
+    "child_environ",
     "explain",
     "install",
     "plan",
@@ -60,7 +61,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("explain", "install", "plan", "shimmed", "uninstall"), "api"),
-    **dict.fromkeys(("stats", "status"), "api"),
+    **dict.fromkeys(("child_environ", "stats", "status"), "api"),
     **dict.fromkeys(("Context", "Problem", "Status", "Verdict", "Verdicts"), "model"),
     "ShimStats": "model",
 }

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
 
-from shimhub.config import Config, Files, Patterns, config_of
+from shimhub import paths, trust
+from shimhub.config import Config, Files, Patterns, config_of, variables_of
 from shimhub.engines import registry_of
 from shimhub.environment import Environment
 from shimhub.errors import UnknownShimError, nearest
@@ -128,6 +129,31 @@ def explain_plan(
     """Return the same as ``explain`` of what ``install`` with these arguments would decide."""
     config = config_of(registry, only, enable, disable, False, os.environ)
     return _explain(what, registry_of(config), plan(registry, only, enable, disable))
+
+
+def child_environ(
+    registry: Files | None = None,
+    only: Patterns | None = None,
+    enable: Patterns | None = None,
+    disable: Patterns | None = None,
+    strict: bool = False,
+) -> dict[str, str]:
+    """Return the variables that make a Python process start as active as this one is.
+
+    They are SHIMHUB_* and PYTHONPATH, for launchers that give their workers an environment of
+    their own, such as Ray's ``runtime_env``. Paths are absolute and of this machine. With
+    arguments, or where nothing is installed, they say what ``install`` with these would. The
+    environment of this process stays as it is. Raises ActivationError for a registry whose path
+    cannot stand in a variable.
+    """
+    asked = (registry, only, enable, disable, strict)
+    installed = current().config if not any(asked) else None
+    config = installed or config_of(registry, only, enable, disable, strict, os.environ)
+    told = {name: value for name, value in os.environ.items() if name.startswith("SHIMHUB")}
+    told["SHIMHUB"] = told.get("SHIMHUB", "1")
+    told["SHIMHUB_PROJECT"] = trust.granted(os.environ).project
+    told["PYTHONPATH"] = paths.with_site_dir(os.environ.get("PYTHONPATH", ""))
+    return told | variables_of(config)
 
 
 def _explain(what: str, registry: Registry, found: Verdicts) -> Verdicts:

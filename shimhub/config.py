@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shimhub import trust
-from shimhub.compiled import sources_of
+from shimhub.compiled import digest_of, sources_of
+from shimhub.errors import ActivationError
 from shimhub.model import Selection, tuple_of
 from shimhub.registry import Source
 
@@ -51,3 +52,20 @@ def config_of(
     files = [registry] if isinstance(registry, (str, os.PathLike)) else list(registry or ())
     named = [os.fspath(file) for file in files]
     return Config(sources_of(environ, named, grant.sources), selection, is_strict)
+
+
+def variables_of(config: Config) -> dict[str, str]:
+    """Return the SHIMHUB_* variables that tell a child what ``config`` says.
+
+    Raises ActivationError for a registry whose path cannot stand in a variable.
+    """
+    named = ("SHIMHUB_REGISTRY", "named by the user")
+    files = [os.path.abspath(path) for path, origin in config.sources if origin in named]
+    if broken := next((file for file in files if os.pathsep in file), None):
+        raise ActivationError(f"a registry's path cannot have {os.pathsep!r} in it: {broken}")
+    chosen = config.selection
+    lists = {"ONLY": chosen.only, "ENABLE": chosen.enable, "DISABLE": chosen.disable}
+    told = {f"SHIMHUB_{name}": ",".join(words) for name, words in lists.items() if words}
+    told |= {"SHIMHUB_STRICT": "1"} if config.strict else {}
+    digest = digest_of(config.sources)
+    return told | {"SHIMHUB_REGISTRY": os.pathsep.join(files), "SHIMHUB_DIGEST": digest}

@@ -45,6 +45,15 @@ def runs_dir() -> str:
     return os.path.join(base, "shimhub", "runs")
 
 
+def with_site_dir(python_path: str) -> str:
+    """Return PYTHONPATH with the folder of our sitecustomize in front, once.
+
+    An empty entry in a PYTHONPATH that is not empty is the working directory, and stays.
+    """
+    entries = python_path.split(os.pathsep) if python_path else []
+    return os.pathsep.join([SITE_DIR, *(entry for entry in entries if entry != SITE_DIR)])
+
+
 def is_ours(status: os.stat_result) -> bool:
     """Whether a file belongs to this user, and nobody else may write it."""
     if not hasattr(os, "geteuid"):

@@ -27,7 +27,7 @@ PUBLIC = {
     *("install", "uninstall", "status", "plan", "explain", "shimmed", "Verdict", "Verdicts"),
     *("Status", "Problem", "Context", "ShimhubError", "RegistryError", "SelectionError"),
     *("ShimError", "PlaceholderError", "PatchError", "AdaptError", "UnknownShimError"),
-    *("ActivationError", "TrustError", "ReportError"),
+    *("ActivationError", "TrustError", "ReportError", "child_environ"),
     *("__version__", "Decline", "ShimStats", "VerifyError", "stats"),
 }
 

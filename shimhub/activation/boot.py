@@ -13,7 +13,6 @@ from _thread import get_ident
 
 from shimhub import compiled, trust
 from shimhub.finder import CANARY, Finder
-from shimhub.paths import SITE_DIR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,15 +47,6 @@ def boot(environ: Mapping[str, str]) -> Finder | None:
     if any(name in sys.modules for name in finder.names if name != CANARY):
         handler.adopt()
     return finder
-
-
-def with_site_dir(python_path: str) -> str:
-    """Return PYTHONPATH with the folder of our sitecustomize in front, once.
-
-    An empty entry in a PYTHONPATH that is not empty is the working directory, and stays.
-    """
-    entries = python_path.split(os.pathsep) if python_path else []
-    return os.pathsep.join([SITE_DIR, *(entry for entry in entries if entry != SITE_DIR)])
 
 
 def _tell_project(grant: trust.Grant, environ: Mapping[str, str]) -> None:

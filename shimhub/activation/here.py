@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 
 from shimhub.activation import runs
-from shimhub.activation.boot import boot, with_site_dir
+from shimhub.activation.boot import boot
+from shimhub.paths import with_site_dir
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

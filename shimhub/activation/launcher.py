@@ -15,11 +15,11 @@ from typing import NoReturn
 
 from shimhub import compiled, trust
 from shimhub.activation import runs
-from shimhub.activation.boot import with_site_dir
 from shimhub.activation.startup import is_activated
 from shimhub.config import config_of
 from shimhub.engines import registry_of
 from shimhub.errors import nearest
+from shimhub.paths import with_site_dir
 
 #: Options that take a value, and the variable by which children learn of it.
 _VALUED = {
