@@ -11,10 +11,9 @@ from __future__ import annotations
 import _imp
 import marshal
 import os
-import stat
 import sys
 
-from shimhub import __version__, paths
+from shimhub import __version__, paths, trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,16 +74,13 @@ def _hash(parts: Iterable[str | bytes]) -> str:
 
 
 def _content(path: str, origin: str) -> bytes:
-    """Return what the file holds; nothing for one that cannot be read or used, or has no end."""
+    """Return what the file holds; nothing for one that cannot be read, or will be refused."""
     try:
-        status = os.stat(path)
-        is_refused = origin != "packaged" and paths.is_open_to_all(status)
-        if not stat.S_ISREG(status.st_mode) or is_refused:
+        if origin != "packaged" and paths.is_open_to_all(os.stat(path)):
             return b""
-        with open(path, "rb") as stream:
-            return stream.read()
     except OSError:
         return b""
+    return trust.content_of(path) or b""
 
 
 def _build(sources: list[Source], digest: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ _CALLS = {
     "error": "failed at call time and fell back",
     "breaker": "is switched off after failing",
     "mismatch": "differs from the original",
+    "passive": "applied nothing",
 }
 ROLES = ("rank", "worker", "process")
 _SHOWN = 4

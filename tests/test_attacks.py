@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from shimhub.paths import PACKAGE_DIR, SITE_DIR
+
 ALIAS = """
     [[shim]]
     id = "{id}"
@@ -293,3 +295,122 @@ def test_the_rules_of_a_tombstone_hurt_nobody(lab, rule):
     done = lab.cli("list", "--registry", str(lab.registry), check=False)
     assert "Traceback" not in done.stderr
     assert done.returncode in (0, 2)
+
+
+# ---- files that are not what they seem
+
+
+def test_a_registry_without_end_costs_nothing(lab):
+    """A sparse file of 100 GB is refused by its size, before anything of it is read."""
+    lab.registry.touch()
+    os.truncate(lab.registry, 100 << 30)
+    done = lab.cli("check", "--registry", str(lab.registry), check=False)
+    assert 1 == done.returncode
+    assert "larger than" in done.stdout
+    started = subprocess.run(
+        [sys.executable, "-c", "print('ran')"],
+        env=os.environ | {"PYTHONPATH": start_path(), "SHIMHUB_REGISTRY": str(lab.registry)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (0, "ran\n") == (started.returncode, started.stdout)
+    assert "this process runs unpatched" in started.stderr
+
+
+@pytest.mark.parametrize(
+    "place", ["shims", "shims/target", "shims/target/f", "shims/target/f/shim.py"]
+)
+def test_code_of_a_shim_that_is_a_link_out_of_the_registry_is_refused(lab, tmp_path_factory, place):
+    """Wherever on the default path the link stands, code outside of the folder is not run."""
+    outside = tmp_path_factory.mktemp("outside") / "real"
+    lab.module("target")
+    lab.rows("""
+        [[shim]]
+        id = "target/f"
+        attach = "target:f"
+        action = "add"
+        why = "A test."
+    """)
+    lab.shim("target/f", "def build(original, ctx): return 1\n")
+    (lab.root / place).rename(outside)
+    (lab.root / place).symlink_to(outside)
+    code = "import target; print(hasattr(target, 'f'))"
+    done = lab.cli("run", "--registry", str(lab.registry), "-c", code, check=False)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "is outside of the registry's folder" in done.stderr
+
+
+def test_a_registry_that_breaks_while_the_program_runs_hurts_no_import(lab):
+    """Edited between start and the first target: the import works, unpatched, and that is said."""
+    lab.module("target")
+    aliases(lab, f=("target:f", "math:pi"))
+    code = (
+        "open('registry.toml', 'w').write('schema = 2'); import target, sys;"
+        " del sys.modules['target']; import target; print(hasattr(target, 'f'))"
+    )
+    done = lab.cli("run", "--report", "--registry", str(lab.registry), "-c", code)
+    assert "False\n" == done.stdout
+    assert 1 == done.stderr.count("this process runs unpatched: ")
+    assert "finding: shimhub applied nothing in process" in done.stderr
+
+
+# ---- a hostile PYTHONPATH
+
+
+def start_path(*folders) -> str:
+    """Return a PYTHONPATH with our start-up folder in front, as children of `run` have it."""
+    repository = os.path.dirname(PACKAGE_DIR)
+    return os.pathsep.join([SITE_DIR, *map(str, folders), repository])
+
+
+HOSTILE = {
+    "raises": "raise RuntimeError('hostile')",
+    "exits": "import sys; sys.exit(3)",
+    "recurses": "def f(): f()\nf()",
+    "imports itself": "import sys, importlib; importlib.reload(sys.modules['sitecustomize'])",
+    "removes our finder": (
+        "import sys\nsys.meta_path[:] = [f for f in sys.meta_path if 'shimhub' not in "
+        "type(f).__module__]"
+    ),
+    "empties the path": "import sys; sys.path[:] = [p for p in sys.path if 'lib/python' in p]",
+    "hides us": (
+        "import sys\nfor name in [n for n in sys.modules if n.partition('.')[0] == 'shimhub']:\n"
+        "    sys.modules[name] = None"
+    ),
+    "replaces us": "import sys, types; sys.modules['shimhub'] = types.ModuleType('shimhub')",
+}
+
+
+@pytest.mark.parametrize("act", HOSTILE)
+def test_a_hostile_sitecustomize_does_what_it_does_without_us(lab, act):
+    """Exit code, output and error are as without shimhub; where we had to give up, we say so."""
+    lab.module("target", "value = 1\n")
+    aliases(lab, f=("target:f", "math:pi"))
+    folder = lab.root / "theirs"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HOSTILE[act] + "\n")
+    code = f"import sys; sys.path.insert(0, {str(lab.site)!r}); import target; print(target.value)"
+    command = [sys.executable, "-c", code]
+    bare = [str(folder), os.path.dirname(PACKAGE_DIR)]
+    plain = lab.start(command, check=False, PYTHONPATH=os.pathsep.join(bare))
+    told = {"PYTHONPATH": start_path(folder), "SHIMHUB_REGISTRY": str(lab.registry)}
+    ours = lab.start(command, check=False, **told)
+    assert (plain.returncode, plain.stdout) == (ours.returncode, ours.stdout)
+    assert (
+        plain.stderr.splitlines()[-1:]
+        == [line for line in ours.stderr.splitlines() if "runs unpatched" not in line][-1:]
+    )
+    assert (act in ("hides us", "replaces us")) == ("this process runs unpatched" in ours.stderr)
+
+
+@pytest.mark.parametrize("act", ["raise RuntimeError('hostile')", "import sys; sys.exit(3)", "1 +"])
+def test_a_hostile_package_of_our_name_is_told_and_the_program_runs(lab, act):
+    """A shimhub before ours on PYTHONPATH that raises, exits or is broken ends no start."""
+    lab.module("shimhub.__init__", act + "\n")
+    path = os.pathsep.join([SITE_DIR, str(lab.site)])
+    done = lab.start([sys.executable, "-c", "print('ran')"], PYTHONPATH=path, SHIMHUB="1")
+    assert "ran\n" == done.stdout
+    assert 1 == len(done.stderr.splitlines())
+    assert "this process runs unpatched" in done.stderr

@@ -125,21 +125,39 @@ class Deferred:
         self._importing: set[int] = set()
         self._hub: Hub | None = None
         self._seen: list[str] = []
+        self._has_failed = False
+        self._strict = environ.get("SHIMHUB_STRICT", "0") not in ("", "0")
 
     def adopt(self) -> Hub | None:
-        """Import the hub and hand over; None while this very thread is already doing so."""
+        """Import the hub and hand over; None while this very thread is already doing so.
+
+        Where that fails, the program's import does not, unless strict: the process goes on as if
+        it were not active, and says so once.
+        """
         thread = get_ident()
-        if self._hub is not None or thread in self._importing:
+        if self._hub is not None or self._has_failed or thread in self._importing:
             return self._hub
         self._importing.add(thread)
         try:
-            with SiteTimePath(self.finder, self._path):
-                from shimhub import config, hub
-            chosen = config.config_of(None, None, None, None, False, self._environ)
-            self._hub = hub.adopt(self.finder, chosen, self._seen, self.record)
+            self._hub = self._hand_over()
+        except Exception as error:  # nothing of ours keeps a target from importing
+            if self._strict:
+                raise
+            self._has_failed = True
+            if self.record is not None:
+                self.record.tell_event("passive", "shimhub", str(error))
+            if sys.stderr is not None:
+                sys.stderr.write(f"shimhub: this process runs unpatched: {error}\n")
         finally:
             self._importing.discard(thread)
         return self._hub
+
+    def _hand_over(self) -> Hub:
+        with SiteTimePath(self.finder, self._path):
+            from shimhub import config, hub
+        chosen = config.config_of(None, None, None, None, False, self._environ)
+        self._strict = chosen.strict
+        return hub.adopt(self.finder, chosen, self._seen, self.record)
 
     def generate(self, fullname: str) -> ModuleSpec | None:
         """Ask the hub; a name that the hub's own import asks for is not generated."""
