@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from shimhub.errors import PlaceholderError
 from tests.conformance.torch28 import judging, parsing, report
 from tests.conformance.torch28.expected import SEED_LINES, STEPS, SWEEPS, TRAININGS
 from tests.conformance.torch28.lines import Judged, lines
@@ -279,6 +280,7 @@ def test_traces_are_compared_with_the_native_ones():
     ("error", "holds"),
     [
         ("NotImplementedError: DualPipeV needs torch 2.9: use 1F1B", True),
+        ("PlaceholderError: DualPipeV needs torch 2.9: use 1F1B", True),
         ("NotImplementedError: DualPipeV needs torch 2.9", False),
         ("NotImplementedError: use 1F1B", False),
         ("ValueError: DualPipeV needs torch 2.9: use 1F1B", False),
@@ -286,7 +288,8 @@ def test_traces_are_compared_with_the_native_ones():
     ],
 )
 def test_a_refusal_names_version_and_cure(error, holds):
-    """No other error passes for a refusal, and none without both."""
+    """No other error passes for a refusal, and none without both; ours is one by its class."""
+    assert issubclass(PlaceholderError, NotImplementedError)
     assert holds == judging.refused("dualpipev", [{"code": 1, "error": error}]).holds
 
 

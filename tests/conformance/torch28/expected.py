@@ -68,7 +68,7 @@ FEATURES = {
     "full-checkpointing": (1, "--activation_checkpoint.mode full"),
     "tensor-parallel": (2, "--parallelism.tensor_parallel_degree 2"),
     "pipeline-parallel": (2, f"{PIPELINE} 1F1B"),
-    "save": (2, f"{SAVING} --no-checkpoint.last_save_model_only"),
+    "save": (2, SAVING),
     "async-save": (2, f"{SAVING} --checkpoint.async_mode async"),
     "hf-export": (2, HF),
 }
@@ -121,7 +121,7 @@ NATIVE_SINCE = "2.9"
 CURES = {
     "dualpipev": ("1F1B", "ZBVZeroBubble"),
     "pinned-memory": ("async_mode", "'async'", '"async"'),
-    "quantized": ("initial_load_in_hf_quantized", "dequantize"),
+    "quantized": ("initial_load_in_hf_quantized", "without quantization"),
 }
 
 #: The lines of the seed text's section "Testing", as printed.
