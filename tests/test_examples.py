@@ -87,8 +87,8 @@ def test_ci_runs_the_two_commands_of_the_readme():
 
 
 def test_readme_is_short_and_of_no_machine():
-    """README.md has under 180 lines and no path of the machine that wrote it."""
-    assert 180 > len(README.splitlines())
+    """README.md has under 220 lines and no path of the machine that wrote it."""
+    assert 220 > len(README.splitlines())
     for told in (str(ROOT), str(Path.home()), "/tmp", "site-packages"):
         assert told not in README
 
