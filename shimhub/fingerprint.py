@@ -20,17 +20,33 @@ _DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 def fingerprint(original: Any) -> str:
     """Return ``sha256:`` and 16 hex digits, or an empty string where there is no source.
 
-    The function's own code object is read, not what it says it wraps: a foreign wrapper made
-    with ``functools.wraps`` must not pass for the original.
+    A decorated function is all of its layers: its own code and what it says it wraps, down to the
+    last. So neither a foreign wrapper made with ``functools.wraps`` passes for the original, nor
+    one body for another under the same decorator.
     """
-    source = _source(original)
-    if not source:
+    layers = [_body(layer) for layer in _layers(original)]
+    if not all(layers):
         return ""
+    return "sha256:" + hashlib.sha256("\n".join(layers).encode()).hexdigest()[:16]
+
+
+def _layers(original: Any) -> list[Any]:
+    """Return the object and what it wraps, outermost first; a loop of wrappers ends."""
+    found = [original]
+    while isinstance(found[-1], FunctionType) and "__wrapped__" in vars(found[-1]):
+        inner = vars(found[-1])["__wrapped__"]
+        if any(inner is one for one in found):
+            break
+        found.append(inner)
+    return found
+
+
+def _body(layer: Any) -> str:
     try:
-        tree = ast.parse(textwrap.dedent(source))
+        tree = ast.parse(textwrap.dedent(_source(layer)))
     except SyntaxError:
         return ""
-    return "sha256:" + hashlib.sha256("\n".join(_dump(tree)).encode()).hexdigest()[:16]
+    return "\n".join(_dump(tree)) if tree.body else ""
 
 
 def _source(original: Any) -> str:

@@ -249,3 +249,45 @@ def test_a_file_that_is_gone_has_none(tmp_path):
     (tmp_path / "gone.py").unlink()
     linecache.clearcache()
     assert "" == fingerprint(module.f)
+
+
+def test_a_decorated_function_is_all_of_its_layers():
+    """Two bodies under one decorator differ; so does one body under another decorator."""
+
+    def logged(function):
+        @functools.wraps(function)
+        def shell(*args):
+            return function(*args)
+
+        return shell
+
+    def timed(function):
+        @functools.wraps(function)
+        def shell(*args):
+            return [function(*args)]
+
+        return shell
+
+    @logged
+    def one(x):
+        return x
+
+    @logged
+    def two(x):
+        return x + 1
+
+    marks = {fingerprint(made) for made in (one, two, timed(one.__wrapped__), logged(one))}
+    assert 4 == len(marks)
+    assert "" not in marks
+
+
+def test_a_loop_of_wrappers_ends_and_a_layer_without_source_is_unknown():
+    """A function that says it wraps itself has its own mark; one around a builtin has none."""
+
+    def loop():
+        pass
+
+    loop.__wrapped__ = loop
+    assert fingerprint(loop)
+    loop.__wrapped__ = len
+    assert "" == fingerprint(loop)
