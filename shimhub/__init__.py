@@ -4,8 +4,6 @@
 both. Names load on first use, so that importing the package costs next to nothing.
 """
 
-from __future__ import annotations
-
 from shimhub._version import __version__
 
 TYPE_CHECKING = False

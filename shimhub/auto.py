@@ -1,7 +1,5 @@
 """``import shimhub.auto``: activate this process and the children that it starts from here on."""
 
-from __future__ import annotations
-
 from shimhub.activation.here import activate_here
 
 activate_here()

@@ -6,8 +6,6 @@ otherwise, or when stale, the table is built anew in memory. This module is on t
 of every active process: it imports nothing that bare python has not imported already.
 """
 
-from __future__ import annotations
-
 import _imp
 import marshal
 import os
@@ -29,8 +27,8 @@ _SIZE = 4
 
 
 def sources_of(
-    environ: Mapping[str, str], named: Iterable[str] = (), trusted: Iterable[Source] = ()
-) -> tuple[Source, ...]:
+    environ: "Mapping[str, str]", named: "Iterable[str]" = (), trusted: "Iterable[Source]" = ()
+) -> "tuple[Source, ...]":
     """Return the registries in order: packaged, trusted, of SHIMHUB_REGISTRY, then ``named``."""
     told = [path for path in environ.get("SHIMHUB_REGISTRY", "").split(os.pathsep) if path]
     return (
@@ -41,7 +39,7 @@ def sources_of(
     )
 
 
-def load(sources: Iterable[Source], head: bool = False) -> dict[str, Any]:
+def load(sources: "Iterable[Source]", head: bool = False) -> "dict[str, Any]":
     """Return the merged table of ``sources``, with ``modules``: attached name -> has ``pre`` rows.
 
     With ``head`` only ``modules`` and ``digest`` are sure to be there, which is all that start-up
@@ -59,7 +57,7 @@ def load(sources: Iterable[Source], head: bool = False) -> dict[str, Any]:
     return table
 
 
-def digest_of(sources: Iterable[Source]) -> str:
+def digest_of(sources: "Iterable[Source]") -> str:
     """Return 16 hex digits over shimhub's version and the contents of ``sources``.
 
     Two processes with the same digest have the same rows, wherever their files are.
@@ -67,7 +65,7 @@ def digest_of(sources: Iterable[Source]) -> str:
     return _hash([__version__, *(_content(path, origin) for path, origin in sources)])
 
 
-def _hash(parts: Iterable[str | bytes]) -> str:
+def _hash(parts: "Iterable[str | bytes]") -> str:
     """Hash as hash-based pycs do (PEP 552): fast, builtin, and no secret depends on it."""
     encoded = [part.encode() if isinstance(part, str) else part for part in parts]
     return _imp.source_hash(_FORMAT, b"\0".join(encoded)).hex()
@@ -83,7 +81,7 @@ def _content(path: str, origin: str) -> bytes:
     return trust.content_of(path) or b""
 
 
-def _build(sources: list[Source], digest: str) -> dict[str, Any]:
+def _build(sources: "list[Source]", digest: str) -> "dict[str, Any]":
     from shimhub.reading import load_table
 
     table = load_table(sources, digest)
@@ -96,7 +94,7 @@ def _build(sources: list[Source], digest: str) -> dict[str, Any]:
     return table
 
 
-def _read(file: str, key: str, head: bool) -> dict[str, Any] | None:
+def _read(file: str, key: str, head: bool) -> "dict[str, Any] | None":
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         with open(file, "rb", opener=lambda path, _: os.open(path, flags)) as stream:
@@ -113,7 +111,7 @@ def _folder(file: str) -> str:
     return os.path.dirname(file)
 
 
-def _decode(content: bytes, key: str, head: bool) -> dict[str, Any] | None:
+def _decode(content: bytes, key: str, head: bool) -> "dict[str, Any] | None":
     """Return the head of the file, or the whole table; None for what is not this table.
 
     From bytes: ``marshal.load`` of a stream calls ``readinto`` for every value, ten times slower.
@@ -127,7 +125,7 @@ def _decode(content: bytes, key: str, head: bool) -> dict[str, Any] | None:
     return table if isinstance(table, dict) and table.get("key") == key else None
 
 
-def _encode(head: dict[str, Any], table: dict[str, Any]) -> bytes:
+def _encode(head: "dict[str, Any]", table: "dict[str, Any]") -> bytes:
     """Return a file for both: how long the head is, the head, the table."""
     first = marshal.dumps(head)
     return len(first).to_bytes(_SIZE, "little") + first + marshal.dumps(table)
@@ -141,7 +139,7 @@ def _drop_old(folder: str) -> None:
         os.unlink(entry.path)
 
 
-def _write(file: str, table: dict[str, Any]) -> None:
+def _write(file: str, table: "dict[str, Any]") -> None:
     """Put the table in place whole or not at all; a cache that cannot be written is no error."""
     if not os.path.isabs(file):
         return

@@ -5,13 +5,9 @@ It knows modules and nothing of registries. It never imports a target and never 
 (https://github.com/GrahamDumpleton/wrapt/issues/217). On the start-up path: builtins only.
 """
 
-from __future__ import annotations
-
 import _imp
 import sys
 from _thread import _local, allocate_lock
-
-from shimhub.loader import hidden, hook_exec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +31,7 @@ class Finder:
     The real spec always wins, wherever its finder stands on ``sys.meta_path``.
     """
 
-    def __init__(self, names: Mapping[str, bool], handler: Handler) -> None:
+    def __init__(self, names: "Mapping[str, bool]", handler: "Handler") -> None:
         self.names = {**names, CANARY: False}
         self.handler = handler
         self._busy = _local()
@@ -44,9 +40,9 @@ class Finder:
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
-    ) -> ModuleSpec | None:
+        path: "Sequence[str] | None" = None,
+        target: "ModuleType | None" = None,
+    ) -> "ModuleSpec | None":
         """Return a hooked or generated spec for names of the table, None for all others."""
         if fullname not in self.names:
             if sys.meta_path[0] is not self and self._steps:
@@ -86,8 +82,8 @@ class Finder:
         self.step_forward()
 
     def _find(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
-    ) -> ModuleSpec | None:
+        self, fullname: str, path: "Sequence[str] | None", target: "ModuleType | None"
+    ) -> "ModuleSpec | None":
         busy = self._busy.__dict__
         if fullname in busy:
             return None
@@ -100,6 +96,8 @@ class Finder:
             with _Unlocked():
                 if spec is None:
                     return self.handler.generate(fullname)
+                from shimhub.loader import hook_exec  # most processes import no target
+
                 hook_exec(spec, self.handler, early or fullname in sys.modules)
         finally:
             del busy[fullname]
@@ -129,8 +127,8 @@ class _Unlocked:
 
 
 def real_spec(
-    skip: object, fullname: str, path: Sequence[str] | None, target: ModuleType | None
-) -> ModuleSpec | None:
+    skip: object, fullname: str, path: "Sequence[str] | None", target: "ModuleType | None"
+) -> "ModuleSpec | None":
     """Return what the other finders of ``sys.meta_path`` find, asked in order over a copy."""
     for finder in list(sys.meta_path):
         find_spec = getattr(finder, "find_spec", None)
@@ -142,6 +140,6 @@ def real_spec(
     return None
 
 
-real_spec = hidden(real_spec)
-Finder.find_spec = hidden(Finder.find_spec)  # type: ignore[method-assign]
-Finder._find = hidden(Finder._find)  # type: ignore[method-assign]
+# As ``loader.hidden``, which only a process with a target needs.
+for _one in (real_spec, Finder.find_spec, Finder._find):
+    _one.__code__ = _one.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")

@@ -1,7 +1,5 @@
 """Where shimhub's own files are, found from the package and never from the working directory."""
 
-from __future__ import annotations
-
 import os
 import stat
 
@@ -66,7 +64,7 @@ def is_open_to_all(status: os.stat_result) -> bool:
     return os.name == "posix" and bool(status.st_mode & stat.S_IWOTH)
 
 
-def code_file(row: Mapping[str, Any], file: str) -> tuple[str, str]:
+def code_file(row: "Mapping[str, Any]", file: str) -> tuple[str, str]:
     """Return ``(key that says so, path)`` of a row's code; the path is empty without code."""
     if "source" in row:
         name = row["source"].partition(":")[0]

@@ -5,8 +5,6 @@ shims. A line is written when it happens, as workers often end without a chance 
 On the start-up path of runs that are recorded: builtins only.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from time import time_ns
@@ -38,7 +36,7 @@ class Record:
         self._parent = 0
         self._begin(role_of(sys.orig_argv, os.environ))
 
-    def tell_shims(self, verdicts: Mapping[str, Verdict], digest: str) -> None:
+    def tell_shims(self, verdicts: "Mapping[str, Verdict]", digest: str) -> None:
         """Append what changed since the last call: applied, failed and conflicting shims."""
         changed = {
             name: one
@@ -56,7 +54,7 @@ class Record:
         """Append what a shim did at call time: a fallback, a tripped breaker, a mismatch."""
         self._append({"kind": kind, "shim": shim, "reason": reason})
 
-    def tell_totals(self, stats: Mapping[str, ShimStats]) -> None:
+    def tell_totals(self, stats: "Mapping[str, ShimStats]") -> None:
         """Append how often it was, of shims that did anything but serve."""
         for shim, one in stats.items():
             if one.fallbacks or one.errors or one.calls:
@@ -92,7 +90,7 @@ class Record:
             "launch": ":".join(launch),
         })  # fmt: skip
 
-    def _append(self, told: Mapping[str, Any]) -> None:
+    def _append(self, told: "Mapping[str, Any]") -> None:
         """Append one line in one write; a folder that went away ends the record."""
         if not self._file:
             return
@@ -108,7 +106,7 @@ class Record:
                 sys.stderr.write(f"shimhub: no record in {self._folder}: {error.strerror}\n")
 
 
-def begin(environ: Mapping[str, str], digest: str) -> Record | None:
+def begin(environ: "Mapping[str, str]", digest: str) -> Record | None:
     """Begin the record of this process where SHIMHUB_RUN_DIR names a folder for it."""
     folder = environ.get("SHIMHUB_RUN_DIR")
     if not folder:
@@ -119,7 +117,7 @@ def begin(environ: Mapping[str, str], digest: str) -> Record | None:
     return record
 
 
-def at_end(tell: Callable[[], object]) -> None:
+def at_end(tell: "Callable[[], object]") -> None:
     """Call ``tell`` when this process ends; children of multiprocessing do not come to atexit."""
     import atexit
 
@@ -128,11 +126,11 @@ def at_end(tell: Callable[[], object]) -> None:
         util.Finalize(None, tell, exitpriority=-100)
 
 
-def role_of(command: list[str], environ: Mapping[str, str]) -> str:
+def role_of(command: list[str], environ: "Mapping[str, str]") -> str:
     """Return what a process is by its command line: ``rank``, ``worker`` or ``process``."""
     if "--multiprocessing-fork" in command or any("multiprocessing.spawn" in s for s in command):
         return "worker"
-    is_rank = {"RANK", "WORLD_SIZE"} <= environ.keys()
+    is_rank = "RANK" in environ and "WORLD_SIZE" in environ
     return "rank" if is_rank and not any("multiprocessing." in s for s in command) else "process"
 
 
@@ -152,7 +150,7 @@ def what_of(command: list[str]) -> str:
     return "interactive"
 
 
-def json_of(value: Any) -> str:
+def json_of(value: "Any") -> str:
     """Return JSON text; the json module would cost a third of a bare start."""
     if value is None:
         return "null"

@@ -6,8 +6,6 @@ store also keeps what the table said, so that nobody parses TOML at start-up. Th
 the start-up path: builtins only.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 import sys
@@ -40,12 +38,12 @@ class Grant:
         self.settings: dict[str, str] = {}
 
     @property
-    def sources(self) -> list[Source]:
+    def sources(self) -> "list[Source]":
         """Registries in order of precedence: entry points, then the project's."""
         return self.entry_points + self.registries
 
 
-def granted(environ: Mapping[str, str]) -> Grant:
+def granted(environ: "Mapping[str, str]") -> Grant:
     """Return what the store grants in this environment and working directory.
 
     SHIMHUB_PROJECT names the pyproject.toml instead of a search; empty, there is none.
@@ -95,7 +93,7 @@ def _has_table(content: bytes) -> bool:
     return any(line.startswith(_TABLE) for line in lines)
 
 
-def read_store() -> Lines:
+def read_store() -> "Lines":
     """Return the store's lines; raises PermissionError where others may have written them."""
     file = paths.trust_store()
     folder = os.path.dirname(file)
@@ -115,7 +113,7 @@ def read_store() -> Lines:
     return [(word, rest) for word, _, rest in parts if word and not word.startswith("#")]
 
 
-def block_of(lines: Lines, project: str) -> Lines:
+def block_of(lines: "Lines", project: str) -> "Lines":
     """Return the lines of a project's block, without the one that names it."""
     inside, found = False, []
     for word, rest in lines:
@@ -126,7 +124,7 @@ def block_of(lines: Lines, project: str) -> Lines:
     return found
 
 
-def entry_points_of(lines: Lines) -> Iterable[Source]:
+def entry_points_of(lines: "Lines") -> "Iterable[Source]":
     """Yield the registries of trusted entry points that are installed where we run."""
     for word, rest in lines:
         name, _, file = rest.partition(" ")
@@ -135,7 +133,7 @@ def entry_points_of(lines: Lines) -> Iterable[Source]:
             yield file, f"entry point {name}"
 
 
-def changed_file(block: Lines) -> str:
+def changed_file(block: "Lines") -> str:
     """Return the first file whose content is not the trusted one; empty where all are."""
     for word, rest in block:
         digest, _, file = rest.partition(" ")
@@ -150,16 +148,14 @@ def sha256_of(file: str) -> str:
     return "" if content is None else str(_sha256()(content).hexdigest())
 
 
-def _sha256() -> Any:
-    """Return the bare hash of CPython from 3.12 on, or before; hashlib would load OpenSSL."""
-    for name in ("_sha2", "_sha256"):
-        try:
-            return __import__(name).sha256
-        except ImportError:
-            continue
-    from hashlib import sha256
+def _sha256() -> "Any":
+    """Return CPython's own hash, where this build has it; hashlib would load OpenSSL."""
+    try:
+        return __import__("_sha2" if sys.version_info >= (3, 12) else "_sha256").sha256
+    except ImportError:
+        from hashlib import sha256
 
-    return sha256
+        return sha256
 
 
 def content_of(file: str) -> bytes | None:

@@ -192,8 +192,8 @@ print(*sorted(name for name in set(sys.modules) - before))
 
 
 def stdlib_of(names):
-    """Return what of the names is no module of ours; annotations as text cost ``__future__``."""
-    return [name for name in names if name.partition(".")[0] not in ("shimhub", "__future__")]
+    """Return what of the names is no module of ours."""
+    return [name for name in names if name.partition(".")[0] != "shimhub"]
 
 
 def test_start_up_imports_what_bare_python_has_already(lab):

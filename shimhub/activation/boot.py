@@ -4,8 +4,6 @@ The hub itself (data classes, packaging, metadata) is imported when the first ta
 module is on the start-up path: builtins only.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from _frozen_importlib_external import PathFinder
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from shimhub.records import Record
 
 
-def boot(environ: Mapping[str, str]) -> Finder | None:
+def boot(environ: "Mapping[str, str]") -> Finder | None:
     """Insert the finder that ``environ`` asks for; None where SHIMHUB=0 switches it off.
 
     Raises RegistryError when a registry has errors. A second call does nothing.
@@ -49,7 +47,7 @@ def boot(environ: Mapping[str, str]) -> Finder | None:
     return finder
 
 
-def _tell_project(grant: trust.Grant, environ: Mapping[str, str]) -> None:
+def _tell_project(grant: trust.Grant, environ: "Mapping[str, str]") -> None:
     """Name the project for children, and say once what is left out of it."""
     if environ is not os.environ or "SHIMHUB_PROJECT" in environ:
         return
@@ -92,7 +90,9 @@ class SiteTimePath:
             if name.partition(".")[0] in own - {"shimhub"}:
                 del sys.modules[name]
 
-    def _find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+    def _find_spec(
+        self, fullname: str, path: "Any" = None, target: "Any" = None
+    ) -> "ModuleSpec | None":
         """Find a top-level module where it was at start-up; other threads are not concerned."""
         is_other = path is not None or get_ident() != self._thread
         if is_other or fullname in sys.builtin_module_names or fullname in self._finder.names:
@@ -117,9 +117,9 @@ class Deferred:
     """Stands in for the hub until the first target shows up, then hands over to it."""
 
     finder: Finder
-    record: Record | None = None
+    record: "Record | None" = None
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: "Mapping[str, str]") -> None:
         self._environ = environ
         self._path = list(sys.path)
         self._importing: set[int] = set()
@@ -128,7 +128,7 @@ class Deferred:
         self._has_failed = False
         self._strict = environ.get("SHIMHUB_STRICT", "0") not in ("", "0")
 
-    def adopt(self) -> Hub | None:
+    def adopt(self) -> "Hub | None":
         """Import the hub and hand over; None while this very thread is already doing so.
 
         Where that fails, the program's import does not, unless strict: the process goes on as if
@@ -152,24 +152,24 @@ class Deferred:
             self._importing.discard(thread)
         return self._hub
 
-    def _hand_over(self) -> Hub:
+    def _hand_over(self) -> "Hub":
         with SiteTimePath(self.finder, self._path):
             from shimhub import config, hub
         chosen = config.config_of(None, None, None, None, False, self._environ)
         self._strict = chosen.strict
         return hub.adopt(self.finder, chosen, self._seen, self.record)
 
-    def generate(self, fullname: str) -> ModuleSpec | None:
+    def generate(self, fullname: str) -> "ModuleSpec | None":
         """Ask the hub; a name that the hub's own import asks for is not generated."""
         adopted = None if fullname == CANARY else self.adopt()
         return adopted.generate(fullname) if adopted else None
 
-    def before_exec(self, fullname: str, module: ModuleType) -> Any:
+    def before_exec(self, fullname: str, module: "ModuleType") -> "Any":
         """Ask the hub for seeds."""
         adopted = self.adopt()
         return adopted.before_exec(fullname, module) if adopted else None
 
-    def after_exec(self, fullname: str, module: ModuleType, seeds: Any) -> None:
+    def after_exec(self, fullname: str, module: "ModuleType", seeds: "Any") -> None:
         """Let the hub patch the module, now or as soon as its own import is done."""
         adopted = self.adopt()
         if adopted is None:

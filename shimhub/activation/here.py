@@ -3,8 +3,6 @@
 On the start-up path of ``shimhub.auto``: builtins only.
 """
 
-from __future__ import annotations
-
 import os
 
 from shimhub.activation import runs
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def activate_here() -> Mapping[str, str | None]:
+def activate_here() -> "Mapping[str, str | None]":
     """Insert the finder and set the variables that children start by; returns their old values.
 
     Does nothing with SHIMHUB=0. Raises RegistryError when a registry has errors.
@@ -38,7 +36,7 @@ def activate_here() -> Mapping[str, str | None]:
     return before
 
 
-def restore(before: Mapping[str, str | None]) -> None:
+def restore(before: "Mapping[str, str | None]") -> None:
     """Give variables the values that ``activate_here`` returned."""
     for name, value in before.items():
         if value is None:

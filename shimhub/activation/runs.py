@@ -3,8 +3,6 @@
 On the start-up path of ``shimhub.auto``: builtins only.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from time import localtime, strftime
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 KEPT = 20
 
 
-def folder_for(environ: Mapping[str, str]) -> str:
+def folder_for(environ: "Mapping[str, str]") -> str:
     """Return SHIMHUB_RUN_DIR, absolute, or the new folder of this run; empty if there can be none.
 
     The folder is this user's alone. Where it cannot be made, that is said on stderr, and nothing

@@ -3,8 +3,6 @@
 On the start-up path: builtins only.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
