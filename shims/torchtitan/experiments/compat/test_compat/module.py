@@ -114,8 +114,9 @@ def main() -> int:
             told = f"ok    {check()}"
         except Exception as error:  # noqa: BLE001  # a check may fail in any way; it is printed
             told, failed = f"FAIL  {type(error).__name__}: {error}", failed + 1
-        print(f"{number}/{len(CHECKS)} {check.__name__.removeprefix('check_'):14} {told}")
-    print(f"{len(CHECKS) - failed} of {len(CHECKS)} checks passed")
+        name = check.__name__.removeprefix("check_")
+        sys.stdout.write(f"{number}/{len(CHECKS)} {name:14} {told}\n")
+    sys.stdout.write(f"{len(CHECKS) - failed} of {len(CHECKS)} checks passed\n")
     return 1 if failed else 0
 
 
