@@ -167,6 +167,13 @@ def test_every_rule_has_a_test():
     assert [] == [code for code in RULES if f'"{code}"' not in told]
 
 
+def test_every_rule_is_documented():
+    """The table in docs/doctor.md is that of the rules, in their order."""
+    told = (ROOT / "docs" / "doctor.md").read_text("utf-8").splitlines()
+    rows = [f"| {code} | {severity} | {about} |" for code, (severity, about) in RULES.items()]
+    assert rows == [line for line in told if line.startswith("| SH")]
+
+
 def test_every_variable_is_known():
     """Each SHIMHUB_ variable that the code names is in the doctor's list, and no other."""
     from shimhub.doctor.process import VARIABLES
