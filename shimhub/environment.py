@@ -11,6 +11,9 @@ from typing import Any
 
 from shimhub.model import UNTOLD, Fact, Target
 
+#: What importlib_metadata raises for a file of entry points with a line that is none.
+_BROKEN = (AttributeError, KeyError, TypeError, ValueError)
+
 
 def _version_of(distribution: Any) -> str | None:
     """Return the Version header; what ``.version`` does too, by importing all of ``email``."""
@@ -100,8 +103,22 @@ def installed_modules() -> list[str]:
 
 
 def entry_points(group: str) -> list[Any]:
-    """Return the entry points of a group, each with its distribution as ``dist``."""
-    return list(metadata.entry_points(group=group))
+    """Return the entry points of a group, each with its distribution as ``dist``.
+
+    A distribution whose file of entry points is broken has none.
+    """
+    try:
+        return list(metadata.entry_points(group=group))
+    except _BROKEN:
+        each = (_entry_points_of(dist) for dist in metadata.distributions())
+        return [entry for entries in each for entry in entries if entry.group == group]
+
+
+def _entry_points_of(dist: Any) -> list[Any]:
+    try:
+        return list(dist.entry_points)
+    except _BROKEN:
+        return []
 
 
 def _from_metadata(target: Target) -> Fact | None:

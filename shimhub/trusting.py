@@ -133,7 +133,7 @@ def _file_of(entry: Any) -> str:
     spec = real_spec(None, top, None, None)
     for folder in (spec and spec.submodule_search_locations) or ():
         file = os.path.abspath(os.path.join(folder, *below, name.strip() or "registry.toml"))
-        if os.path.isfile(file):
+        if os.path.isfile(file) and file.startswith(os.path.abspath(folder) + os.sep):
             return file
     return ""
 

@@ -318,6 +318,9 @@ def test_a_trusted_entry_point_counts_only_where_it_is_installed(acme):
         ("acme = acme.shims", "acne", "did you mean 'acme'?"),
         ("acme = nowhere", "acme", "leads to no file"),
         ("acme = acme.shims:other.toml", "acme", "leads to no file"),
+        ("acme = acme.shims:../../../registry.toml", "acme", "leads to no file"),
+        ("acme = acme.shims:/dev/null", "acme", "leads to no file"),
+        ("acme = ", "acme", "leads to no file"),
         ("acme = acme.shims:registry.toml", "acme", ""),
     ],
 )
@@ -325,9 +328,23 @@ def test_entry_points_that_lead_nowhere_are_told(acme, text, name, told):
     """A typo gets a suggestion; a missing package or file is named."""
     info = acme.lab.site / "acme_dist-1.0.dist-info"
     (info / "entry_points.txt").write_text(f"[shimhub.registries]\n{text}\n")
+    acme.lab.rows("")  # three folders above
     done = acme.cli("trust", name, check=False)
     assert (2 if told else 0) == done.returncode, done.stderr
     assert told in done.stderr
+
+
+@pytest.mark.parametrize("text", ["[[[", "[shimhub.registries]\nacme\n", "\0\0", "= = ="])
+def test_entry_points_of_a_broken_distribution_hurt_nobody(acme, text):
+    """A file of entry points that cannot be read takes neither the command nor a start along."""
+    info = acme.lab.site / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(text)
+    done = acme.cli("trust", "acme", check=False)
+    assert "Traceback" not in done.stderr
+    assert 0 == done.returncode, done.stderr
+    assert "True\n" == acme.python(HAS_F).stdout
 
 
 def test_two_distributions_with_one_name_are_refused(acme):
