@@ -122,6 +122,7 @@ def test_background_stagers_are_refused_with_the_cure(tmp_path: Path) -> None:
     assert 'checkpoint.async_mode = "async"' in told
 
 
+@on_2_8
 def test_groups_without_a_cpu_backend_are_refused(tmp_path: Path) -> None:
     """In torch's own words, before anything is staged."""
     told = _run(tmp_path, WITHOUT_CPU).stderr

@@ -282,12 +282,14 @@ def test_every_rank_writes_its_files(ours: dict[str, Any], shards: Path) -> None
 
 
 def test_a_failing_rank_stops_all(shards: Path) -> None:
-    """When one rank cannot write, all raise with its number and its error; none waits."""
+    """When one rank cannot write, all raise with its number and error, and no index is made."""
     (shards / "out/model-00002-of-00002.safetensors.partial").mkdir(parents=True)
     told = _on_two_ranks(shards, "a", "1", "b", "2")
     assert told[0] == told[1]
     assert "rank 0: IsADirectoryError" in told[0]
     assert "rank 1" not in told[0]
+    files = {path.name for path in (shards / "out").iterdir() if path.is_file()}
+    assert {"model-00001-of-00002.safetensors"} == files
 
 
 def test_every_rank_of_one(

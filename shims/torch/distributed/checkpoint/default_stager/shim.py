@@ -2,16 +2,14 @@
 
 Origin: https://github.com/pytorch/pytorch/pull/156207 (new in torch 2.9).
 Of its options, shared memory works as in 2.9. Pinned memory needs CUDA and non-blocking copies an
-accelerator, and without one they are told and refused in 2.9's words. Asynchronous staging needs
-2.9's `async_save` and raises.
+accelerator: without one, as in 2.9, the former warns and the latter raises. Staging in the
+background needs 2.9's `async_save` and raises.
 """
 
 from __future__ import annotations
 
-import logging
+import warnings
 from typing import Any
-
-logger = logging.getLogger(__name__)
 
 
 def build(original: None, ctx: Any) -> type:
@@ -73,9 +71,10 @@ def _pins(config: Any) -> bool:
     import torch
 
     if config.use_pinned_memory and not torch.cuda.is_available():
-        logger.warning(
+        warnings.warn(
             "Ignoring use_pinned_memory for checkpoint staging: pinned memory requires CUDA, and "
-            "CUDA is not available."
+            "CUDA is not available.",
+            stacklevel=3,
         )
         return False
     return bool(config.use_pinned_memory)
