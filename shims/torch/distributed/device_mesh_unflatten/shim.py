@@ -54,8 +54,9 @@ def _check(mesh: Any, dim: int | str, sizes: tuple[int, ...], names: tuple[str, 
     size = mesh.size(mesh.mesh_dim_names.index(dim) if isinstance(dim, str) else dim)
     if prod(sizes) != size:
         raise ValueError(
-            f"The product of mesh_sizes={tuple(sizes)} is {prod(sizes)}, but the original dimension "
-            f"at dim={dim} has size {size}. These must be equal for unflatten to work correctly."
+            f"The product of mesh_sizes={tuple(sizes)} is {prod(sizes)}, but the original "
+            f"dimension at dim={dim} has size {size}. "
+            "These must be equal for unflatten to work correctly."
         )
 
 

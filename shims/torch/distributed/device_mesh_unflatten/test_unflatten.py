@@ -41,7 +41,7 @@ names = ("pp", "dp", "tp")
 for dim in (0, "world"):
     new = unflatten(mesh, dim, (2, 1, 4), names, backend_override={"dp": "fake"})
     print(new.mesh.tolist(), new.mesh_dim_names, new.get_coordinate(), new.device_type)
-    print([(new[name].size(), new.get_group(name).size(), new.get_local_rank(name)) for name in names])
+    print([(new[one].size(), new.get_group(one).size(), new.get_local_rank(one)) for one in names])
     print(dist.get_process_group_ranks(new.get_group("tp")), new["pp", "dp"].mesh.tolist())
 print(new["dp", "tp"]._flatten("flat").mesh.tolist())
 for wrong in ((1, (8,), ("a",)), ("x", (8,), ("a",)), (0, (2, 4), ("a",)), (0, (2, 3), ("a", "b"))):

@@ -1,11 +1,11 @@
-"""``reduce_scatter(op=AVG)`` over gloo divides the sum by the number of ranks.
+"""``reduce_scatter`` over gloo does the reduction that it is asked for, not always the sum.
 
-Origin: https://github.com/pytorch/pytorch/issues/162338 (torch 2.8 returns the sum).
-Nothing is changed before two ranks, threads of this process, have shown the sum: at the install
-where there is a process group by then, else at the first such call. (Within the import of torch no
-tensor can be made; and gloo prints a line for each rank, which a process that never averages over
-gloo is spared.) ``all_reduce`` divides by itself; functional collectives and DTensor do not come by
-here.
+Origin: https://github.com/pytorch/pytorch/issues/162338 (torch 2.8 sums for AVG, MAX and all else).
+Other reductions than SUM go by ``all_reduce``, which heeds the operation, at the cost of sending
+all of the result to every rank. Nothing is changed before two ranks, threads of this process, have
+shown the sum for AVG: at the install where there is a process group by then, else at the first such
+call. (Within the import of torch no tensor can be made; and gloo prints a line for each rank, which
+a process that never asks for it is spared.) Functional collectives and DTensor do not come by here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def probe(ctx: Any) -> tuple[bool | None, str]:
 
 
 def build(original: Callable[..., Any], ctx: Any) -> Callable[..., Any]:
-    """Return the collective; only AVG of CPU tensors over gloo takes another way."""
+    """Return the collective; only CPU tensors over gloo that are not summed take another way."""
     c10d = ctx.module
     total = c10d.ReduceOp.SUM
 
@@ -41,32 +41,32 @@ def build(original: Callable[..., Any], ctx: Any) -> Callable[..., Any]:
     ) -> Any:
         if not is_wrong(c10d, op, output, group):
             return original(output, input, op, group, async_op)
-        ranks = c10d.get_world_size(group)
-        if async_op:  # nothing can be done at the end: the parts of the average are summed
-            return original(output, input.div(ranks).to(input.dtype), total, group, True)
-        original(output, input, total, group)
-        output.div_(ranks)
-        return None
+        return by_all_reduce(c10d, output, input.clone(), op, group, async_op)
 
     def reduce_scatter(
         output: Any, input_list: Any, op: Any = total, group: Any = None, async_op: bool = False
     ) -> Any:
         if not is_wrong(c10d, op, output, group):
             return original(output, input_list, op, group, async_op)
-        ranks = c10d.get_world_size(group)
-        if async_op:
-            parts = [one.div(ranks).to(one.dtype) for one in input_list]
-            return original(output, parts, total, group, True)
-        original(output, input_list, total, group)
-        output.div_(ranks)
-        return None
+        return by_all_reduce(c10d, output, c10d.torch.stack(input_list), op, group, async_op)
 
     return reduce_scatter if ctx.name == "reduce_scatter" else reduce_scatter_tensor
 
 
+def by_all_reduce(c10d: Any, output: Any, whole: Any, op: Any, group: Any, async_op: bool) -> Any:
+    """Reduce all of ``whole`` in place and copy this rank's part; it is done on return.
+
+    Who asked not to wait gets the work of a barrier to wait for.
+    """
+    c10d.all_reduce(whole, op, group)
+    parts = whole.view(c10d.get_world_size(group), *output.shape)
+    output.copy_(parts[c10d.get_rank(group)])
+    return c10d.barrier(group, async_op=True) if async_op else None
+
+
 def is_wrong(c10d: Any, op: Any, output: Any, group: Any) -> bool:
     """Whether gloo would answer this call, and answers with the sum."""
-    if op != c10d.ReduceOp.AVG or getattr(output, "is_cpu", False) is not True:
+    if op == c10d.ReduceOp.SUM or getattr(output, "is_cpu", False) is not True:
         return False
     if c10d._rank_not_in_group(group):
         return False

@@ -34,8 +34,8 @@ def _torch() -> str:
 
 
 pytestmark = pytest.mark.skipif(not find_spec("torch"), reason="needs torch")
-on_old = pytest.mark.skipif(_torch() not in ("2.8",), reason=f"torch {_torch()} has its own")
-on_new = pytest.mark.skipif(_torch() in ("2.8",), reason=f"torch {_torch()} has none")
+on_old = pytest.mark.skipif(_torch() != "2.8", reason=f"torch {_torch()} has its own")
+on_new = pytest.mark.skipif(_torch() == "2.8", reason=f"torch {_torch()} has none")
 
 
 def _run(code: str) -> list[str]:

@@ -33,9 +33,9 @@ def register_shim(name: str, factory: Callable[[], ModuleType]) -> None:
         raise ValueError(f"register_shim: {name!r} is no module name; write it as 'torch.x.y'")
     if not callable(factory):
         raise TypeError(f"register_shim: the factory of {name!r} cannot be called: {factory!r}")
-    _state.factories[name] = factory
+    _state.factories[name] = factory  # noqa: F821 - the hub puts it here
 
 
 def install_shims() -> None:
     """Let imports find what is registered, now and later; once is enough and more is harmless."""
-    _state.enter()
+    _state.enter()  # noqa: F821 - the hub puts it here
