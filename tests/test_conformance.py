@@ -84,6 +84,12 @@ def test_the_error_is_the_end_of_the_first_chain(rank):
     assert "ImportError: cannot import name 'Y' from 'torch.x'" == parsing.error(output)
 
 
+def test_a_module_that_runpy_does_not_find_is_an_error():
+    """``python -m`` prints no traceback where a parent of the module is missing."""
+    line = "/bin/python: Error while finding module specification for 'a.b' (ImportError: no a)\n"
+    assert "ImportError: no a" == parsing.error(line)
+
+
 def test_no_error_is_none():
     """Output without a traceback has no error, whatever it says about errors."""
     assert None is parsing.error(LOG + "root - ERROR - an error: ValueError\n")
@@ -318,6 +324,18 @@ def test_every_line_can_be_measured():
     assert set() == needed - set(steps())
     assert set() == set(TRAININGS) - needed
     assert {*SEED_LINES, *(f"sweep-{version}" for version in SWEEPS)} <= set(lines())
+
+
+def test_a_version_that_does_without_is_told():
+    """`import torchtitan` of 0.2.0 works on torch 2.8 as it is: held, and the table says it."""
+    fine = {"code": 0, "error": None, "printed": "ok"}
+    line = lines()["seed-import"]
+    names = [f"seed-import-{version}" for version in ("0.2.0", "0.2.1", "0.2.2")]
+    results = dict.fromkeys(names, fine) | {f"{name}-bare": DEAD for name in names}
+    assert not line.judged(results).holds
+    judged = line.judged(results | {f"{names[0]}-bare": fine})
+    assert judged.holds
+    assert "0.2.0 does without; the others: `ImportError: no`" == judged.bare.text
 
 
 def test_a_line_needs_both_sides():

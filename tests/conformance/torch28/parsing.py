@@ -9,6 +9,7 @@ from typing import Any
 _STEP = re.compile(r"step: *(\d+) +loss: +(-?\d+\.\d+|nan|inf) +grad_norm: +(\d+\.\d+|nan|inf)")
 _ERROR = re.compile(r"((?:\w+\.)*[A-Z]\w*(?:Error|Exception|Exit))(?:: (.*))?$")
 _RANK = re.compile(r"^\[rank\d+\]: ?", re.MULTILINE)  # torch's excepthook writes it
+_NO_MODULE = re.compile(r".*: Error while finding module specification for .* \((.*)\)$")  # -m
 #: torchrun's own, raised because a rank has failed: never the reason.
 _CONSEQUENCES = ("ChildFailedError", "SignalException", "SystemExit")
 _PATHS = re.compile(r" ?\((?:/[^\s()]+)+\)|(?<![\w./:])(?:/[\w.+-]+){2,}/")
@@ -36,12 +37,14 @@ def error(output: str) -> str | None:
 
     The last error of the first chain of tracebacks: what follows came of it.
     """
-    found = None
+    found: str | None = None
     for line in _RANK.sub("", output).splitlines():
         matched = _ERROR.match(line)
         if matched and not matched[1].endswith(_CONSEQUENCES):
             kind = matched[1].rpartition(".")[2]
             found = without_folders(f"{kind}: {matched[2]}" if matched[2] else kind)
+        elif absent := _NO_MODULE.match(line):
+            found = absent[1]
         elif found and line.strip() and not _goes_on(line):
             return found
     return found
