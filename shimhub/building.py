@@ -77,14 +77,13 @@ def build(shim: Shim, builder: Builder, original: Any, ctx: Context, guards: Gua
 
 
 def _guarded(shim: Shim, original: Any, given: Any, made: Any, ctx: Context, guards: Guards) -> Any:
-    """Return ``made`` under a guard, where both are called with the same arguments."""
+    """Return ``made`` under a guard, in the kind of descriptor that it came in."""
     inner = plain(made)
-    is_bound = isinstance(original, (staticmethod, classmethod))
-    if isinstance(ctx.owner, type) and not is_bound and not hasattr(type(given), "__get__"):
-        given = MISSING  # a callable that is not bound gets no instance, a function does
-    if inner is not made and type(made) is not type(original):
-        given = MISSING
-    guarded = guards.guard(shim, given, inner)
+    is_kept = isinstance(original, (staticmethod, classmethod))
+    # On a class a function is given the instance, and a callable without ``__get__`` is not.
+    is_bound = is_kept or not isinstance(ctx.owner, type) or hasattr(type(given), "__get__")
+    is_alike = is_bound and (inner is made or type(made) is type(original))
+    guarded = guards.guard(shim, given, inner, is_alike)
     if guarded is inner:
         return made
     _stamp(shim, guarded)

@@ -28,6 +28,8 @@ logger = logging.getLogger("shimhub")
 _LIMIT = 3
 #: Distinct reasons that are kept of one shim; all further ones are counted as one.
 _REASONS = 50
+#: What iterators end by: no fault, wherever the original cannot be asked.
+_SIGNALS = (StopIteration, StopAsyncIteration)
 _NOTHING = contextlib.nullcontext()
 
 OnEvent = Callable[[str, str, str], None]
@@ -83,12 +85,15 @@ class Guards:
         self._guards: dict[str, Guard] = {}
         self._unguarded: dict[str, str] = {}
 
-    def guard(self, shim: Shim, original: Any, made: Any) -> Any:
+    def guard(self, shim: Shim, original: Any, made: Any, is_alike: bool = True) -> Any:
         """Return ``made`` under a guard, or ``made`` itself where it cannot be guarded.
 
+        ``is_alike`` tells whether both are called with the same arguments, as methods too.
         Raises PatchError where SHIMHUB_VERIFY is no share.
         """
         told = unguarded(original, made)
+        if not (told or is_alike):
+            told = "not guarded: only one of original and replacement gets the instance"
         self._unguarded[shim.id] = told
         self._guards.pop(shim.id, None)
         if told:
@@ -178,10 +183,13 @@ class Guard:
             return _NOTHING
         if self.broken:
             return None  # the original's own: it is what is called by now
+        told = self._written(args, kwargs)
+        if isinstance(error, _SIGNALS) and (told or self._house.strict):
+            return None
         if self._house.strict:
             self._tally.add("error", type(error).__name__)
             return None
-        if told := self._written(args, kwargs):
+        if told:
             self._failed(error, f"the exception goes to the caller, because {told}")
             _annotate(error, f"raised by shim {self.shim.id}, in place of {self.shim.attach}")
             return None

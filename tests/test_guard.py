@@ -286,6 +286,49 @@ def test_what_is_no_function_is_not_guarded_and_says_so(shop):
     """)
 
 
+def test_what_is_bound_otherwise_is_not_guarded(lab):
+    """A function that gets the instance cannot fall back to a callable that does not."""
+    lab.module(
+        "target",
+        """
+        class Callable:
+            def __call__(self, x): return ("original", x)
+        class K:
+            f = Callable()
+            def g(self): return "original"
+        """,
+    )
+    lab.module(
+        "both",
+        """
+        import shimhub
+        def f(original):
+            def f(self, x=None): raise shimhub.Decline("always")
+            return staticmethod(f)
+        def g(original):
+            return f(original).__func__
+        """,
+        root="shims",
+    )
+    point = ROW.replace("shop", "both").replace('attach = "both', 'attach = "target')
+    lab.rows(point.format("f", "K.f", "g", "") + point.format("g", "K.g", "f", ""))
+    lab.run("""
+        import shimhub
+        shimhub.install(registry=REGISTRY)
+        import target
+        for call in (lambda: target.K().f(1), lambda: target.K.g(1)):
+            try:
+                call()
+            except shimhub.Decline:
+                pass
+            else:
+                raise AssertionError
+        told = "not guarded: only one of original and replacement gets the instance"
+        for shim in ("both/f", "both/g"):
+            assert told == shimhub.status()[shim].evidence["guard"], shimhub.status()[shim]
+    """)
+
+
 def test_strictness_follows_the_last_install(shop):
     """A shim that stays in place is strict or not as the configuration says now."""
     shop.run("""
@@ -438,6 +481,24 @@ def test_an_iterator_among_the_input_may_have_been_read_from(guards):
     assert {"LookupError": 3} == stats(guards).errors
     assert stats(guards).breaker
     assert [1, 2] == f(iter([1, 2]))
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_the_end_of_an_iterator_is_no_fault(guards, strict):
+    """A replaced ``__next__`` ends as often as it likes, without a note and in strict mode too."""
+    guards.strict = strict
+
+    class Empty:
+        def __next__(self):
+            raise StopIteration
+
+    f = guarded(guards, Empty.__next__, lambda self: next(iter(())))
+    for _ in range(4):
+        with pytest.raises(StopIteration) as caught:
+            f(Empty())
+        assert not hasattr(caught.value, "__notes__")
+    assert "no fallback" == str(stats(guards))
+    assert not stats(guards).breaker
 
 
 def test_an_open_breaker_leaves_the_originals_exceptions_alone(guards):
@@ -726,6 +787,7 @@ def test_kinds_that_differ_are_not_guarded(guards):
     told = guards._unguarded["target/f"]
     assert "not guarded: the original is a function, the replacement a coroutine" == told
     assert guarded(guards, 3, original) is original
+    assert {} == guards.stats()
 
 
 # ---- verification
