@@ -316,7 +316,7 @@ PARTS = {
     "reads registry files": (READER, 620),
     "commands alone": (COMMANDS, 180),
     "call time": ({"guard", "_guarded", "_compare", "_verifying"}, 600),
-    "trust and records": ({"trust", "records"}, 240),
+    "trust and records": ({"trust", "records"}, 250),
 }
 
 

@@ -34,6 +34,16 @@ def test_activate_makes_every_start_active_and_deactivate_none(env):
     assert before == sorted(env.site.iterdir())
 
 
+def test_the_start_entry_imports_nothing_more_where_it_is_off(env):
+    """CPython 3.15 imports what the .start file names also with SHIMHUB=0: that is one module."""
+    env.start("-m", "shimhub", "activate")
+    (entry,) = env.site.glob("*.start")
+    module, name = entry.read_text().strip().split(":")
+    code = f"import sys, {module}; {module}.{name}(); print('shimhub.finder' in sys.modules)"
+    assert "False\n" == env.start("-c", code, SHIMHUB="0").stdout
+    assert "True\n" == env.start("-c", code).stdout
+
+
 def test_activating_twice_is_the_same_as_once(env):
     """The second call writes the same files; one finder stands on sys.meta_path."""
     first = env.start("-m", "shimhub", "activate").stdout

@@ -24,7 +24,7 @@ STEM = "zzz_shimhub"
 #: Lib/site.py call ``addsitepackages``), so what is said is remembered.
 _PTH = (
     'import os; os.environ.get("SHIMHUB") == "0" or exec('
-    r'"try:\n from shimhub.activation.start import start\n'
+    r'"try:\n from shimhub.activation.boot import start\n'
     r"except ImportError as error:\n import sys\n hasattr(sys, '_shimhub_told') or setattr(sys, "
     r"'_shimhub_told', sys.stderr and sys.stderr.write('shimhub: not active: ' + str(error) + "
     r"'; reinstall it, or remove zzz_shimhub.pth and zzz_shimhub.start from the site-packages of "

@@ -12,7 +12,7 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 def _activate() -> None:
     try:
-        from shimhub.activation.start import start
+        from shimhub.activation.boot import start
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whoever is called shimhub there
         if sys.stderr is not None:
             told = f"not importable by {sys.executable} ({error}); this process runs unpatched"
