@@ -25,6 +25,8 @@ BUILD = ROOT / "build" / "conformance-torch28"
 VENV = "SHIMHUB_TORCH28_VENV"
 INSTALLING = 3600  # seconds; torch 2.8.0 and what it wants of CUDA are 3.8 GB to download
 _OURS = ("SHIMHUB", "PYTHON", "VIRTUAL_ENV", "PET_", "TORCH")
+#: The last keeps each import of FlexAttention from starting a pool of compilers.
+_SETTINGS = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
 _ASK = (
     "import json, sys, sysconfig\nfrom importlib import metadata\n"
     "found = {d.metadata['Name'].lower(): d.version for d in metadata.distributions()}\n"
@@ -107,7 +109,7 @@ class Place:
         """Return a plain environment whose caches lie in the build folder."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
         caches = {name: str(self.build / "cache") for name in ("HF_HOME", "XDG_CACHE_HOME")}
-        return kept | caches | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"} | more
+        return kept | caches | _SETTINGS | more
 
     def _do(self, command: list[str], limit: float = 600) -> None:
         done = run(command, self.build, self.environ(), limit)

@@ -18,6 +18,7 @@ SKIPPED = {"experiments", "tests"}
 #: Imported once, before the children part: what most modules import of other packages.
 SHARED = (
     "torch",
+    "torch._inductor.compile_fx",
     "torch.distributed.checkpoint",
     "torch.distributed.fsdp",
     "torch.distributed.pipelining",
