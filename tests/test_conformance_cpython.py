@@ -208,7 +208,7 @@ def test_page_has_figures_differences_and_reasons():
     """A row a test module; listed differences are counted beside the others."""
     listed = listed_in("3.12 hub extra t.loads* -- it is loaded")
     page = markdown([version_of(BROKEN, EXTRA)], listed, "3.12 t.x -- -S\n", ["3.10"])
-    assert "| test_t | 2 | 1 | 1 | 0 |  | 1 (+ 1 listed) |" in page
+    assert "| test_t | 2 | 1 | 1 | 0 |  | 0 | 1 (+ 1 listed) |" in page
     assert "## Python 3.10\n\nNot on this machine: not run." in page
     assert "it is loaded" in page
     assert "- Python 3.12: t.x -- -S" in page
@@ -246,12 +246,19 @@ def test_a_run_that_was_not_as_active_as_told_is_an_error(mode, begin, end):
 
 def test_records_are_proved_as_well():
     """A run that should leave records and has none is an error, and the other way round."""
-    first, last = {"finder": True, "hub": True}, {"finder": True, "canary": True}
+    first, last = {"finder": True, "hub": True}, {"finder": True, "canary": True, "applied": 1}
     done = Run("w", {}, first, last)
-    assert done == cpython_run.proved("records", done, records=1)
-    for mode, records in (("records", 0), ("hub", 1)):
+    assert done == cpython_run.proved("targets", done, records=1)
+    for mode, records in (("targets", 0), ("hub", 1)):
         with pytest.raises(RunError, match=f"{records} records"):
             cpython_run.proved(mode, done, records)
+
+
+def test_a_hub_that_applied_nothing_is_an_error():
+    """The row that makes the hub adopt must have been applied."""
+    first, last = {"finder": True, "hub": True}, {"finder": True, "canary": True, "applied": 0}
+    with pytest.raises(RunError, match="no row was applied in the mode hub"):
+        cpython_run.proved("hub", Run("w", {}, first, last))
 
 
 def test_the_test_process_gets_no_setting_of_ours_or_of_python():

@@ -64,7 +64,7 @@ def _bench(version: str) -> Bench | None:
     lab.BUILD.mkdir(parents=True, exist_ok=True)
     made = lab.environment(version, python, lab.tree_key())
     controls = lab.bare(version, python), lab.loaded(version, python)
-    return Bench(version, made, *controls, *lab.registries())
+    return Bench(version, made, *controls, lab.registries())
 
 
 def _measure(

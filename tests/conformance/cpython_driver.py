@@ -111,7 +111,12 @@ def proof() -> dict[str, object]:
     except ImportError as error:
         return {"shimhub": f"not installed: {error}", "canary": False, "rows": 0}
     verdicts = shimhub.status()
-    return {"shimhub": shimhub.__version__, "canary": verdicts.active, "rows": len(verdicts)}
+    return {
+        "shimhub": shimhub.__version__,
+        "canary": verdicts.active,
+        "rows": len(verdicts),
+        "applied": sum(one.status == "APPLIED" for one in verdicts),
+    }
 
 
 def run_regrtest(arguments: list[str]) -> int:

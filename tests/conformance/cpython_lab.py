@@ -35,6 +35,38 @@ why = "A row of the conformance runs."
 EARLY = "_sitebuiltins"
 
 
+#: Modules that the tests are about, or use: each gets a name more in the mode ``targets``.
+TARGETS = [
+    "importlib",
+    "importlib.abc",
+    "importlib.machinery",
+    "importlib.metadata",
+    "importlib.resources",
+    "importlib.resources.abc",
+    "importlib.util",
+    "runpy",
+    "pkgutil",
+    "zipimport",
+    "zipfile",
+    "site",
+    "doctest",
+    "modulefinder",
+    "pdb",
+    "inspect",
+    "tokenize",
+    "linecache",
+    "json",
+    "colorsys",
+    "test.support",
+    "test.support.import_helper",
+    "test.test_importlib.abc",
+    "test.test_importlib.frozen",
+    "test.test_importlib.import_",
+    "test.test_importlib.util",
+    "test.test_import.data.circular_imports.basic",
+]
+
+
 class LabError(Exception):
     """An environment could not be made."""
 
@@ -83,15 +115,15 @@ def wheel(key: str) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def registries() -> tuple[Path, Path]:
-    """Write the registries: 200 rows that nothing asks for, and one that is needed at once."""
-    names = [f"conformance_absent_{number:03}" for number in range(ROWS)]
-    idle, early = BUILD / "idle.toml", BUILD / "early.toml"
-    rows = "\n".join(_ROW.format(name=name, module=name) for name in names)
-    idle.write_text("schema = 1\n\n" + rows, encoding="utf-8")
-    one = _ROW.format(name="early", module=EARLY)
-    early.write_text("schema = 1\n\n" + one, encoding="utf-8")
-    return idle, early
+def registries() -> dict[str, Path]:
+    """Write the registries: rows that nothing asks for, one that is needed at once, targets."""
+    idle = [f"conformance_absent_{number:03}" for number in range(ROWS)]
+    modules = {"idle": idle, "early": [EARLY], "targets": TARGETS}
+    files = {name: BUILD / f"{name}.toml" for name in modules}
+    for name, those in modules.items():
+        rows = [_ROW.format(name=one.replace(".", "_"), module=one) for one in those]
+        files[name].write_text("schema = 1\n\n" + "\n".join(rows), encoding="utf-8")
+    return files
 
 
 def environment(version: str, python: Path, key: str) -> Path:

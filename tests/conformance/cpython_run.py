@@ -40,11 +40,20 @@ TESTS = (
 MODES = {
     "light": "200 rows that nothing asks for: the finder alone",
     "hub": "the same and a row on a module that `site` imports: the whole hub, from the start",
-    "records": "the whole hub, and each process writes its record (`SHIMHUB_RUN_DIR`)",
+    "targets": "the whole hub; the modules that the tests are about are targets themselves, each"
+    " with a name more; and each process writes its record (`SHIMHUB_RUN_DIR`)",
     "bare": "a control: no shimhub in the environment, no `.pth` file",
     "loaded": "a control: no shimhub, and a `.pth` file that imports `threading`, as packaging and"
     " importlib.metadata do, which the hub needs",
 }
+
+_REGISTRIES = {
+    "light": ["idle"],
+    "hub": ["idle", "early"],
+    "targets": ["idle", "early", "targets"],
+}
+#: The control that only one test module needs: see cpython_exceptions.txt.
+_ALONE = {"loaded": "test_import"}
 
 #: All resources but those that need a screen, a network, gigabytes or hours.
 _USE = "-uall,-audio,-curses,-gui,-largefile,-network,-urlfetch,-decimal"
@@ -63,8 +72,7 @@ class Bench:
     python: Path
     bare: Path
     loaded: Path
-    idle: Path
-    early: Path
+    registries: dict[str, Path]
 
     @property
     def out(self) -> Path:
@@ -84,9 +92,9 @@ class Bench:
         """Return the variables that make the mode."""
         if mode == "off":
             return {"SHIMHUB": "0"}
-        named = {"light": [self.idle], "bare": [], "loaded": []}.get(mode, [self.idle, self.early])
-        made = {"SHIMHUB_REGISTRY": os.pathsep.join(map(str, named))} if named else {}
-        return made | ({"SHIMHUB_RUN_DIR": str(self.records)} if mode == "records" else {})
+        named = [str(self.registries[one]) for one in _REGISTRIES.get(mode, [])]
+        made = {"SHIMHUB_REGISTRY": os.pathsep.join(named)} if named else {}
+        return made | ({"SHIMHUB_RUN_DIR": str(self.records)} if mode == "targets" else {})
 
 
 @dataclass(frozen=True)
@@ -136,12 +144,14 @@ def proved(mode: str, done: Run, records: int = 0) -> Run:
     """Return the run. Raises RunError where the hub was not as active as the mode says."""
     begin, end = done.begin, done.end
     told = (begin.get("finder"), begin.get("hub"), end.get("finder"), end.get("canary"))
-    is_active, is_whole = mode in ("light", "hub", "records"), mode in ("hub", "records")
+    is_active, is_whole = mode in _REGISTRIES, mode in ("hub", "targets")
     expected = (is_active, is_whole, is_active, is_active)
     if told != expected:
         names = ("finder at first", "hub at first", "finder at last", "canary")
         raise RunError(f"{names} should be {expected} and are {told}: {begin} {end}")
-    if bool(records) != (mode == "records"):
+    if is_whole and not end.get("applied"):
+        raise RunError(f"no row was applied in the mode {mode}")
+    if bool(records) != (mode == "targets"):
         raise RunError(f"{records} records of processes in the mode {mode}")
     return done
 
@@ -186,10 +196,11 @@ def each(
         if not has_tests(bench.python, test):
             yield test, modes[0], None
             continue
-        for mode in modes:
+        wanted = [mode for mode in modes if _ALONE.get(mode, test) == test]
+        for mode in wanted:
             warm(bench, mode)
         without = run(bench, "off", test)
-        for mode in modes:
+        for mode in wanted:
             yield test, mode, compared(bench, mode, test, without, rules)
 
 
