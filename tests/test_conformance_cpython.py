@@ -36,7 +36,6 @@ from tests.conformance.cpython_results import (
     listed_in,
     parse,
     plain,
-    stale,
     unlisted,
 )
 from tests.conformance.cpython_run import Compared
@@ -164,13 +163,6 @@ def test_a_listed_difference_has_a_kind_and_a_reason(line: str):
         listed_in("# comment\n" + line)
 
 
-def test_a_reason_without_its_difference_is_stale():
-    """Only for the versions and modes that the line is about."""
-    rules = listed_in("3.12 hub any t.a -- why")
-    assert rules == stale("3.12", "hub", [BROKEN], rules)
-    assert [] == stale("3.13", "hub", [BROKEN], rules)
-
-
 def test_the_committed_list_can_be_read():
     """Each line of cpython_exceptions.txt has its parts, and no mode that does not exist."""
     listed = listed_in(cpython.EXCEPTIONS.read_text(encoding="utf-8"))
@@ -202,6 +194,12 @@ def test_findings_are_unlisted_differences_and_stale_reasons():
     assert ["Python 3.12, test_t, hub: " + str(BROKEN)] == told[:1]
     assert ["Python 3.12: listed, and not so any more: t.other"] == told[1:]
     assert [] == findings(version_of(BROKEN), listed_in("3.12 hub any t.breaks -- why"))
+
+
+def test_a_reason_for_what_was_not_run_is_not_stale():
+    """A line for another version, or another mode, is not asked for."""
+    listed = listed_in("3.13 hub any t.other -- why\n3.12 light any t.other -- why")
+    assert [] == findings(version_of(), listed)
 
 
 def test_page_has_figures_differences_and_reasons():

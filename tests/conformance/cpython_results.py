@@ -160,15 +160,6 @@ def unlisted(
     return [one for one in found if not any(rule.covers(version, mode, one) for rule in rules)]
 
 
-def stale(
-    version: str, mode: str, found: Iterable[Difference], listed: Iterable[Listed]
-) -> list[Listed]:
-    """Return what is listed for this version and mode and covers no difference there."""
-    differences = list(found)
-    rules = [rule for rule in listed if rule.speaks_of(version, mode)]
-    return [one for one in rules if not any(one.covers(version, mode, it) for it in differences)]
-
-
 def _told(outcomes: tuple[str, ...]) -> str:
     if not outcomes:
         return "not run"
