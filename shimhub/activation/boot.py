@@ -59,7 +59,7 @@ def boot(environ: "Mapping[str, str]") -> Finder | None:
     finder = Finder(table["modules"], handler)
     handler.finder = finder
     sys.meta_path.insert(0, finder)
-    if any(name in sys.modules for name in finder.names if name != CANARY):
+    if not sys.modules.keys().isdisjoint(table["modules"]):
         handler.adopt()
     return finder
 
