@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shimhub import __version__
+from shimhub.cli import main, schema
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -373,3 +374,25 @@ def test_a_reader_may_leave():
     done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, env=environ, check=False)
     os.close(theirs)
     assert (141, b"") == (done.returncode, done.stderr)
+
+
+# ---- exit codes of what is no finding
+
+
+def test_an_environment_that_cannot_serve_is_exit_5(lab, monkeypatch, capsys):
+    """A file that cannot be read or a package that is missing is told in a line, without a trace."""
+    monkeypatch.setattr(schema, "FILE", lab.root / "gone")
+    assert 5 == main(["schema"])
+    assert str(lab.root / "gone") in capsys.readouterr().err
+    done = lab.start([sys.executable, "-S", "-m", "shimhub", "list"], check=False)
+    assert (5, "") == (done.returncode, done.stdout)
+    assert re.fullmatch(r"shimhub: .* does not find \w+, which shimhub needs; .*\n", done.stderr)
+
+
+def test_a_mistake_of_ours_is_exit_3(monkeypatch, capsys):
+    """An unexpected exception shows its traceback and is told apart from findings."""
+    monkeypatch.setattr(schema, "FILE", None)
+    assert 3 == main(["schema"])
+    told = capsys.readouterr().err
+    assert told.startswith("Traceback")
+    assert told.endswith("shimhub: this is a mistake in shimhub, and no finding\n")

@@ -40,8 +40,12 @@ def _dispatch(arguments: list[str]) -> int:
 
         print(*words(), sep="\n")
         return EXIT_OK
-    from shimhub.cli.commands import command
-
+    try:
+        from shimhub.cli.commands import command
+    except ModuleNotFoundError as error:
+        told = f"{sys.executable} does not find {error.name}, which shimhub needs"
+        _complain(f"{told}; install shimhub into this environment, or start without -S")
+        return EXIT_UNMET
     return command(arguments)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from shimhub import check, compiled
 from shimhub.cli.options import add_command, add_registry
-from shimhub.cli.output import count_of, print_json
+from shimhub.cli.output import clean, count_of, print_json
 from shimhub.config import config_of
 from shimhub.errors import RegistryError
 from shimhub.model import Problem
@@ -27,7 +27,7 @@ def _check(options: argparse.Namespace) -> int:
         print_json("check", problems=[dataclasses.asdict(problem) for problem in problems])
     else:
         for problem in problems:
-            print(problem)
+            print(clean(str(problem)))
         print(count_of(len(problems), "problem"))
     return 1 if problems else 0
 

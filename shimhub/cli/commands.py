@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import sys
+import traceback
 
 from shimhub import __version__
 from shimhub.cli import (
@@ -19,6 +20,7 @@ from shimhub.cli import (
     schema,
     trusting,
 )
+from shimhub.errors import ShimhubError
 
 _TOLD = "See which shims there are, what they would do here, and find mistakes."
 _EPILOG = "`shimhub run --help` tells how to run a program."
@@ -36,9 +38,9 @@ _FAMILIES = (
     completion,
 )
 
-
-#: What a shell tells of a program that a closed pipe ended: 128 + SIGPIPE.
-_READER_LEFT = 141
+#: Exit codes: a mistake of ours; an environment that cannot serve; and what a shell tells of a
+#: program that a closed pipe ended, 128 + SIGPIPE.
+_INTERNAL, _UNMET, _READER_LEFT = 3, 5, 141
 
 
 def command(arguments: list[str]) -> int:
@@ -53,6 +55,15 @@ def command(arguments: list[str]) -> int:
     except BrokenPipeError:  # `shimhub list | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _READER_LEFT
+    except ShimhubError:
+        raise
+    except OSError as error:
+        print(f"shimhub: {error}", file=sys.stderr)
+        return _UNMET
+    except Exception:  # noqa: BLE001  # a mistake of ours is told as one, and is no finding
+        traceback.print_exc()
+        print("shimhub: this is a mistake in shimhub, and no finding", file=sys.stderr)
+        return _INTERNAL
     return code
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from shimhub.cli.options import add_command, add_selection
-from shimhub.cli.output import count_of, print_fields, print_json
+from shimhub.cli.output import clean, count_of, print_fields, print_json
 from shimhub.config import config_of
 from shimhub.doctor import Examination, examine
 from shimhub.model import Selection, tuple_of
@@ -41,7 +41,7 @@ def _print(found: Examination) -> None:
         print()
         title = f"{one.code} {one.severity}: {one.about}"
         print_fields(title, {"what": one.what, "where": one.where}, one.severity)
-        print(f"  $ {one.command}")  # never wrapped: it is there to be copied
+        print(f"  $ {clean(one.command)}")  # never wrapped: it is there to be copied
     counts = Counter(one.severity for one in found.findings)
     told = [count_of(counts[word], word) for word in ("error", "warning", "note") if counts[word]]
     print(f"\n{', '.join(told) or 'no findings'}")
