@@ -380,7 +380,7 @@ def test_a_reader_may_leave():
 
 
 def test_an_environment_that_cannot_serve_is_exit_5(lab, monkeypatch, capsys):
-    """A file that cannot be read or a package that is missing is told in a line, without a trace."""
+    """A file that cannot be read or a package that is missing is told in one line."""
     monkeypatch.setattr(schema, "FILE", lab.root / "gone")
     assert 5 == main(["schema"])
     assert str(lab.root / "gone") in capsys.readouterr().err

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 
 from shimhub import compiled
 from shimhub.activation import startup
+from shimhub.config import config_of
 from shimhub.doctor.finding import Finding, export, finding, ours, program
 from shimhub.doctor.patchers import without
+from shimhub.engines import registry_of
 from shimhub.errors import ShimhubError, nearest
 from shimhub.finder import Finder
 from shimhub.hub import current
@@ -101,17 +103,16 @@ def of_finder(environ: Mapping[str, str]) -> Iterator[Finding]:
             )
             yield finding("SH105", told, "sys.meta_path", program(_AUTO))
         return
-    try:
-        hub = current()
-        is_first, verdicts = hub.is_active(), hub.verdicts()
-    except ShimhubError as error:
-        yield finding("SH105", str(error), "sys.meta_path", ours("check"))
+    hub = current()
+    if hub.config is None:
+        told = f"the hub could not start{_reason(environ)}; mend that first"
+        yield finding("SH105", told, "sys.meta_path", ours("list"))
         return
-    if not is_first:
+    if not hub.is_active():
         name = _name(_first())
         told = f"{name} answers before our finder, so shims may not be applied"
         yield finding("SH106", told, "sys.meta_path", without(name.partition(".")[0]))
-    for verdict in verdicts:
+    for verdict in hub.verdicts():
         if verdict.status is Status.FAILED:
             known = tuple_of(environ.get("SHIMHUB_DISABLE"))
             command = export("SHIMHUB_DISABLE", [*known, verdict.id], ",")
@@ -130,6 +131,15 @@ def _should_be_active(environ: Mapping[str, str]) -> bool:
         return False
     is_on_path = SITE_DIR in environ.get("PYTHONPATH", "").split(os.pathsep)
     return startup.is_activated() or (is_on_path and not sys.flags.ignore_environment)
+
+
+def _reason(environ: Mapping[str, str]) -> str:
+    """Return what the hub would raise if it started now."""
+    try:
+        registry_of(config_of(None, None, None, None, False, environ))
+    except ShimhubError as error:
+        return f": {error}"
+    return ""
 
 
 def _first() -> object:
