@@ -6,12 +6,13 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from shimhub.doctor import registries
+from shimhub.doctor import files, registries
 from shimhub.doctor.finding import NOTE, RULES
 from shimhub.model import Shim
 
@@ -558,6 +559,25 @@ def test_another_copy_of_shimhub(clinic):
     (found,) = of(clinic.look(PYTHONPATH=str(ROOT))[1], "SH406")
     assert "of unknown version" in found["what"]
     assert found["command"].endswith("-m pip uninstall -y shimhub")
+
+
+def test_a_registry_that_a_build_left_in_the_package(clinic):
+    """An old copy in a checkout's package is told and removed; the checkout's is read again."""
+    checkout = clinic.root / "checkout"
+    shutil.copytree(ROOT / "shimhub", checkout / "shimhub")
+    for folder in (checkout, checkout / "shimhub"):
+        (folder / "shims").mkdir()
+        (folder / "registry.toml").write_text("schema = 1\n")
+    assert [] == of(clinic.look(PYTHONPATH=str(checkout))[1], "SH409")
+    (checkout / "registry.toml").write_text("schema = 1\n" + row("mine"))
+    clinic.mends("SH409", PYTHONPATH=str(checkout))
+    assert "(1 shim in" in clinic.look(PYTHONPATH=str(checkout))[1]["facts"]["registry"]
+
+
+def test_files_without_an_owner(monkeypatch):
+    """Where the system knows no owner of files, no compiled table is used, and that is no news."""
+    monkeypatch.delattr(os, "geteuid", raising=False)
+    assert [] == list(files.of_cache())
 
 
 def test_metadata_of_another_version(clinic):

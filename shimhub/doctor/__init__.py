@@ -65,6 +65,7 @@ def _findings(config: Config, registry: Registry | None) -> Iterator[Finding]:
         yield from process.of_choice(registry, os.environ)
         yield from registries.of_rows(registry, config.selection, os.environ)
     yield from files.of_copies()
+    yield from files.of_registry_copy()
 
 
 def _facts(config: Config, registry: Registry | None) -> dict[str, str]:

@@ -85,6 +85,16 @@ def of_copies() -> Iterator[Finding]:
         yield finding("SH407", told, paths.PACKAGE_DIR, _reinstall())
 
 
+def of_registry_copy() -> Iterator[Finding]:
+    """Yield a finding where a build has left a registry in a checkout's package, and it is old."""
+    inside = Path(paths.PACKAGE_DIR, "registry.toml")
+    outside = Path(paths.PACKAGE_DIR).with_name("registry.toml")
+    if inside.is_file() and outside.is_file() and inside.read_bytes() != outside.read_bytes():
+        told = f"{outside} is not read"
+        copied = [str(inside), str(inside.with_name("shims"))]
+        yield finding("SH409", told, str(inside), shlex.join(["rm", "-r", *copied]))
+
+
 def copies() -> list[tuple[str, str]]:
     """Return ``(entry of sys.path, version)`` of each copy of shimhub, the running one first."""
     found: dict[str, tuple[str, str]] = {}
@@ -113,6 +123,8 @@ def _reinstall() -> str:
 
 def of_cache() -> Iterator[Finding]:
     """Yield why compiled tables are not used, so that every start reads TOML."""
+    if not hasattr(os, "geteuid"):  # they never are where files have no such owner
+        return
     folder = paths.cache_dir()
     suspects = [one for one in (folder, *_tables(folder)) if os.path.lexists(one)]
     bad = [one for one in suspects if not paths.is_ours(os.stat(one))]

@@ -40,6 +40,7 @@ RULES = {
     "SH406": (WARNING, "there are several copies of shimhub"),
     "SH407": (WARNING, "shimhub's metadata is of another version than its code"),
     "SH408": (WARNING, "the cache of compiled tables cannot be used"),
+    "SH409": (WARNING, "an old copy of the packaged registry hides that of the checkout"),
     "SH501": (WARNING, "this project is not trusted"),
     "SH502": (NOTE, "the registry of a distribution is not trusted"),
     "SH503": (WARNING, "a trusted file has changed or is gone"),
@@ -107,4 +108,4 @@ def export(name: str, words: Iterable[str], joint: str) -> str:
 def _python() -> str:
     found = shutil.which("python")
     is_same = found is not None and os.path.abspath(found) == sys.executable
-    return "python" if is_same else sys.executable
+    return "python" if is_same else sys.executable or "python"

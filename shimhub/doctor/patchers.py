@@ -64,9 +64,9 @@ def _owners(top: str) -> list[str]:
 
 def of_start_up_lines() -> Iterator[Finding]:
     """Yield a note for each ``.pth`` file of others that runs code at every start."""
-    folders = dict.fromkeys([*site.getsitepackages(), site.getusersitepackages()])
+    mine = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
     told: set[str] = set()
-    for folder in folders:
+    for folder in dict.fromkeys([*site.getsitepackages(), *mine]):
         for path, line in startup.other_lines(folder):
             if str(path) in told or _is_harmless("pth", path.name):
                 continue

@@ -89,4 +89,5 @@ def state(config: Config, registry: Registry | None) -> str:
     if registry is None:
         return f"{files}, cannot be used"
     live = [shim for shim in registry.shims if not shim.retired]
-    return f"{registry.digest} ({len(live)} shims in {files})"
+    shims = f"{len(live)} shim{'' if len(live) == 1 else 's'}"
+    return f"{registry.digest} ({shims} in {files})"
