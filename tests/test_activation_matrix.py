@@ -183,6 +183,7 @@ def environ(env, root):
     """Return an environment's variables, with what keeps the launchers quiet and local."""
     return env.clean() | {
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "disabled",  # else a token is written into the home folder
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "HF_HOME": str(root / "hf"),
         "OMP_NUM_THREADS": "1",
