@@ -22,16 +22,20 @@ x = torch.arange(64.0).reshape(8, 8)
 print(_triton.has_triton_package(), _triton.has_triton())
 print(getattr(_triton, "get_triton_version", str)())  # torch 2.8 has no such function
 print(torch._dynamo.utils.has_triton_package(), hints.has_triton_package())
-print(triton_compat.HAS_TRITON, triton_compat.Config, triton_compat.knobs)
+known = vars(triton_compat)  # torch 2.8 has no HAS_TRITON
+print(known.get("HAS_TRITON"), triton_compat.Config, triton_compat.knobs)
 print(ir.has_triton, ir.triton_version, mm.has_triton, str(mm.triton_version))
 print(utils.get_triton_attrs_descriptor_version())
 print(compiled(x).sum().item())
 """
 
+NO_CARD = "No CUDA runtime is found"
+
 
 def _run(*command: str) -> str:
     told = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
-    assert "" == told.stderr
+    # a CUDA build of torch says this on a machine without a card
+    assert [] == [line for line in told.stderr.splitlines() if NO_CARD not in line]
     return told.stdout
 
 
