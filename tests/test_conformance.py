@@ -385,3 +385,22 @@ def test_a_result_without_shimhub_stays_good(tmp_path):
     Results(tmp_path).save("a-bare", {"code": 1})
     assert "none" == json.loads((tmp_path / "a-bare.json").read_text("utf-8"))["sources"]
     assert ({"code": 1}, True) == Results(tmp_path).load("a-bare")
+
+
+def test_a_run_that_is_told_to_end_leaves_nothing_behind(tmp_path):
+    """SIGTERM ends the harness on the way on which commands are killed, not at once."""
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tests.conformance.torch28 import __main__ as harness, process\n"
+        "signal.signal(signal.SIGTERM, harness._end)\n"
+        'program = \'import os, time; open("pid", "w").write(str(os.getpid())); time.sleep(60)\'\n'
+        "process.run([sys.executable, '-c', program], Path(sys.argv[1]), os.environ, 60)\n"
+    )
+    started = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
+    pid = tmp_path / "pid"
+    while not (pid.exists() and pid.read_text()) and started.poll() is None:
+        time.sleep(0.05)
+    started.terminate()
+    assert 128 + signal.SIGTERM == started.wait(30)
+    assert _gone(int(pid.read_text()))

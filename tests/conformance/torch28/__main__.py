@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ UNMET = 5  # shimhub's own exit code for an environment that is not there
 def main() -> int:
     """Measure, print and judge; return 1 if a line does not hold."""
     asked = _parser().parse_args()
+    signal.signal(signal.SIGTERM, _end)
     place, results = Place(), Results(BUILD / "results")
     every = lines()
     chosen = [every[name] for name in asked.only or every]
@@ -35,6 +37,11 @@ def main() -> int:
     broken = [one.line.name for one in judged if not one.holds]
     print(f"{len(judged) - len(broken)} of {len(judged)} lines hold", *broken)
     return int(bool(broken))
+
+
+def _end(number: int, _: object) -> None:
+    """End by an exception, on the way of which what was started is killed."""
+    sys.exit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:

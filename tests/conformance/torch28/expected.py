@@ -64,6 +64,9 @@ QUANTIZED = (
     "--checkpoint.initial_load_in_hf --checkpoint.initial_load_in_hf_quantized "
     "--checkpoint.initial_load_path tests/assets"
 )
+#: The first and the last, which differ most; and where one must do.
+ENDS = (VERSIONS[0], VERSIONS[-1])
+LAST = VERSIONS[-1:]
 FEATURES = {
     "full-checkpointing": (1, "--activation_checkpoint.mode full"),
     "tensor-parallel": (2, "--parallelism.tensor_parallel_degree 2"),
@@ -87,12 +90,14 @@ TRAININGS: dict[str, Training] = {
     **{f"train-{v}-2-sum": Training(v, 2, disabled=AVERAGE) for v in VERSIONS},
     **{
         f"{name}-{v}": Training(v, ranks, options)
-        for name, (ranks, options) in {**FEATURES, **REFUSALS}.items()
-        for v in ("0.2.0", "0.2.2")
+        for name, (ranks, options) in FEATURES.items()
+        for v in LAST
     },
+    **{f"load-{v}": Training(v, 2, FEATURES["save"][1], resumes=f"save-{v}") for v in LAST},
     **{
-        f"load-{v}": Training(v, 2, FEATURES["save"][1], resumes=f"save-{v}")
-        for v in ("0.2.0", "0.2.2")
+        f"{name}-{v}": Training(v, ranks, options)
+        for name, (ranks, options) in REFUSALS.items()
+        for v in ENDS
     },
 }
 

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.conformance.torch28 import judging
-from tests.conformance.torch28.expected import REFUSALS, SEED_LINES, VERSIONS, WORKS_BARE
+from tests.conformance.torch28.expected import (
+    ENDS,
+    LAST,
+    REFUSALS,
+    SEED_LINES,
+    VERSIONS,
+    WORKS_BARE,
+)
 from tests.conformance.torch28.judging import Told
 
 Results = Mapping[str, Mapping[str, Any]]
-TWO = ("0.2.0", "0.2.2")
-_BARE = tuple(f"train-{version}-2-bare" for version in VERSIONS)
+_BARE = tuple(f"train-{version}-2-bare" for version in LAST)
 
 
 @dataclass(frozen=True)
@@ -131,8 +137,8 @@ def _refusals() -> list[Line]:
         Line(
             name,
             f"{told[name]}: NotImplementedError with version and cure",
-            _of(name, TWO),
-            _of("train", TWO, "-2-bare"),
+            _of(name, ENDS),
+            _of("train", ENDS, "-2-bare"),
             lambda ours, bare, n=name: (judging.refused(n, ours), judging.stopped(*bare)),
         )
         for name in REFUSALS
@@ -148,8 +154,8 @@ def _seed() -> list[Line]:
         Line(
             name,
             told.get(name, f"Seed text: `{line}`"),
-            _of(name, TWO if name in told else VERSIONS),
-            _of(name, TWO if name in told else VERSIONS, "-bare"),
+            _of(name, ENDS if name in told else VERSIONS),
+            _of(name, ENDS if name in told else VERSIONS, "-bare"),
             lambda ours, bare, n=name: (judging.printed(ours), _seed_bare(n, bare)),
         )
         for name, line in SEED_LINES.items()
@@ -168,13 +174,13 @@ def _seed_bare(name: str, bare: list[Any]) -> Told:
 
 def _features() -> list[Line]:
     told = {
-        "full-checkpointing": "Full activation checkpointing (`early_stop=False`): loss",
-        "tensor-parallel": "Tensor parallelism over 2 ranks: loss",
-        "pipeline-parallel": "Pipeline 1F1B over 2 ranks: loss",
-        "async-save": "Asynchronous checkpoints on 2 ranks: loss",
+        "full-checkpointing": "0.2.2, full activation checkpointing (`early_stop=False`): loss",
+        "tensor-parallel": "0.2.2, tensor parallelism over 2 ranks: loss",
+        "pipeline-parallel": "0.2.2, pipeline 1F1B over 2 ranks: loss",
+        "async-save": "0.2.2, asynchronous checkpoints on 2 ranks: loss",
     }
     plain = [
-        Line(name, what, _of(name, TWO), _BARE, _judge_feature)
+        Line(name, what, _of(name, LAST), _BARE, _judge_feature)
         for name, what in told.items()
         if name != "full-checkpointing"
     ]
@@ -182,23 +188,23 @@ def _features() -> list[Line]:
         Line(
             "full-checkpointing",
             told["full-checkpointing"],
-            _of("full-checkpointing", TWO),
-            _of("train", TWO, "-1-bare"),
-            lambda ours, bare: (judging.feature_as(ours[:2], ours[2:]), judging.stopped(*bare)),
-            beside=_of("train", TWO, "-1"),
+            _of("full-checkpointing", LAST),
+            _of("train", LAST, "-1-bare"),
+            lambda ours, bare: (judging.feature_as(ours[:1], ours[1:]), judging.stopped(*bare)),
+            beside=_of("train", LAST, "-1"),
         ),
         *plain,
         Line(
             "resume",
-            "Checkpoints on 2 ranks, and training on from step 3",
-            (*_of("save", TWO), *_of("load", TWO)),
+            "0.2.2, checkpoints on 2 ranks, and training on from step 3",
+            (*_of("save", LAST), *_of("load", LAST)),
             _BARE,
-            lambda ours, bare: (judging.resumed(ours[:2], ours[2:]), judging.stopped(*bare)),
+            lambda ours, bare: (judging.resumed(ours[:1], ours[1:]), judging.stopped(*bare)),
         ),
         Line(
             "hf-export",
-            "Hugging Face export of the last step on 2 ranks",
-            _of("hf-export", TWO),
+            "0.2.2, Hugging Face export of the last step on 2 ranks",
+            _of("hf-export", LAST),
             _BARE,
             lambda ours, bare: (judging.exported(ours), judging.stopped(*bare)),
         ),
