@@ -773,12 +773,30 @@ def test_async_generators_are_thrown_into_closed_and_empty(guards):
         await found.asend(None)
         with pytest.raises(KeyError):
             await found.athrow(KeyError("thrown"))
-        closing = f(2)
-        await closing.asend(None)
-        await closing.aclose()
         return [item async for item in f(0)]
 
     assert [] == asyncio.run(thrown())
+
+
+def test_async_generators_are_closed_with_the_guard(guards):
+    """What the replacement does at its end is done when ``aclose`` returns."""
+    closed = []
+
+    async def first():
+        try:
+            yield 1
+        finally:
+            closed.append(True)
+
+    twin = type(first)(first.__code__, {}, "twin", None, first.__closure__)
+
+    async def close():
+        found = guarded(guards, first, twin)()
+        await found.asend(None)
+        await found.aclose()
+        return list(closed)
+
+    assert [True] == asyncio.run(close())
 
 
 def test_kinds_that_differ_are_not_guarded(guards):
