@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.bench import __main__ as command
@@ -20,6 +22,14 @@ def test_gate_compares_the_least_samples():
     breaks = {"g": {"ours": [11.2], "base": [10.0]}}
     assert [True] == [one.holds for one in judge(fits, [PLAIN])]
     assert [False] == [one.holds for one in judge(breaks, [PLAIN])]
+
+
+def test_gate_of_processes_compares_the_lower_quartiles():
+    """One lucky start of many neither breaks a budget nor hides that it is broken."""
+    by_quartile = replace(PLAIN, at="quartile")
+    lucky_base = {"g": {"ours": [10.0] * 8, "base": [8.0] + [10.0] * 7}}
+    lucky_ours = {"g": {"ours": [8.0] + [12.0] * 7, "base": [10.0] * 8}}
+    assert [1.0, 1.2] == [judge(one, [by_quartile])[0].ratio for one in (lucky_base, lucky_ours)]
 
 
 def test_gate_over_a_floor_compares_what_is_added():
