@@ -328,7 +328,7 @@ def test_the_core_is_small():
     told = {part: sum(map(sizes.__getitem__, names)) for part, (names, _) in PARTS.items()}
     assert {} == {part: lines for part, lines in told.items() if lines > PARTS[part][1]}
     patching = sum(sizes.values()) - sum(told.values())
-    assert 2640 >= patching, patching
+    assert 2680 >= patching, patching
 
 
 @pytest.mark.parametrize("name", MODULES)
