@@ -414,3 +414,16 @@ def test_a_hostile_package_of_our_name_is_told_and_the_program_runs(lab, act):
     assert "ran\n" == done.stdout
     assert 1 == len(done.stderr.splitlines())
     assert "this process runs unpatched" in done.stderr
+
+
+@pytest.mark.parametrize("act", ["raise RuntimeError('hostile')", "import sys; sys.exit(3)", "1 +"])
+def test_a_hostile_package_of_our_name_ends_no_start_of_an_activated_environment(env, act):
+    """The line of the .pth survives it as well, and says once that it is not active."""
+    assert 0 == env.start("-m", "shimhub", "activate").returncode
+    folder = env.root / "hostile"
+    (folder / "shimhub").mkdir(parents=True)
+    (folder / "shimhub" / "__init__.py").write_text(act + "\n")
+    done = env.start("-c", "print('ran')", PYTHONPATH=str(folder))
+    assert (0, "ran\n") == (done.returncode, done.stdout)
+    assert 1 == len(done.stderr.splitlines())
+    assert "shimhub: not active: " in done.stderr

@@ -25,10 +25,10 @@ STEM = "zzz_shimhub"
 _PTH = (
     'import os; os.environ.get("SHIMHUB") == "0" or exec('
     r'"try:\n from shimhub.activation.boot import start\n'
-    r"except ImportError as error:\n import sys\n hasattr(sys, '_shimhub_told') or setattr(sys, "
-    r"'_shimhub_told', sys.stderr and sys.stderr.write('shimhub: not active: ' + str(error) + "
-    r"'; reinstall it, or remove zzz_shimhub.pth and zzz_shimhub.start from the site-packages of "
-    r"' + sys.prefix + chr(10)))\n"
+    r"except (Exception, SystemExit) as error:\n import sys\n hasattr(sys, '_shimhub_told') or "
+    r"setattr(sys, '_shimhub_told', sys.stderr and sys.stderr.write('shimhub: not active: ' + "
+    r"str(error) + '; reinstall it, or remove zzz_shimhub.pth and zzz_shimhub.start from the "
+    r"site-packages of ' + sys.prefix + chr(10)))\n"
     r'else:\n start()")'
     "\n"
 )
