@@ -77,7 +77,7 @@ def build(shim: Shim, builder: Builder, original: Any, ctx: Context, guards: Gua
 
 
 def _guarded(shim: Shim, original: Any, given: Any, made: Any, ctx: Context, guards: Guards) -> Any:
-    """Return ``made`` under a guard, in the kind of descriptor that it came in."""
+    """Return ``made`` under a guard: a function, which ``build`` puts into the right descriptor."""
     inner = plain(made)
     is_kept = isinstance(original, (staticmethod, classmethod))
     # On a class a function is given the instance, and a callable without ``__get__`` is not.
@@ -87,7 +87,7 @@ def _guarded(shim: Shim, original: Any, given: Any, made: Any, ctx: Context, gua
     if guarded is inner:
         return made
     _stamp(shim, guarded)
-    return guarded if inner is made else type(made)(guarded)
+    return guarded
 
 
 def _callable_of(original: Any, owner: Any) -> Any:

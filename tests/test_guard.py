@@ -115,15 +115,19 @@ def add(original):
     return add
 def round_(original):
     def round(amount): raise shimhub.Decline("always")
-    return round
+    return staticmethod(round)
 def make(original):
-    def make(cls, n): raise shimhub.Decline("always")
-    return make
+    import kernels
+    return kernels.make
 def open_(original):
     return property(lambda self: 1)
 class _Till: pass
 def till(original):
     return _Till
+"""
+KERNELS = """
+import shimhub
+def make(cls, n): raise shimhub.Decline("always")
 """
 ROW = """
 [[shim]]
@@ -141,6 +145,7 @@ POINTS = ("price", "total", "fill", "mean", "Till.add", "Till.round", "Till.make
 def shop(lab):
     """A lab with a target of which every function is replaced, each in another way."""
     lab.module("shop", SHOP)
+    lab.module("kernels", KERNELS)
     lab.module("shop", SHIMS, root="shims")
     names = [(point.lower().replace(".", "-"), point, point.rpartition(".")[2]) for point in POINTS]
     attrs = {"round": "round_", "open": "open_"}
@@ -249,7 +254,10 @@ def test_a_mismatch_is_reported_and_ends_the_use_of_the_shim(shop):
 
 
 def test_methods_are_guarded_in_their_own_kind(shop):
-    """Methods, static and class methods fall back bound as the original is."""
+    """Methods, static and class methods fall back bound as the original is.
+
+    Each is the attach point's by name, also where the function is not the shim's own.
+    """
     shop.run("""
         import inspect, pickle, shimhub
         shimhub.install(registry=REGISTRY)
