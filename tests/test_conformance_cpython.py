@@ -207,6 +207,8 @@ def test_page_has_figures_differences_and_reasons():
     listed = listed_in("3.12 hub extra t.loads* -- it is loaded")
     page = markdown([version_of(BROKEN, EXTRA)], listed, "3.12 t.x -- -S\n", ["3.10"])
     assert "| test_t | 2 | 1 | 1 | 0 |  | 0 | 1 (+ 1 listed) |" in page
+    head = "| test module | results | passed | skipped | failed | under the finder | rows applied |"
+    assert f"{head} hub |" in page
     assert "## Python 3.10\n\nNot on this machine: not run." in page
     assert "it is loaded" in page
     assert "- Python 3.12: t.x -- -S" in page

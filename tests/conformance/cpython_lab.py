@@ -102,8 +102,10 @@ def tree_key() -> str:
 
 
 def commit() -> str:
-    """Return the commit that is checked out, with a mark where files differ from it."""
-    return _checked(["git", "describe", "--always", "--dirty"]).stdout.strip()
+    """Return the commit that is checked out, with a mark where what goes into the wheel differs."""
+    changed = _checked(["git", "status", "--porcelain", "--", *_SOURCES]).stdout
+    told = _checked(["git", "describe", "--always"]).stdout.strip()
+    return told + ("-dirty" if changed else "")
 
 
 def wheel(key: str) -> Path:
