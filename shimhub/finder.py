@@ -96,8 +96,11 @@ class Finder:
             with _Unlocked():
                 if spec is None:
                     return self.handler.generate(fullname)
-                from shimhub.loader import hook_exec  # most processes import no target
-
+                try:
+                    from shimhub.loader import hook_exec  # most processes import no target
+                except ImportError as error:  # somebody has removed or replaced shimhub
+                    self.handler.give_up(error)
+                    return spec
                 hook_exec(spec, self.handler, early or fullname in sys.modules)
         finally:
             del busy[fullname]

@@ -118,6 +118,15 @@ class Hub:
 
     # -- what the finder asks -------------------------------------------------------------------
 
+    def give_up(self, error: Exception) -> None:
+        """Say that a target comes unpatched, as a part of shimhub cannot be imported any more.
+
+        Raises ``error`` in strict mode.
+        """
+        if self.config is not None and self.config.strict:
+            raise error
+        logger.warning("a module was imported without its shims: %s", error)
+
     def generate(self, fullname: str) -> ModuleSpec | None:
         """Return the spec of the module that a row serves under ``fullname``, or None."""
         if fullname == CANARY:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         def after_exec(self, fullname: str, module: ModuleType, seeds: Seeds | None) -> None:
             """Patch the module; raises ShimError in strict mode."""
 
+        def give_up(self, error: Exception) -> None:
+            """Say that shimhub cannot do its part any more; raises it in strict mode."""
+
 
 _PER_FILE = (
     _external.SourceFileLoader,

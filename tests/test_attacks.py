@@ -405,6 +405,24 @@ def test_a_hostile_sitecustomize_does_what_it_does_without_us(lab, act):
     assert (act in ("hides us", "replaces us")) == ("this process runs unpatched" in ours.stderr)
 
 
+@pytest.mark.parametrize("strict", ["0", "1"])
+@pytest.mark.parametrize("way", ["shimhub.auto", "shimhub; shimhub.install()"])
+def test_a_part_of_us_that_goes_away_leaves_imports_alone_unless_strict(lab, way, strict):
+    """A program that hides a module of ours: its import works and is told, or fails in strict."""
+    lab.module("target", "value = 1\n")
+    aliases(lab, f=("target:f", "math:pi"))
+    code = f"import sys, {way}; sys.modules['shimhub.loader'] = None; import target; print('ran')"
+    done = lab.start(
+        [sys.executable, "-c", code],
+        check=False,
+        SHIMHUB_REGISTRY=str(lab.registry),
+        SHIMHUB_STRICT=strict,
+    )
+    assert (("ran\n", 0) if strict == "0" else ("", 1)) == (done.stdout, done.returncode)
+    assert ("Traceback" in done.stderr) == (strict == "1")
+    assert "shimhub.loader" in done.stderr
+
+
 @pytest.mark.parametrize("act", ["raise RuntimeError('hostile')", "import sys; sys.exit(3)", "1 +"])
 def test_a_hostile_package_of_our_name_is_told_and_the_program_runs(lab, act):
     """A shimhub before ours on PYTHONPATH that raises, exits or is broken ends no start."""

@@ -157,17 +157,21 @@ class Deferred:
         self._importing.add(thread)
         try:
             self._hub = self._hand_over()
-        except Exception as error:  # nothing of ours keeps a target from importing
-            if self._strict:
-                raise
-            self._has_failed = True
-            if self.record is not None:
-                self.record.tell_event("passive", "shimhub", str(error))
-            if sys.stderr is not None:
-                sys.stderr.write(f"shimhub: this process runs unpatched: {error}\n")
+        except Exception as error:  # noqa: BLE001  # nothing of ours keeps a target from importing
+            self.give_up(error)
         finally:
             self._importing.discard(thread)
         return self._hub
+
+    def give_up(self, error: Exception) -> None:
+        """Go on without the hub and say so once; raises ``error`` in strict mode."""
+        if self._strict:
+            raise error
+        if not self._has_failed and self.record is not None:
+            self.record.tell_event("passive", "shimhub", str(error))
+        if not self._has_failed and sys.stderr is not None:
+            sys.stderr.write(f"shimhub: this process runs unpatched: {error}\n")
+        self._has_failed = True
 
     def _hand_over(self) -> "Hub":
         with SiteTimePath(self.finder, self._path):
