@@ -19,9 +19,10 @@ from shimhub.placeholder import make_placeholder
 from shimhub.registry import code_path
 
 
-def make_spec(shim: Shim, is_package: bool) -> ModuleSpec:
+def make_spec(shim: Shim, is_package: bool, version: str = "") -> ModuleSpec:
     """Return the spec of the module that a row of action ``module`` or ``alias`` serves.
 
+    ``version`` is that of the distribution that lacks it, for the messages of placeholders.
     Its file is the shim's ``module.py``; a code-free module's file is the registry that declares
     it, which is its source indeed.
     """
@@ -29,7 +30,7 @@ def make_spec(shim: Shim, is_package: bool) -> ModuleSpec:
     if path:
         spec = spec_from_file_location(shim.module, path)
     else:
-        loader: Any = AliasLoader(shim) if shim.action == "alias" else NamesLoader(shim)
+        loader: Any = AliasLoader(shim) if shim.action == "alias" else NamesLoader(shim, version)
         spec = spec_from_file_location(shim.module, shim.file, loader=loader)
     assert spec is not None  # a location was given
     if is_package:
@@ -38,7 +39,7 @@ def make_spec(shim: Shim, is_package: bool) -> ModuleSpec:
     return spec
 
 
-def fill_names(shim: Shim, module: ModuleType) -> None:
+def fill_names(shim: Shim, module: ModuleType, version: str) -> None:
     """Put the row's aliases and placeholders into ``module``; raises ImportError for an alias."""
     for name, entry in (shim.names or {}).items():
         if "alias" in entry:
@@ -46,7 +47,8 @@ def fill_names(shim: Shim, module: ModuleType) -> None:
         else:
             provenance = Provenance(shim.id, f"{shim.module}:{name}", shim.file, placeholder=True)
             cure = entry["placeholder"]
-            module.__dict__[name] = make_placeholder(shim.module, name, cure, provenance)
+            made = make_placeholder(shim.module, name, cure, provenance, version)
+            module.__dict__[name] = made
 
 
 def import_object(point: str) -> Any:
@@ -64,9 +66,10 @@ def import_object(point: str) -> Any:
 class NamesLoader:
     """Loader of a code-free module: fills in the row's names."""
 
-    def __init__(self, shim: Shim) -> None:
+    def __init__(self, shim: Shim, version: str = "") -> None:
         self.shim = shim
         self.name = shim.module
+        self._version = version
 
     def create_module(self, spec: ModuleSpec) -> None:
         """Let importlib make a plain module."""
@@ -74,7 +77,7 @@ class NamesLoader:
     def exec_module(self, module: ModuleType) -> None:
         """Fill the module; raises ImportError where an alias leads nowhere."""
         module.__dict__["__doc__"] = self.shim.why
-        fill_names(self.shim, module)
+        fill_names(self.shim, module, self._version)
 
     def get_source(self, fullname: str) -> str:
         """Return the registry's text, for tracebacks and ``inspect.getsource``."""

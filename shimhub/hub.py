@@ -202,7 +202,8 @@ class Hub:
     def _serve(self, shim: Shim) -> ModuleSpec:
         prefix = shim.module + "."
         is_package = any(name.startswith(prefix) for name in self.engine.registry.modules)
-        spec = generated.make_spec(shim, is_package)
+        version = self.engine.facts.version_of_module(shim.module)
+        spec = generated.make_spec(shim, is_package, version)
         generated.guard_exec(spec, shim, partial(self._served, shim), self.engine.fail)
         return spec
 

@@ -651,6 +651,24 @@ else:
     )
 
 
+def test_case_20_a_placeholder_in_a_module_made_of_names_tells_the_version(lab):
+    """Use of it names the version of the distribution that the module is missing from."""
+    lab.module("pkg.__init__", "__version__ = '3.2.1'\n")
+    lab.rows(NAMES)
+    lab.run(
+        INSTALL
+        + """
+from pkg.gen import Gone
+try:
+    Gone()
+except NotImplementedError as error:
+    assert "pkg 3.2.1 lacks it" in str(error), str(error)
+else:
+    raise AssertionError("used")
+"""
+    )
+
+
 def test_case_20_probe_does_not_count_it_as_real(holder):
     """A row that fills the name fills it over a placeholder, and undo leads back step by step."""
     more = HOLDER.replace("placeholder", "alias").replace("target/gone", "target/real")
