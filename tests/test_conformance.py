@@ -261,17 +261,22 @@ def normed(norm):
 
 
 def test_the_norm_of_a_mean_holds_and_that_of_a_sum_does_not():
-    """0.955 beside 1.1641 holds; twice of it does not."""
+    """0.955 beside 1.1641 holds; twice of it does not, and no norm of one version alone."""
     assert judging.norms([normed(1.1641)], [normed(0.955)]).holds
     assert not judging.norms([normed(1.1641)], [normed(1.91)]).holds
     assert not judging.norms([normed(1.1641)], [DEAD]).holds
+    assert not judging.norms([normed(1.1641)] * 2, [normed(0.955), normed(0.956)]).holds
 
 
 def test_the_bug_must_show_without_its_shim():
-    """The norm is doubled exactly, or the shim had nothing to mend."""
-    assert judging.doubled([normed(0.955)], [normed(1.91)]).holds
-    assert not judging.doubled([normed(0.955)], [normed(0.955)]).holds
-    assert not judging.doubled([normed(0.955)], [DEAD]).holds
+    """The norm is doubled exactly where AVG is asked for, or the shims had nothing to mend."""
+    right, twice = [normed(0.955)] * 3, normed(1.91)
+    told = judging.doubled(right, [twice, twice, normed(0.955)])
+    assert told.holds
+    assert told.text.endswith("0.2.1: 1.9100, 2.000 times; 0.2.2: 0.9550, 1.000 times")
+    assert not judging.doubled(right, [twice, normed(0.955), normed(0.955)]).holds
+    assert not judging.doubled(right, [twice] * 3).holds
+    assert not judging.doubled(right, [twice, twice, DEAD]).holds
 
 
 def test_traces_are_compared_with_the_native_ones():
