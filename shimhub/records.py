@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: What becomes of a shim and is worth a line.
 _TOLD = ("APPLIED", "FAILED", "CONFLICT")
 _COUNTED = ("fallbacks", "errors", "mismatches", "unverifiable")
-_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+_STACK = 25  # of the fields behind the name
 _ESCAPES = {'"': '\\"', "\\": "\\\\"}
 
 
@@ -33,7 +33,6 @@ class Record:
         self._digest = digest
         self._told: dict[str, str] = {}
         self._file = ""
-        self._parent = 0
         self._begin(role_of(sys.orig_argv, os.environ))
 
     def tell_shims(self, verdicts: "Mapping[str, Verdict]", digest: str) -> None:
@@ -82,6 +81,7 @@ class Record:
             "role": role,
             "pid": os.getpid(),
             "ppid": os.getppid(),
+            "image": _own_image(),
             "time": now,
             "what": what_of(sys.orig_argv),
             "version": __version__,
@@ -136,18 +136,51 @@ def role_of(command: list[str], environ: "Mapping[str, str]") -> str:
 
 def what_of(command: list[str]) -> str:
     """Return the program of a command line, without its arguments, which may hold secrets."""
-    rest = command[1:]
+    return parsed(command)[1]
+
+
+def parsed(command: list[str]) -> tuple[str, str]:
+    """Return the letters of the interpreter's flags, and the program as ``what_of`` tells it."""
+    flags, rest = "", command[1:]
     while rest:
         one = rest.pop(0)
-        if one in _WITH_VALUE:
-            rest = rest[1:]
-        elif one == "-m" or (one.startswith("-") and not one.startswith("--") and one[-1:] == "m"):
-            return f"-m {rest[0]}" if rest else one
-        elif one.startswith("-c") or one == "-":
-            return one[:2]
-        elif not one.startswith("-"):
-            return one
-    return "interactive"
+        if one == "-" or not one.startswith("-"):
+            return flags, one
+        if one.startswith("--"):
+            rest = rest[one == "--check-hash-based-pycs" :]
+            continue
+        for at, letter in enumerate(one[1:], start=2):
+            value = one[at:] or (rest[0] if rest else "")
+            if letter == "c":
+                return flags, "-c"
+            if letter == "m":
+                return flags, f"-m {value}".rstrip()
+            if letter in "WX":
+                rest = rest if one[at:] else rest[1:]
+                break
+            flags += letter
+    return flags, "interactive"
+
+
+def image_of(stat: bytes) -> int:
+    """Return what tells a process from what it was before an exec, from its /proc/PID/stat.
+
+    That is the address of its stack (proc(5), field 28), random anew for each program; a fork has
+    its parent's. 0 where it is not told.
+    """
+    fields = stat[stat.rfind(b")") + 1 :].split()
+    return int(fields[_STACK]) if len(fields) > _STACK else 0
+
+
+def _own_image() -> int:
+    try:
+        place = os.open("/proc/self/stat", os.O_RDONLY)
+    except OSError:  # no Linux
+        return 0
+    try:
+        return image_of(os.read(place, 4096))
+    finally:
+        os.close(place)
 
 
 def json_of(value: "Any") -> str:

@@ -114,8 +114,17 @@ def read(folder: str) -> Report:
     found = [*processes.values()]
     _settle_roles(found)
     seen = [Seen(**line) for line in _lines(os.path.join(folder, "seen.jsonl"), broken)]
-    missing = [one for one in seen if one.pid not in processes]
-    return Report(folder, found, missing, [*_findings(found, missing), *broken])
+    return Report(folder, found, seen, [*_findings(found, seen), *broken])
+
+
+def images(folder: str) -> set[tuple[int, int]]:
+    """Return ``(pid, image)`` of each program that left a record; raises OSError without folder."""
+    found: set[tuple[int, int]] = set()
+    for name in os.listdir(folder):
+        lines = _lines(os.path.join(folder, name), []) if name.endswith(".jsonl") else []
+        if lines and lines[0].get("kind") == "start":
+            found.add((lines[0]["pid"], lines[0].get("image", 0)))
+    return found
 
 
 def latest() -> str:

@@ -134,10 +134,78 @@ def test_stdin_is_the_programs(lab):
     assert "cba\n" == run.stdout
 
 
-def test_a_short_lived_child_without_the_hub_is_no_finding(lab):
-    """It ended before it could have left a record: nothing is claimed about it."""
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', ''], check=True)"
-    assert "finding" not in lab.cli("run", "--report", "-c", code).stderr
+def test_a_short_child_without_the_hub_is_told(lab):
+    """A fifth of a second is enough to be seen; so are many of them."""
+    code = (
+        "import subprocess, sys\n"
+        "for _ in range(3):\n"
+        "    subprocess.run([sys.executable, '-S', '-c', 'import time; time.sleep(0.2)'])\n"
+    )
+    done = lab.cli("run", "--report", "-c", code)
+    assert 3 == done.stderr.count("-S keeps start-up files from running"), done.stderr
+
+
+def test_a_program_that_became_one_without_the_hub_is_told(lab):
+    """After an exec with -S the record of before is not taken for the new program's."""
+    sleep = "import time; time.sleep(0.5)"
+    code = (
+        "import os, sys\n"
+        "if os.fork() == 0:\n"
+        f"    os.execv(sys.executable, [sys.executable, '-S', '-c', {sleep!r}])\n"
+        "os.wait()\n"
+        f"os.execv(sys.executable, [sys.executable, '-S', '-c', {sleep!r}])\n"
+    )
+    done = lab.cli("run", "--report", "-c", code)
+    assert 2 == done.stderr.count("-S keeps start-up files from running"), done.stderr
+
+
+def test_an_exec_into_an_active_program_is_no_finding(lab):
+    """What records itself after the exec is active."""
+    code = "import os, sys; os.execv(sys.executable, [sys.executable, '-c', 'print(1)'])"
+    done = lab.cli("run", "--report", "-c", code)
+    assert "1\n" == done.stdout
+    assert "finding" not in done.stderr
+
+
+def test_a_process_whose_parent_ended_is_still_seen(lab):
+    """A daemon that init would adopt is below the run as long as that lasts."""
+    code = (
+        "import os, sys, time\n"
+        "os.system(f\"setsid {sys.executable} -S -c 'import time; time.sleep(1)' &\")\n"
+        "time.sleep(0.6)\n"
+    )
+    done = lab.cli("run", "--report", "-c", code)
+    assert 1 == done.stderr.count("-S keeps start-up files from running"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "why"),
+    [
+        (["-Wignore::SyntaxWarning", "-c", CHILD], "{}", "an environment of its own"),
+        (["-X", "dev", "-I", "-c", CHILD], "None", "`shimhub activate` covers them"),
+        (["-W", "error", "-S", "-c", CHILD], "None", "-S keeps start-up files"),
+        (["-uBS", "-c", CHILD], "None", "-S keeps start-up files"),
+    ],
+)
+def test_the_reason_is_read_from_the_flags_as_python_reads_them(lab, arguments, env, why):
+    """Values of -W and -X are no flags, and flags behind them are."""
+    code = (
+        "import os, subprocess, sys\n"
+        f"subprocess.run([sys.executable, *{arguments!r}], env={env}, check=True)\n"
+    )
+    told = lab.cli("run", "--report", "-c", code).stderr
+    assert 1 == told.count("finding:")
+    assert why in told
+
+
+@pytest.mark.parametrize("gone", ["shutil.rmtree(folder)", "shutil.move(folder, folder + 'x')"])
+def test_a_run_folder_that_is_gone_costs_the_report_and_nothing_else(lab, gone):
+    """The program's code is the run's, and one line says why there is no report."""
+    code = f"import os, shutil; folder = os.environ['SHIMHUB_RUN_DIR']; {gone}; raise SystemExit(7)"
+    done = lab.cli("run", "--report", "-c", code, check=False)
+    assert 7 == done.returncode
+    assert "shimhub: no report: " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_another_program_below_is_no_python(lab):
@@ -152,7 +220,7 @@ def test_processes_that_end_while_we_look_are_no_error():
     gone.wait()
     assert ([], frozenset({""})) == (parent._command(gone.pid), parent._variables(gone.pid))
     assert not parent._is_python(gone.pid)
-    assert 0 == parent._parent(str(gone.pid))
+    assert 0 == parent._image(gone.pid)
 
 
 def test_where_signals_cannot_be_awaited_the_program_still_runs(monkeypatch, tmp_path):

@@ -70,6 +70,10 @@ def test_the_small_writer_writes_json(value):
         (["python", "-"], "-"),
         (["python", "-m"], "-m"),
         (["python"], "interactive"),
+        (["python", "-uX", "dev", "train.py"], "train.py"),
+        (["python", "-Wignore::x", "-Xdev", "train.py"], "train.py"),
+        (["python", "--check-hash-based-pycs", "never", "train.py"], "train.py"),
+        (["python", "-uBmpkg"], "-m pkg"),
     ],
 )
 def test_a_record_names_the_program_and_no_argument(command, what):

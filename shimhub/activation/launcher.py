@@ -6,6 +6,7 @@ tracebacks those of plain python; ``runpy`` gets several of them wrong.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from shimhub.activation import runs
 from shimhub.activation.startup import is_activated
 from shimhub.config import config_of
 from shimhub.engines import registry_of
-from shimhub.errors import nearest
+from shimhub.errors import ReportError, nearest
 from shimhub.paths import with_site_dir
 
 #: Options that take a value, and the variable by which children learn of it.
@@ -182,5 +183,10 @@ def _run_below(command: list[str], environ: Mapping[str, str]) -> NoReturn:
 
     folder = environ["SHIMHUB_RUN_DIR"]
     code = parent.supervise(command, environ, folder)
-    print(f"shimhub: {report.text_of(report.read(folder))}\n  run: {folder}", file=sys.stderr)
+    try:
+        told = report.text_of(report.read(folder))
+    except ReportError as error:
+        told = f"no report: {error}"
+    with contextlib.suppress(OSError, ValueError):  # the program's code counts, whoever reads it
+        print(f"shimhub: {told}\n  run: {folder}", file=sys.stderr)
     parent.end_like(code)

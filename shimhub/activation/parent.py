@@ -14,67 +14,80 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from shimhub.records import role_of, what_of
+from shimhub import report
+from shimhub.records import image_of, parsed, role_of
 
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*[a-z]?(\.exe)?")
-#: Seconds between two looks, at first and later; a process that lived shorter than _SHORT may not
-#: have come as far as to leave a record.
-_EARLY, _LATE, _SHORT = 0.05, 0.5, 0.4
+#: Seconds between two looks: at least, and as a multiple of what a look takes (a twentieth of a
+#: core). A process that lives shorter may be missed.
+_PAUSE, _SPARED = 0.05, 20
+#: Seconds that a process which still runs at the end gets for leaving its record.
+_GRACE = 0.5
 #: ``si_code`` of a signal that the terminal sends: the program, in the same group, has it already.
 _BY_KERNEL = 0x80
 _FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM")
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 
 
-@dataclass
-class _Watched:
-    """A Python process below ours: its command line and when it was seen."""
+@dataclass(frozen=True)
+class _Seen:
+    """A Python process below ours as it was when first seen."""
 
     command: list[str]
     environ: frozenset[str]
-    first: float
-    last: float = 0.0
+    parent: int
 
 
 @dataclass
 class Watcher:
-    """What was seen below a process, by /proc; nothing where there is no /proc."""
+    """What was seen below a process, by /proc; nothing where there is no /proc.
+
+    A process that executes another program has a new image, and is another one here.
+    """
 
     root: int
-    found: dict[int, _Watched] = field(default_factory=dict)
+    found: dict[tuple[int, int], _Seen] = field(default_factory=dict)
 
-    def look(self) -> None:
-        """Note every Python process below ``root`` as it is now."""
-        now = time.monotonic()
-        for pid in _below(self.root):
-            command = _command(pid)
-            if not command or not _is_python(pid):
-                continue
-            known = self.found.get(pid)
-            if known is None or known.command != command:
-                self.found[pid] = known = _Watched(command, _variables(pid), now)
-            known.last = now
+    def look(self) -> float:
+        """Note every Python process below ``root`` as it is now; returns the seconds it took."""
+        started = time.monotonic()
+        for pid, parent, image in _below(self.root):
+            if (pid, image) not in self.found and _is_python(pid) and (command := _command(pid)):
+                self.found[pid, image] = _Seen(command, _variables(pid), parent)
+        return time.monotonic() - started
 
-    def unrecorded(self, folder: str) -> Iterator[dict[str, object]]:
-        """Yield a line for each process that lived long enough and left no record."""
-        recorded = {name.partition("-")[0] for name in os.listdir(folder)}
-        for pid, seen in self.found.items():
-            if str(pid) not in recorded and seen.last - seen.first >= _SHORT:
-                role = role_of(seen.command, dict.fromkeys(seen.environ, ""))
-                what, why = what_of(seen.command), why_inactive(seen.command, seen.environ)
-                yield {"pid": pid, "role": role, "what": what, "why": why}
+    def unrecorded(self, folder: str) -> list[dict[str, object]]:
+        """Return a line for each program that left no record; those that just started may yet."""
+        missing = self._missing(folder)
+        if any(_image(pid) == image for pid, image in missing):
+            time.sleep(_GRACE)
+            missing = self._missing(folder)
+        return [_told(pid, self.found[pid, image]) for pid, image in missing]
+
+    def _missing(self, folder: str) -> list[tuple[int, int]]:
+        recorded = report.images(folder)
+        active = recorded | {(pid, 0) for pid, _ in recorded if (pid, 0) in self.found}
+        return [
+            (pid, image)
+            for (pid, image), seen in self.found.items()
+            # A copy of an active process records itself, or is about to become another program.
+            if (pid, image) not in active and (seen.parent, image) not in active
+        ]
 
 
-def why_inactive(command: Sequence[str], environ: frozenset[str]) -> str:
+def _told(pid: int, seen: _Seen) -> dict[str, object]:
+    role = role_of(seen.command, dict.fromkeys(seen.environ, ""))
+    why = why_inactive(seen.command, seen.environ)
+    return {"pid": pid, "role": role, "what": parsed(seen.command)[1], "why": why}
+
+
+def why_inactive(command: list[str], environ: frozenset[str]) -> str:
     """Return why a process without a record was not active, by its flags and variables."""
-    flags = set()
-    for one in command[1:]:
-        if not one.startswith("-") or one.startswith("--") or one in ("-c", "-m", "-"):
-            break
-        flags |= set(one[1:]) & set("SIE")
+    flags, _ = parsed(command)
     if "S" in flags:
         return "-S keeps start-up files from running; start it without -S"
     if "SHIMHUB_RUN_DIR" not in environ:
@@ -82,7 +95,7 @@ def why_inactive(command: Sequence[str], environ: frozenset[str]) -> str:
             "it was started with an environment of its own, without SHIMHUB variables; hand on "
             "os.environ (after `shimhub activate` it may have been active, but left no record)"
         )
-    if flags & {"I", "E"}:
+    if set(flags) & {"I", "E"}:
         return "-I and -E keep PYTHONPATH from being read; `shimhub activate` covers them"
     return "its Python does not find shimhub, or ended early; see what it wrote on stderr"
 
@@ -93,20 +106,29 @@ def supervise(command: list[str], environ: Mapping[str, str], folder: str) -> in
         return subprocess.call(command, env=environ)  # no shell, as typed
     handled = {getattr(signal, name) for name in _FORWARDED}
     signal.pthread_sigmask(signal.SIG_BLOCK, handled | {signal.SIGCHLD})
+    _adopt_orphans()
     child = os.posix_spawn(command[0], command, environ, setsigmask=[])
-    watcher = Watcher(child)
-    started = time.monotonic()
+    watcher = Watcher(os.getpid())
     code = None
     while code is None:
-        watcher.look()
-        pause = _EARLY if time.monotonic() - started < 10 else _LATE  # noqa: PLR2004  # seconds
+        pause = max(_PAUSE, _SPARED * watcher.look())
         got = signal.sigtimedwait(handled | {signal.SIGCHLD}, pause)
         if got is not None and got.si_signo in handled and got.si_code != _BY_KERNEL:
             os.kill(child, got.si_signo)
         code = _ended(child)
-    with open(os.path.join(folder, "seen.jsonl"), "w", encoding="utf-8") as stream:
-        stream.writelines(json.dumps(line) + "\n" for line in watcher.unrecorded(folder))
+    with contextlib.suppress(OSError):  # the report says that the folder is gone
+        lines = [json.dumps(line) + "\n" for line in watcher.unrecorded(folder)]
+        with open(os.path.join(folder, "seen.jsonl"), "w", encoding="utf-8") as stream:
+            stream.writelines(lines)
     return code
+
+
+def _adopt_orphans() -> None:
+    """Stay the ancestor of processes whose own parent ends before them."""
+    with contextlib.suppress(ImportError, OSError, AttributeError):  # no Linux
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_like(code: int) -> NoReturn:
@@ -127,27 +149,33 @@ def end_like(code: int) -> NoReturn:
 
 
 def _ended(child: int) -> int | None:
-    pid, status = os.waitpid(child, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if pid else None
+    """Return the child's exit code when it has ended; orphans that ended are let go."""
+    code = None
+    with contextlib.suppress(ChildProcessError):
+        while code is None:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return None
+            code = os.waitstatus_to_exitcode(status) if pid == child else None
+    return code
 
 
-def _below(root: int) -> list[int]:
-    """Return ``root`` and all processes below it."""
-    parents: dict[int, list[int]] = {}
+def _below(root: int) -> list[tuple[int, int, int]]:
+    """Return ``(pid, parent, image)`` of all processes below ``root``."""
+    children: dict[int, list[tuple[int, int, int]]] = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
-        if name.isdecimal() and (parent := _parent(name)):
-            parents.setdefault(parent, []).append(int(name))
-    found, rest = [], [root]
+        if name.isdecimal() and (told := _read(name, "stat")):
+            parent = int(told[told.rfind(b")") + 2 :].split()[1])
+            children.setdefault(parent, []).append((int(name), parent, image_of(told)))
+    found, rest = [], list(children.get(root, ()))
     while rest:
         found.append(rest.pop())
-        rest += parents.get(found[-1], [])
+        rest += children.get(found[-1][0], [])
     return found
 
 
-def _parent(pid: str) -> int:
-    text = _read(pid, "stat")
-    fields = text[text.rfind(b")") + 2 :].split()
-    return int(fields[1]) if len(fields) > 1 else 0
+def _image(pid: int) -> int:
+    return image_of(_read(pid, "stat"))
 
 
 def _command(pid: int) -> list[str]:
