@@ -48,10 +48,8 @@ def trust_project(project: str) -> Trusted:
     """
     project = os.path.abspath(project)
     settings = _settings_of(project)
-    folder = os.path.dirname(project)
-    registries = [os.path.join(folder, one) for one in settings.pop("registry", [])]
-    sources = [(paths.packaged_registry(), "packaged"), *((one, project) for one in registries)]
-    registry = Registry.from_table(compiled.load(sources))
+    registries = _registries_of(project, settings.pop("registry", []))
+    registry = _loaded(project, registries)
     code = [file for shim in registry.shims if shim.file in registries for file in code_files(shim)]
     files = list(dict.fromkeys([project, *registries, *code]))
     told = {name: ",".join(value) if name in _LISTS else "1" for name, value in settings.items()}
@@ -79,6 +77,17 @@ def trust_entry_point(name: str) -> Trusted:
     compiled.load([(paths.packaged_registry(), "packaged"), (file, f"entry point {name}")])
     _replace("entry-point", name, [("entry-point", f"{name} {file}")])
     return Trusted("entry point", name, (file,), {})
+
+
+def mistake_in(project: str) -> Problem | None:
+    """Return what keeps a project's table and registries from being trusted; None if nothing."""
+    try:
+        _loaded(project, _registries_of(project, _settings_of(project).get("registry", [])))
+    except RegistryError as error:
+        return error.problems[0]
+    except TrustError as error:
+        return Problem(project, 0, "file", str(error))
+    return None
 
 
 def distrust(name: str) -> Trusted:
@@ -165,6 +174,17 @@ def _wrong(key: str, value: Any) -> str:
     if not isinstance(words, list) or not all(isinstance(one, str) for one in words):
         return f"must be a string or a list of strings, not {value!r}"
     return "must not have line breaks" if any("\n" in one for one in words) else ""
+
+
+def _registries_of(project: str, names: Iterable[str]) -> list[str]:
+    """Return the paths as rows tell them: a row whose file is not among them is not pinned."""
+    folder = os.path.dirname(project)
+    return [os.path.abspath(os.path.join(folder, one)) for one in names]
+
+
+def _loaded(project: str, registries: Iterable[str]) -> Registry:
+    sources = [(paths.packaged_registry(), "packaged"), *((one, project) for one in registries)]
+    return Registry.from_table(compiled.load(sources))
 
 
 def _read(project: str) -> bytes:

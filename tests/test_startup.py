@@ -123,13 +123,15 @@ def test_a_folder_that_cannot_be_written_is_left_as_it_was(tmp_path):
     assert ["zzz_shimhub.start"] == [one.name for one in tmp_path.iterdir()]
 
 
-def test_deactivate_leaves_a_file_that_is_not_ours(tmp_path):
+def test_a_file_that_is_not_ours_is_left_alone(tmp_path):
     """A file of that name without a word of shimhub is somebody else's."""
     foreign = tmp_path / "zzz_shimhub.pth"
     foreign.write_text("import os\n")
-    with pytest.raises(ActivationError, match="remove it by hand"):
-        startup.deactivate(str(tmp_path))
-    assert foreign.exists()
+    for change in (startup.deactivate, startup.activate):
+        with pytest.raises(ActivationError, match="remove it by hand"):
+            change(str(tmp_path))
+    assert "import os\n" == foreign.read_text()
+    assert [foreign] == list(tmp_path.iterdir())
 
 
 def test_deactivate_says_what_it_cannot_remove(tmp_path):
@@ -146,4 +148,14 @@ def test_an_older_version_of_the_files_is_told_and_replaced(tmp_path):
     assert ["foreign", "missing"] == [one.state for one in startup.startup_files(str(tmp_path))]
     startup.activate(str(tmp_path))
     assert startup.is_activated(str(tmp_path))
+    assert [] == list(startup.other_lines(str(tmp_path)))
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_what_cannot_be_read_has_no_lines(tmp_path, kind):
+    """A dangling link or a folder that ends in .pth runs nothing at the start."""
+    if kind == "link":
+        (tmp_path / "x.pth").symlink_to("/nowhere")
+    else:
+        (tmp_path / "x.pth").mkdir()
     assert [] == list(startup.other_lines(str(tmp_path)))

@@ -116,6 +116,26 @@ def test_a_change_of_any_trusted_file_ends_the_trust(project, changed):
     assert "True\n" == project.python(HAS_F).stdout
 
 
+def test_code_beside_a_registry_in_another_folder_is_pinned_too(project):
+    """`..` in the path of a registry leaves nothing out of the trust."""
+    inner = project.lab.root / "inner"
+    inner.mkdir()
+    (inner / "pyproject.toml").write_text('[tool.shimhub]\nregistry = "../registry.toml"\n')
+    told = project.cli("trust", str(inner / "pyproject.toml")).stdout
+    assert str(project.lab.root / "shims" / "target" / "f" / "shim.py") in told.replace("\n", "")
+
+
+def test_trust_without_a_name_tells_what_is_wrong_with_the_file_here(project):
+    """A pyproject.toml that no table can be seen in is told about, not passed over."""
+    project.file.write_bytes(b"\xff[tool.shimhub]\n")
+    done = project.cli("trust", check=False)
+    assert 2 == done.returncode
+    assert "is not UTF-8" in done.stderr
+    project.file.unlink()
+    os.mkfifo(project.file)
+    assert "there is no file" in project.cli("trust", check=False).stderr
+
+
 def test_a_child_says_nothing_again_and_has_the_same_project(project):
     """In another folder a child still finds the project, by the variable; refusals come once."""
     child = f"""

@@ -75,10 +75,11 @@ def is_activated(folder: str | None = None) -> bool:
 def activate(folder: str | None = None) -> list[StartupFile]:
     """Write both files, prove in a new process that they work, and return them.
 
-    Raises ActivationError, with the files as they were, where the folder cannot be written or
-    shimhub cannot be imported without PYTHONPATH.
+    Raises ActivationError, with the files as they were, where the folder cannot be written, a file
+    of that name is another's, or shimhub cannot be imported without PYTHONPATH.
     """
     files = startup_files(folder)
+    _refuse_foreign(files)
     before = [(one.path, _content(one.path)) for one in files]
     try:
         for one in files:
@@ -101,9 +102,7 @@ def deactivate(folder: str | None = None) -> list[StartupFile]:
     Raises ActivationError where one cannot be removed or does not mention shimhub at all.
     """
     there = [one for one in startup_files(folder) if one.state != "missing"]
-    for one in there:
-        if b"shimhub" not in (_content(one.path) or b"shimhub"):
-            raise ActivationError(f"{one.path} was not written by shimhub; remove it by hand")
+    _refuse_foreign(there)
     try:
         for one in there:
             one.path.unlink(missing_ok=True)
@@ -116,7 +115,7 @@ def other_lines(folder: str | None = None) -> Iterator[tuple[Path, str]]:
     """Yield ``(file, line)`` of the code that other ``.pth`` files run at every start."""
     place = Path(folder or sysconfig.get_path("purelib"))
     for path in sorted(place.glob("*.pth")):
-        for line in path.read_text("utf-8", "replace").splitlines():
+        for line in (_content(path) or b"").decode("utf-8", "replace").splitlines():
             if path.stem != STEM and line.startswith(("import ", "import\t")):
                 yield path, line
 
@@ -130,6 +129,13 @@ def _failed_proof() -> str:
     )
     told = done.stderr.strip()
     return (f": {told}" if told else ":") if done.returncode else ""
+
+
+def _refuse_foreign(files: list[StartupFile]) -> None:
+    """Raise ActivationError where a file of that name does not mention shimhub at all."""
+    for one in files:
+        if b"shimhub" not in (_content(one.path) or b"shimhub"):
+            raise ActivationError(f"{one.path} was not written by shimhub; remove it by hand")
 
 
 def _content(path: Path) -> bytes | None:

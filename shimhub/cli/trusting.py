@@ -44,7 +44,9 @@ def _distrust(options: argparse.Namespace) -> int:
 
 
 def _project() -> str:
-    if found := trust.find_project():
+    """Return the project here; without one that seems to be, what stands nearest is told about."""
+    here = os.path.join(os.getcwd(), "pyproject.toml")
+    if found := trust.find_project() or (here if os.path.lexists(here) else ""):
         return found
     raise TrustError("no pyproject.toml with [tool.shimhub] from here upward; name one")
 

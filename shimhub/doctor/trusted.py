@@ -42,7 +42,13 @@ def _changed(one: trusting.Trusted) -> Iterator[Finding]:
         lines = trust.block_of(trust.read_store(), one.name)
         if file := trust.changed_file(lines):
             told = f"it is not as it was trusted; {one.name} is not read"
-            yield finding("SH503", told, file, ours("trust", one.name))
+            command = ours("trust", one.name)
+            if wrong := trusting.mistake_in(one.name):
+                told, command = (
+                    f"{told}, and has a mistake: {wrong.message}",
+                    edit(wrong.file, wrong.line),
+                )
+            yield finding("SH503", told, file, command)
 
 
 def _unsafe(told: str) -> Finding:
