@@ -13,7 +13,7 @@ import pytest
 
 from shimhub.errors import PlaceholderError
 from tests.conformance.torch28 import judging, parsing, report
-from tests.conformance.torch28.expected import SEED_LINES, STEPS, SWEEPS, TRAININGS
+from tests.conformance.torch28.expected import PROPOSED_LINES, STEPS, SWEEPS, TRAININGS
 from tests.conformance.torch28.lines import Judged, lines
 from tests.conformance.torch28.place import ROOT, VENV, Place, UnmetError
 from tests.conformance.torch28.process import LOCK, TIMED_OUT, run, training_lock
@@ -328,14 +328,14 @@ def test_every_line_can_be_measured():
     needed = {step for line in lines().values() for step in line.needs}
     assert set() == needed - set(steps())
     assert set() == set(TRAININGS) - needed
-    assert {*SEED_LINES, *(f"sweep-{version}" for version in SWEEPS)} <= set(lines())
+    assert {*PROPOSED_LINES, *(f"sweep-{version}" for version in SWEEPS)} <= set(lines())
 
 
 def test_a_version_that_does_without_is_told():
     """`import torchtitan` of 0.2.0 works on torch 2.8 as it is: held, and the table says it."""
     fine = {"code": 0, "error": None, "printed": "ok"}
-    line = lines()["seed-import"]
-    names = [f"seed-import-{version}" for version in ("0.2.0", "0.2.1", "0.2.2")]
+    line = lines()["proposal-import"]
+    names = [f"proposal-import-{version}" for version in ("0.2.0", "0.2.1", "0.2.2")]
     results = dict.fromkeys(names, fine) | {f"{name}-bare": DEAD for name in names}
     assert not line.judged(results).holds
     judged = line.judged(results | {f"{names[0]}-bare": fine})

@@ -133,15 +133,16 @@ CURES = {
 }
 
 #: Bare runs that end well: `import torchtitan` of 0.2.0 takes no name that torch 2.8 lacks.
-WORKS_BARE = {"seed-import-0.2.0"}
-#: The lines of the seed text's section "Testing", as printed.
-SEED_LINES = {
-    "seed-import": "python -c \"import torchtitan; print('Shims loaded successfully')\"",
-    "seed-consolidate": (
+WORKS_BARE = {"proposal-import-0.2.0"}
+#: The lines of the section "Testing" of the README that pytorch/torchtitan#1862 adds, as printed,
+#: and the code of its section "Adding New Shims".
+PROPOSED_LINES = {
+    "proposal-import": "python -c \"import torchtitan; print('Shims loaded successfully')\"",
+    "proposal-consolidate": (
         'python -c "from torch.distributed.checkpoint._consolidate_hf_safetensors'
         ' import consolidate_safetensors_files_on_every_rank"'
     ),
-    "seed-suite": "python -m torchtitan.experiments.compat.test_compat",
-    "seed-new-module": "python {probes}/new_module.py",
-    "seed-new-class": "python {probes}/new_class.py",
+    "proposal-suite": "python -m torchtitan.experiments.compat.test_compat",
+    "proposal-new-module": "python {probes}/new_module.py",
+    "proposal-new-class": "python {probes}/new_class.py",
 }

@@ -146,7 +146,10 @@ def traces(facts: Facts, native: Facts) -> Told:
 def refused(name: str, runs: Sequence[Facts]) -> Told:
     """Every run ends with a NotImplementedError that names the version and a cure."""
     texts = list(dict.fromkeys(ended(one) for one in runs))
-    return Told("; ".join(texts), all(_refuses(name, one) for one in runs))
+    told = "; ".join(texts).replace(
+        "`PlaceholderError:", "a NotImplementedError, `PlaceholderError:"
+    )
+    return Told(told, all(_refuses(name, one) for one in runs))
 
 
 def _refuses(name: str, facts: Facts) -> bool:

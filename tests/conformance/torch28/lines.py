@@ -10,8 +10,8 @@ from tests.conformance.torch28 import judging
 from tests.conformance.torch28.expected import (
     ENDS,
     LAST,
+    PROPOSED_LINES,
     REFUSALS,
-    SEED_LINES,
     VERSIONS,
     WORKS_BARE,
 )
@@ -64,7 +64,7 @@ class Judged:
 
 def lines() -> dict[str, Line]:
     """Return the lines in the table's order, by name."""
-    found = [*_sweeps(), *_trainings(), *_early_stop(), *_refusals(), *_seed(), *_features()]
+    found = [*_sweeps(), *_trainings(), *_early_stop(), *_refusals(), *_proposal(), *_features()]
     return {line.name: line for line in found}
 
 
@@ -145,25 +145,25 @@ def _refusals() -> list[Line]:
     ]
 
 
-def _seed() -> list[Line]:
+def _proposal() -> list[Line]:
     told = {
-        "seed-new-module": "Seed text, a missing module: `register_shim` as printed",
-        "seed-new-class": "Seed text, a missing class: the patch as printed",
+        "proposal-new-module": "New shim, a missing module: `register_shim` as printed",
+        "proposal-new-class": "New shim, a missing class: the patch as printed",
     }
     return [
         Line(
             name,
-            told.get(name, f"Seed text: `{line}`"),
+            told.get(name, f"`{line}`"),
             _of(name, ENDS if name in told else VERSIONS),
             _of(name, ENDS if name in told else VERSIONS, "-bare"),
-            lambda ours, bare, n=name: (judging.printed(ours), _seed_bare(n, bare)),
+            lambda ours, bare, n=name: (judging.printed(ours), _proposed_bare(n, bare)),
         )
-        for name, line in SEED_LINES.items()
+        for name, line in PROPOSED_LINES.items()
     ]
 
 
-def _seed_bare(name: str, bare: list[Any]) -> Told:
-    """The bare side of a line of the seed text, where some version may do without shimhub."""
+def _proposed_bare(name: str, bare: list[Any]) -> Told:
+    """The bare side of a line of the proposal, where some version may do without shimhub."""
     working = [v for v in VERSIONS if f"{name}-{v}" in WORKS_BARE]
     if not working:
         return judging.stopped(*bare)

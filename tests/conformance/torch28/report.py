@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
-from tests.conformance.torch28.expected import REQUIREMENTS, VERSIONS
+from tests.conformance.torch28.expected import REQUIREMENTS, TORCH, VERSIONS
 from tests.conformance.torch28.judging import first_norm, losses, reference, reference_norm
 from tests.conformance.torch28.lines import Judged, Results
 
@@ -18,9 +18,10 @@ Made by `python -m tests.conformance.torch28 --write docs/conformance-torch28.md
 `make conformance-torch28` runs; do not edit. Each line was measured with shimhub and without it,
 and holds where it is as it must be on both sides: tests/conformance/torch28/expected.py says how.
 Trainings are TorchTitan's Llama 3 debug model (`seq_len` 128, `local_batch_size` 2, seed 0) over
-gloo, by the command lines of examples/torchtitan/README.md. The seed text is the one that proposed
-TorchTitan's own shims (https://github.com/pytorch/torchtitan/pull/1862); its lines are run by `sh`
-where `shimhub activate` was run, all else by `python -m shimhub run --enable cpu-device`.
+gloo, by the command lines of examples/torchtitan/README.md. Lines named `proposal` are printed in
+the text that proposed shims inside of TorchTitan (https://github.com/pytorch/torchtitan/pull/1862):
+`sh` runs them where `shimhub activate` was run. All else is run by
+`python -m shimhub run --enable cpu-device`.
 """
 _SHOWN = ("torch", "triton", "numpy", "datasets", "torchdata", "tokenizers", "safetensors")
 
@@ -88,7 +89,9 @@ def _notes() -> str:
         f"on it) are {reference(1)} on 1 rank and {reference(2)} on 2, there with a gradient norm "
         f"of {reference_norm()} in step 1. Text and tokenizer decide these figures; ours come from "
         f"examples/torchtitan/make_assets.py, so only what does not depend on them is held: equal "
-        f"losses in all three versions, and the norm of a mean on 2 ranks.\n\n"
+        f"losses in all three versions, and the norm of a mean on 2 ranks: that of 0.2.2, which "
+        f"asks FSDP for a sum and divides by itself, so that gloo's AVG, which returns the sum in "
+        f"torch {TORCH} (https://github.com/pytorch/pytorch/issues/162338), cannot double it.\n\n"
         f"Environment: `pip install {' '.join(_quoted(one) for one in REQUIREMENTS)}`, and "
         f"`pip install --no-deps --target` for each TorchTitan.\n"
     )

@@ -15,7 +15,7 @@ from tests.conformance.torch28.expected import (
     LAST_STEP,
     NATIVE_TRACES,
     OWN,
-    SEED_LINES,
+    PROPOSED_LINES,
     TRAININGS,
     VERSIONS,
     Training,
@@ -124,11 +124,11 @@ def native_early_stop(place: Place) -> Facts:
     return _facts(done, torch=metadata.version("torch").partition("+")[0], traces=traces)
 
 
-def seed_line(place: Place, name: str, version: str, activated: bool) -> Facts:
-    """Run a line of the seed text by ``sh``, where ``python`` is that of the environment."""
+def proposed_line(place: Place, name: str, version: str, activated: bool) -> Facts:
+    """Run a line of the proposal by ``sh``, where ``python`` is that of the environment."""
     bin_folder = place.python(version, activated).parent
     path = f"{bin_folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    line = SEED_LINES[name].format(probes=PROBES)
+    line = PROPOSED_LINES[name].format(probes=PROBES)
     done = run(["sh", "-c", line], place.build, place.environ(PATH=path), PROBING)
     printed = [text for text in done.output.splitlines() if text.strip()]
     return _facts(done, printed=printed[-1] if printed else "")
@@ -147,8 +147,8 @@ def steps() -> dict[str, Callable[[Place], Facts]]:
     for version in VERSIONS:
         for told, on in (("", True), ("-bare", False)):
             found[f"sweep-{version}{told}"] = lambda place, v=version, on=on: sweep(place, v, on)
-            for name in SEED_LINES:
+            for name in PROPOSED_LINES:
                 found[f"{name}-{version}{told}"] = lambda place, n=name, v=version, on=on: (
-                    seed_line(place, n, v, on)
+                    proposed_line(place, n, v, on)
                 )
     return found

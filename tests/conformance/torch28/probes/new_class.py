@@ -1,4 +1,4 @@
-"""Seed text "Adding New Shims", 2: a missing class of an existing module, as it is printed there.
+"""A missing class, by the code that the README of pytorch/torchtitan#1862 prints.
 
 The module that the text calls ``torch.some.existing_module`` is made to exist first.
 """

@@ -1,4 +1,4 @@
-"""Seed text "Adding New Shims", 1: a missing module, by the code as it is printed there."""
+"""A missing module, by the code that the README of pytorch/torchtitan#1862 prints."""
 # ruff: noqa: E402, RET504 - the middle is printed code
 # fmt: off
 
