@@ -11,7 +11,9 @@ import contextlib
 import itertools
 import logging
 import os
+import sys
 import traceback
+from _thread import get_ident
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import CellType, TracebackType
@@ -43,6 +45,8 @@ class Guards:
     def __init__(self) -> None:
         self.strict = False
         self.on_event: OnEvent = lambda shim, kind, reason: None
+        #: Threads within a verified call: what it calls is not verified again, at every depth.
+        self.verifying: set[int] = set()
         self._tallies: dict[str, Tally] = {}
         self._guards: dict[str, Guard] = {}
         self._unguarded: dict[str, str] = {}
@@ -127,6 +131,7 @@ class Guard:
         self.original = original
         self.replacement = replacement
         self.broken = ""
+        self._unwinding = False
         self._share = share.as_integer_ratio()  # exact: no call more, however many
         self._house = house
         self._failures = itertools.count(1)
@@ -143,6 +148,8 @@ class Guard:
         if isinstance(error, Decline):
             self._fell_back(error.reason)
             return _NOTHING
+        if isinstance(error, RecursionError) and (self._unwinding or not self.broken):
+            return self._out_of_stack(error)
         if self.broken:
             return None  # the original's own: it is what is called by now
         told = self._written(args, kwargs)
@@ -151,10 +158,25 @@ class Guard:
         if self._house.strict:
             self._tally.add("error", type(error).__name__)
             return None
-        if told:
-            self._failed(error, f"the exception goes to the caller, because {told}")
-            _annotate(error, f"raised by shim {self.shim.id}, in place of {self.shim.attach}")
+        return self._gone_on(error, told) if told else _Judge(self, error)
+
+    def _gone_on(self, error: Exception, why: str) -> None:
+        self._failed(error, f"the exception goes to the caller, because {why}")
+        _annotate(error, f"raised by shim {self.shim.id}, in place of {self.shim.attach}")
+
+    def _out_of_stack(self, error: RecursionError) -> Any:
+        """Let the error out of all calls of this function but the outermost, which has a stack.
+
+        Were each of them to call the original, they would be twice as many at every depth.
+        """
+        guarded: Any = sys._getframe(2)
+        outer = guarded.f_back
+        while outer is not None and outer.f_code is not guarded.f_code:
+            outer = outer.f_back
+        self._unwinding = outer is not None
+        if outer is not None:
             return None
+        self._trip(f"it ran out of stack: {_told(error)}")
         return _Judge(self, error)
 
     def fell_back(self, error: Exception) -> None:
@@ -166,7 +188,8 @@ class Guard:
         """Count a call; whether it is one of those to verify. The first one is."""
         self._tally.add("call")
         share, whole = self._share
-        return next(self._calls) * share % whole < share and not self.broken
+        is_due = next(self._calls) * share % whole < share and not self.broken
+        return is_due and get_ident() not in self._house.verifying
 
     def skipped(self, reason: str) -> None:
         """Count a sampled call that was not verified."""
@@ -177,7 +200,11 @@ class Guard:
         """Call the original, the replacement on copies of the same input, and compare."""
         from shimhub._verifying import verify
 
-        return verify(self, args, kwargs)
+        self._house.verifying.add(get_ident())
+        try:
+            return verify(self, args, kwargs)
+        finally:
+            self._house.verifying.discard(get_ident())
 
     def verified(self) -> None:
         """Count a sampled call whose outcome was the original's."""

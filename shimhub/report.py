@@ -130,7 +130,8 @@ def images(folder: str) -> set[tuple[int, int]]:
 def latest() -> str:
     """Return the folder of the last run of this user; raises ReportError where there is none."""
     runs = paths.runs_dir()
-    names = sorted(os.listdir(runs)) if os.path.isdir(runs) else []
+    there = os.scandir(runs) if os.path.isdir(runs) else ()
+    names = sorted(one.name for one in there if one.is_dir())
     if not names:
         raise ReportError(f"no run is recorded in {runs}; start one with `shimhub run`")
     return os.path.join(runs, names[-1])
@@ -191,14 +192,24 @@ def _findings(processes: list[Process], missing: list[Seen]) -> Iterator[str]:
         )
     yield from _divergence(processes)
     for process in processes:
-        where = f"{process.role} {process.pid} ({process.what})"
-        for name, (status, reason) in process.shims.items():
-            if status != "APPLIED":
-                yield f"{name} is {status} in {where}: {reason}"
-        for event in process.events:
-            if event["kind"] in _CALLS:
-                told = _CALLS[event["kind"]]
-                yield f"{event['shim']} {told} in {where}: {event['reason']}"
+        yield from _findings_in(process)
+
+
+def _findings_in(process: Process) -> Iterator[str]:
+    """Yield what was wrong in one process."""
+    where = f"{process.role} {process.pid} ({process.what})"
+    for name, (status, reason) in process.shims.items():
+        if status != "APPLIED":
+            yield f"{name} is {status} in {where}: {reason}"
+    if any(event["kind"] == "gone" for event in process.events):
+        yield (
+            f"{where} ended without our finder: something took it off sys.meta_path, and what "
+            "was imported from then on had no shims"
+        )
+    for event in process.events:
+        if event["kind"] in _CALLS:
+            told = _CALLS[event["kind"]]
+            yield f"{event['shim']} {told} in {where}: {event['reason']}"
 
 
 def _missing_ranks(processes: Iterable[Process]) -> Iterator[tuple[int, int]]:

@@ -6,9 +6,12 @@ Nothing is ever overwritten, and what the user's registry holds stays as it is, 
 from __future__ import annotations
 
 import contextlib
+import keyword
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,17 @@ from shimhub.reading import load_table
 
 _EMPTY = b"schema = 1\n"
 _CODE = {"module": "module.py", "add": "shim.py", "replace": "shim.py", "wrap": "shim.py"}
+
+
+#: Exits with the reason where the new shim is not put in place.
+_APPLIED = """
+import importlib, sys, shimhub
+file, shim, module, fills = sys.argv[1:]
+shimhub.install(registry=file, only=shim)
+importlib.import_module(module)
+told = shimhub.status()[shim]
+sys.exit(0 if told.status in ("APPLIED", fills) else told.reason)
+"""
 
 
 @dataclass(frozen=True)
@@ -42,8 +56,26 @@ def make(wish: Wish, registry: str) -> Scaffold:
     or the registry with the new row would have an error.
     """
     registry = os.path.abspath(registry)
-    before = _content(registry)
     _refuse_names(wish, registry)
+    with _alone(os.path.dirname(registry)):
+        return _make(wish, registry)
+
+
+@contextlib.contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    """Let one process at a time add rows in a folder; where that cannot be, go on all the same."""
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(ImportError, OSError):  # no POSIX; no such folder, told later
+            import fcntl
+
+            place = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, place)
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+
+
+def _make(wish: Wish, registry: str) -> Scaffold:
+    before = _content(registry)
     _refuse_known(wish.id, {packaged_registry(): _content(packaged_registry()), registry: before})
     after, line = _appended(before, _templates.row(wish))
     folder = Path(shims_dir(registry), wish.id)
@@ -58,6 +90,19 @@ def make(wish: Wish, registry: str) -> Scaffold:
         _put(registry, after)
         undo.pop_all()
     return Scaffold(wish.id, registry, line, tuple(map(str, texts)))
+
+
+def wrong_here(made: Scaffold, wish: Wish) -> str:
+    """Return why the new shim does not apply in this environment; empty where it does.
+
+    A process of its own imports the target, as the generated test does.
+    """
+    fills = "" if wish.action in ("replace", "wrap", "adapt") else "NOT_NEEDED"
+    module = wish.attach.partition(":")[0]
+    command = [sys.executable, "-c", _APPLIED, made.registry, made.id, module, fills]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return lines[-1] if done.returncode else ""
 
 
 def _content(file: str) -> bytes:
@@ -79,7 +124,7 @@ def _refuse_names(wish: Wish, registry: str) -> None:
         raise RegistryError([Problem(registry, 0, "id", f"{wish.id!r} {ID_RULE}")])
     for key, value in {"attach": wish.attach, "to": wish.origin}.items():
         parts = value.replace(":", ".", 1).split(".")
-        if not all(part.isidentifier() for part in parts):
+        if not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
             told = f"{value!r} must be 'module' or 'module:qualname', in words that Python can name"
             raise RegistryError([Problem(registry, 0, f"{wish.id}: {key}", told)])
 

@@ -164,7 +164,11 @@ ENDINGS = {
     ),
     "interrupt": "print('out')\nraise KeyboardInterrupt",
     "sigterm": "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)",
-    "sigint": "import os, signal\nos.kill(os.getpid(), signal.SIGINT)",
+    "sigint": (
+        # A test run in the background of a shell has it ignored.
+        "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "os.kill(os.getpid(), signal.SIGINT)"
+    ),
     "atexit": "import atexit\natexit.register(int, 'x')\nraise SystemExit(3)",
     "hook": "import sys\nsys.excepthook = lambda *a: print('hook', a[0].__name__)\n1 / 0",
     "syntax": "1 +",

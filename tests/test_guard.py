@@ -212,6 +212,54 @@ def test_an_exception_that_the_original_raises_too_is_the_users(shop):
     assert "" == done.stderr
 
 
+@pytest.fixture
+def deep(lab):
+    """A target that calls itself by its public name, and a replacement that does so too."""
+    lab.module("deep", "def f(n):\n    return n if n == 0 else f(n - 1)\n")
+    lab.rows("""
+        [[shim]]
+        id = "deep/f"
+        attach = "deep:f"
+        action = "replace"
+        why = "w"
+    """)
+    return lab
+
+
+@pytest.mark.parametrize("body", ["0 if n == 0 else original(n)", "deep.f(n)"])
+def test_a_recursion_without_end_ends_as_it_does_plain(deep, body):
+    """Stack that runs out is the caller's error after one try of each, not at each depth."""
+    deep.shim("deep/f", f"import deep\ndef build(original, ctx):\n    return lambda n: {body}\n")
+    done = deep.run(
+        """
+        import deep, shimhub
+        shimhub.install(registry=REGISTRY)
+        try:
+            print(deep.f(-1))
+        except RecursionError:
+            print("no stack")
+        print(deep.f(3), shimhub.stats()["deep/f"].breaker[:20])
+        """
+    )
+    assert "no stack\n0 it ran out of stack\n" == done.stdout.replace("stack:", "stack")
+    assert 1 == done.stderr.count("is out of use: it ran out of stack")
+
+
+def test_a_verified_call_does_not_verify_what_it_calls(deep):
+    """A recursive function under SHIMHUB_VERIFY=1 runs twice, not twice at every depth."""
+    deep.shim(
+        "deep/f",
+        "def build(original, ctx):\n"
+        "    def f(n):\n        return 0 if n == 0 else original(n)\n    return f\n",
+    )
+    code = """
+        import deep, shimhub
+        shimhub.install(registry=REGISTRY)
+        print(deep.f(40), shimhub.stats()["deep/f"].verified)
+    """
+    assert "0 1\n" == deep.run(code, SHIMHUB_VERIFY="1").stdout
+
+
 def test_after_a_write_to_the_input_the_exception_goes_to_the_caller(shop):
     """Where the row says ``mutates`` nothing runs twice; the exception names the shim."""
     shop.run("""

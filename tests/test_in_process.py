@@ -99,6 +99,7 @@ def test_an_interrupt_ends_by_its_signal_after_atexit(lab):
     code = (
         "import atexit, os, signal, time\n"
         "atexit.register(print, 'bye')\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "os.kill(os.getpid(), signal.SIGINT)\n"
         "time.sleep(5)\n"
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parent.parent
 EVERY = [
     ("alias", "json:parse", ["--to", "json:loads"]),
     ("alias", "json:parse", []),
@@ -154,6 +157,7 @@ def test_an_id_that_exists_is_told_with_its_place(lab, shim_id):
         (["a", "--attach=json", "--action=add"], "needs a name in the module"),
         (["a", "--attach=json:f", "--action=module"], "give 'pkg.mod' without ':'"),
         (["a", "--attach=json:f g", "--action=add"], "words that Python can name"),
+        (["a", "--attach=json:class", "--action=add"], "words that Python can name"),
         (["a", '--attach=json:f"', "--action=add"], "words that Python can name"),
         (["a", "--attach=json:f", "--action=alias", "--to=json:f"], "the attach point itself"),
         (["a", "--attach=json:f", "--action=add", "--to=json:g"], "it belongs to alias"),
@@ -205,7 +209,30 @@ def test_a_registry_elsewhere_gets_its_shims_beside_it(lab):
     assert 0 == pytest_in(lab).returncode
 
 
-def test_nothing_of_the_target_is_imported(lab):
-    """The attach point need not be importable where the row is written."""
-    lab.module("target", "raise SystemExit('imported')\n")
-    lab.cli("new", "a", "--attach=target:f", "--action=wrap")
+@pytest.mark.parametrize(
+    ("attach", "told"),
+    [
+        ("target:f", "SystemExit: imported"),
+        ("nowhere.at_all:f", "No module named 'nowhere'"),
+        ("json:a.b.c", "does not exist here"),
+        ("datetime:datetime.fromisoformat", "immutable type"),
+    ],
+)
+def test_what_does_not_apply_here_is_written_and_told(lab, attach, told):
+    """A target may be on another machine: row, code and test are there, and exit code 1."""
+    lab.module("target", "raise RuntimeError('SystemExit: imported')\n")
+    done = lab.cli("new", "a", f"--attach={attach}", "--action=wrap", check=False)
+    assert 1 == done.returncode
+    assert "it does not apply here, so its test fails: " in done.stderr
+    assert told in done.stderr, done.stderr
+    assert (lab.root / "shims/a/shim.py").exists()
+
+
+def test_rows_that_are_added_at_once_are_all_there(lab):
+    """Processes wait for each other: none overwrites another's row."""
+    command = [sys.executable, "-m", "shimhub", "new"]
+    asked = [[*command, f"x{n}", "--attach=json:dumps", "--action=wrap"] for n in range(4)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    running = [subprocess.Popen(one, cwd=lab.root, env=env) for one in asked]
+    assert [0] * 4 == [one.wait() for one in running]
+    assert 4 == lab.registry.read_text().count("[[shim]]")

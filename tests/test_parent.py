@@ -11,6 +11,7 @@ import pytest
 
 from shimhub.activation import parent
 
+NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 CHILD = "import time; time.sleep(1)"
 
 
@@ -57,7 +58,7 @@ def test_a_python_without_the_hub_is_told_with_the_reason(lab, arguments, env, w
     assert why in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [*NUMBERS, signal.SIGXCPU, signal.SIGRTMIN])
 def test_a_signal_to_the_parent_reaches_the_program(lab, number):
     """The program's handler runs, and its code is the run's."""
     code = (
@@ -206,6 +207,29 @@ def test_a_run_folder_that_is_gone_costs_the_report_and_nothing_else(lab, gone):
     assert 7 == done.returncode
     assert "shimhub: no report: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_a_place_for_records_the_program_runs_and_no_file_is_touched(lab):
+    """A state folder that cannot be made costs the report; `seen.jsonl` here is the user's."""
+    (lab.root / "seen.jsonl").write_text("precious")
+    code = "raise SystemExit(7)"
+    done = lab.cli("run", "--report", "-c", code, check=False, XDG_STATE_HOME="/dev/null")
+    assert 7 == done.returncode
+    assert "no report, as there are no records" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "precious" == (lab.root / "seen.jsonl").read_text()
+
+
+def test_a_program_that_stops_itself_stops_the_parent_and_goes_on_with_it(lab):
+    """A shell sees the job stopped; SIGCONT to the parent lets both go on."""
+    code = "import os, signal; print('1', flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
+    run = popen(lab, "-c", f"{code}; print('2')")
+    assert "1\n" == run.stdout.readline()
+    _, status = os.waitpid(run.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    run.send_signal(signal.SIGCONT)
+    assert "2\n" == run.communicate(timeout=20)[0]
+    assert 0 == run.returncode
 
 
 def test_another_program_below_is_no_python(lab):

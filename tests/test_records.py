@@ -255,18 +255,23 @@ def test_old_runs_go_and_foreign_files_stay(tmp_path, monkeypatch):
     """The newest are kept; a folder with a file that is not ours is not removed."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     home = Path(paths.runs_dir())
+    home.mkdir(parents=True)
+    (home / "0000-a-file").write_text("mine")
+    (home / "9999-a-file").write_text("mine")
     for number in range(runs.KEPT + 3):
         write_to = home / f"2020{number:04}-000000-1"
         write_to.mkdir(parents=True)
         (write_to / "1-1.jsonl").write_text("")
     (home / "20200000-000000-1" / "notes.txt").write_text("mine")
     made = runs.folder_for({})
-    names = sorted(one.name for one in home.iterdir())
+    names = sorted(one.name for one in home.iterdir() if one.is_dir())
     assert runs.KEPT + 1 == len(names)
     assert "20200000-000000-1" == names[0]
     assert ["notes.txt"] == os.listdir(home / names[0])
     assert made == str(home / names[-1])
     assert 0o700 == os.stat(made).st_mode & 0o777
+    assert made == report.latest()
+    assert "mine" == (home / "0000-a-file").read_text()
 
 
 def test_install_alone_leaves_a_record_where_asked(shimmed):
@@ -309,6 +314,22 @@ def test_calls_at_call_time_reach_the_report(shimmed):
     found = recorded(shimmed, "prog.py")
     assert {"target/f": {"odd": 15}} == found.fallbacks
     assert [] == found.findings
+
+
+@pytest.mark.parametrize(
+    ("code", "is_told"),
+    [
+        ("sys.meta_path[:] = [one for one in sys.meta_path if 'shimhub' not in str(one)]", True),
+        ("import target; del sys.meta_path[0]", True),
+        ("import shimhub; shimhub.uninstall()", False),
+        ("import target, shimhub; shimhub.uninstall(); shimhub.install()", False),
+        ("pass", False),
+    ],
+)
+def test_a_finder_that_is_gone_at_the_end_is_a_finding(shimmed, code, is_told):
+    """What somebody else took off sys.meta_path is told; what uninstall() did is not."""
+    found = recorded(shimmed, "-c", f"import sys; {code}").findings
+    assert is_told == any("ended without our finder" in one for one in found), found
 
 
 def test_no_record_without_the_variable(shimmed):

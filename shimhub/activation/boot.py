@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from shimhub.records import Record
 
 
+#: ``site`` runs the lines of a ``.pth`` twice in a virtual environment.
+_has_failed = False
+
+
 def start() -> None:
     """Activate this process, once; what hinders it is said on stderr and the process goes on.
 
@@ -30,12 +34,14 @@ def start() -> None:
     ``shimhub run``; the second call of a process does nothing. With SHIMHUB_STRICT=1 an error
     ends the process with code 1.
     """
+    global _has_failed
     try:
         boot(os.environ)
     except Exception as error:  # noqa: BLE001  # nothing of ours keeps a program from starting
-        if sys.stderr is not None:
+        if sys.stderr is not None and not _has_failed:
             sys.stderr.write(f"shimhub: this process runs unpatched: {error}\n")
             sys.stderr.flush()
+        _has_failed = True
         if os.environ.get("SHIMHUB_STRICT", "0") not in ("", "0"):
             os._exit(1)  # an exit by exception would be a fatal error of ``site``
 
@@ -56,6 +62,7 @@ def boot(environ: "Mapping[str, str]") -> Finder | None:
         from shimhub import records
 
         handler.record = records.begin(environ, table["digest"])
+        records.at_end(handler.tell_if_gone)
     finder = Finder(table["modules"], handler)
     handler.finder = finder
     sys.meta_path.insert(0, finder)
@@ -144,6 +151,12 @@ class Deferred:
         self._seen: list[str] = []
         self._has_failed = False
         self._strict = environ.get("SHIMHUB_STRICT", "0") not in ("", "0")
+
+    def tell_if_gone(self) -> None:
+        """Record that somebody took the finder off ``sys.meta_path``, unless we did."""
+        is_off = getattr(self.finder.handler, "config", self) is None
+        if self.record is not None and self.finder not in sys.meta_path and not is_off:
+            self.record.tell_event("gone", "", "")
 
     def adopt(self) -> "Hub | None":
         """Import the hub and hand over; None while this very thread is already doing so.

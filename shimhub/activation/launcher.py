@@ -184,9 +184,9 @@ def _run_below(command: list[str], environ: Mapping[str, str]) -> NoReturn:
     folder = environ["SHIMHUB_RUN_DIR"]
     code = parent.supervise(command, environ, folder)
     try:
-        told = report.text_of(report.read(folder))
+        told = f"{report.text_of(report.read(folder))}\n  run: {folder}" if folder else ""
     except ReportError as error:
         told = f"no report: {error}"
     with contextlib.suppress(OSError, ValueError):  # the program's code counts, whoever reads it
-        print(f"shimhub: {told}\n  run: {folder}", file=sys.stderr)
+        print(f"shimhub: {told or 'no report, as there are no records'}", file=sys.stderr)
     parent.end_like(code)

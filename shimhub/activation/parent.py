@@ -29,7 +29,11 @@ _PAUSE, _SPARED = 0.05, 20
 _GRACE = 0.5
 #: ``si_code`` of a signal that the terminal sends: the program, in the same group, has it already.
 _BY_KERNEL = 0x80
-_FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM")
+#: What stops, goes on, is the kernel's answer to our own mistake, or comes to the whole group.
+_NOT_FORWARDED = (
+    *("SIGKILL", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGCONT", "SIGCHLD", "SIGWINCH"),
+    *("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGPIPE"),
+)
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 
 
@@ -104,7 +108,7 @@ def supervise(command: list[str], environ: Mapping[str, str], folder: str) -> in
     """Run ``command``, watch it, and return its exit code, negative for a signal."""
     if not hasattr(signal, "sigtimedwait"):  # macOS and Windows: no watching
         return subprocess.call(command, env=environ)  # no shell, as typed
-    handled = {getattr(signal, name) for name in _FORWARDED}
+    handled = signal.valid_signals() - {getattr(signal, name) for name in _NOT_FORWARDED}
     signal.pthread_sigmask(signal.SIG_BLOCK, handled | {signal.SIGCHLD})
     _adopt_orphans()
     child = os.posix_spawn(command[0], command, environ, setsigmask=[])
@@ -113,9 +117,11 @@ def supervise(command: list[str], environ: Mapping[str, str], folder: str) -> in
     while code is None:
         pause = max(_PAUSE, _SPARED * watcher.look())
         got = signal.sigtimedwait(handled | {signal.SIGCHLD}, pause)
-        if got is not None and got.si_signo in handled and got.si_code != _BY_KERNEL:
+        if got is not None and got.si_signo != signal.SIGCHLD and got.si_code != _BY_KERNEL:
             os.kill(child, got.si_signo)
         code = _ended(child)
+    if not folder:
+        return code
     with contextlib.suppress(OSError):  # the report says that the folder is gone
         lines = [json.dumps(line) + "\n" for line in watcher.unrecorded(folder)]
         with open(os.path.join(folder, "seen.jsonl"), "w", encoding="utf-8") as stream:
@@ -153,11 +159,21 @@ def _ended(child: int) -> int | None:
     code = None
     with contextlib.suppress(ChildProcessError):
         while code is None:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
             if pid == 0:
                 return None
-            code = os.waitstatus_to_exitcode(status) if pid == child else None
+            if os.WIFSTOPPED(status):
+                _stop_like(child, pid)
+            elif pid == child:
+                code = os.waitstatus_to_exitcode(status)
     return code
+
+
+def _stop_like(child: int, pid: int) -> None:
+    """Stop as the program stopped, so that a shell sees it, and go on together."""
+    if pid == child:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os.kill(child, signal.SIGCONT)
 
 
 def _below(root: int) -> list[tuple[int, int, int]]:

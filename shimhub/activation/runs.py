@@ -29,21 +29,28 @@ def folder_for(environ: "Mapping[str, str]") -> str:
     folder = os.path.abspath(told or os.path.join(runs, name))
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        if not told:
-            _drop_old(runs)
     except OSError as error:
         if sys.stderr is not None:
             sys.stderr.write(f"shimhub: no records: {folder}: {error.strerror}\n")
         return ""
+    if not told:
+        _drop_old(runs)
     return folder
 
 
 def _drop_old(runs: str) -> None:
-    """Remove the oldest runs: folders of ours, with files of ours and nothing else."""
-    for name in sorted(os.listdir(runs))[:-KEPT]:
+    """Remove the oldest runs: folders of ours, with files of ours and nothing else.
+
+    What cannot be removed stays; the run that begins does not depend on it.
+    """
+    names = sorted(one.name for one in os.scandir(runs) if one.is_dir(follow_symlinks=False))
+    for name in names[:-KEPT]:
         folder = os.path.join(runs, name)
-        for file in os.listdir(folder):
-            if file.endswith(".jsonl"):
-                os.unlink(os.path.join(folder, file))
-        if not os.listdir(folder):
-            os.rmdir(folder)
+        try:
+            for file in os.listdir(folder):
+                if file.endswith(".jsonl"):
+                    os.unlink(os.path.join(folder, file))
+            if not os.listdir(folder):
+                os.rmdir(folder)
+        except OSError:  # another run was faster, or it is not ours
+            continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import sys
 from typing import Any
 
 from shimhub import scaffold
@@ -41,11 +42,16 @@ def _action(word: str) -> str:
 
 def _new(options: argparse.Namespace) -> int:
     words = (options.id, options.attach, options.action, options.to, options.message, options.why)
-    made = scaffold.make(Wish(*words), options.registry)
+    wish = Wish(*words)
+    made = scaffold.make(wish, options.registry)
+    wrong = scaffold.wrong_here(made, wish)
     if options.format == "json":
-        print_json("new", **dataclasses.asdict(made))
-        return 0
+        print_json("new", **dataclasses.asdict(made), problem=wrong)
+        return 1 if wrong else 0
     print(f"added {made.id} to {os.path.relpath(made.registry)}:{made.line}")
     for file in made.files:
         print(f"wrote {os.path.relpath(file)}")
+    if wrong:
+        print(f"shimhub: it does not apply here, so its test fails: {wrong}", file=sys.stderr)
+        return 1
     return 0
