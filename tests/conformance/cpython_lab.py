@@ -102,9 +102,9 @@ def tree_key() -> str:
 
 
 def commit() -> str:
-    """Return the commit that is checked out, with a mark where what goes into the wheel differs."""
+    """Return the last commit of what goes into the wheel, with a mark where files differ."""
     changed = _checked(["git", "status", "--porcelain", "--", *_SOURCES]).stdout
-    told = _checked(["git", "describe", "--always"]).stdout.strip()
+    told = _checked(["git", "log", "-1", "--format=%h", "--", *_SOURCES]).stdout.strip()
     return told + ("-dirty" if changed else "")
 
 
