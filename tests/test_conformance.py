@@ -91,7 +91,9 @@ def test_a_module_that_runpy_does_not_find_is_an_error():
 
 
 def test_no_error_is_none():
-    """Output without a traceback has no error, whatever it says about errors."""
+    """Output without a rank's traceback has no error, whatever it says about errors."""
+    launcher = CHAIN.splitlines()[-1]
+    assert None is parsing.error(launcher)
     assert None is parsing.error(LOG + "root - ERROR - an error: ValueError\n")
 
 
@@ -246,6 +248,9 @@ def test_missing_packages_are_counted():
     packages = {f"torchtitan.{number}": "fla" for number in range(18)}
     told = judging.swept("0.2.1", swept(modules=89, packages=packages))
     assert judging.Told("71/89; not installed: fla (18)", True) == told
+    del packages["torchtitan.0"]
+    broken = swept(modules=89, packages=packages, rest=["ImportError: x"])
+    assert not judging.swept("0.2.1", broken).holds
 
 
 def test_the_bare_sweep_is_held_too():

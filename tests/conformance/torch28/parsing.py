@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 _STEP = re.compile(r"step: *(\d+) +loss: +(-?\d+\.\d+|nan|inf) +grad_norm: +(\d+\.\d+|nan|inf)")
-_ERROR = re.compile(r"((?:\w+\.)*[A-Z]\w*(?:Error|Exception|Exit))(?:: (.*))?$")
+_ERROR = re.compile(r"((?:\w+\.)*[A-Z]\w*(?:Error|Exception|Exit))(?:: *(.*))?$")
 _RANK = re.compile(r"^\[rank\d+\]: ?", re.MULTILINE)  # torch's excepthook writes it
 _NO_MODULE = re.compile(r".*: Error while finding module specification for .* \((.*)\)$")  # -m
 #: torchrun's own, raised because a rank has failed: never the reason.
