@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import traceback
 from collections.abc import Callable, Generator
 from inspect import Parameter, Signature
 from types import CellType, FunctionType
@@ -201,3 +202,16 @@ _NAMES: dict[str, Any] = {
     **{one.__name__: one for one in (StopIteration, StopAsyncIteration, next, resumed)},
     "nothing": contextlib.nullcontext(),
 }
+
+
+def told_of(error: Exception) -> str:
+    """Return an exception's type, words and place."""
+    told = traceback.format_exception_only(type(error), error)[-1].strip()
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{told} (at {frame.filename}:{frame.lineno})"
+
+
+def annotate(error: Exception, note: str) -> None:
+    """Add a note to the traceback (PEP 678); Python 3.10 keeps it and does not print it."""
+    notes = [*getattr(error, "__notes__", ()), note]
+    error.__notes__ = notes  # type: ignore[attr-defined]

@@ -12,14 +12,13 @@ import itertools
 import logging
 import os
 import sys
-import traceback
 from _thread import get_ident
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import CellType, TracebackType
 from typing import Any
 
-from shimhub._guarded import make_guarded, unguarded
+from shimhub._guarded import annotate, make_guarded, told_of, unguarded
 from shimhub._tally import Tally
 from shimhub.errors import Decline, PatchError, VerifyError
 from shimhub.model import Shim, ShimStats, Status, Verdict
@@ -68,6 +67,16 @@ class Guards:
         guard = Guard(shim, original, made, share, self)
         self._guards[shim.id] = guard
         return make_guarded(guard, share > 0)
+
+    def is_within(self) -> bool:
+        """Whether this thread is within a verified call."""
+        logger.debug("asked by a call within a verified one")  # for compilers, as in Tally.add
+        return get_ident() in self.verifying
+
+    def go_within(self, is_in: bool) -> None:
+        """Enter a verified call in this thread, or leave it."""
+        logger.debug("verified call: %s", is_in)  # as above
+        (self.verifying.add if is_in else self.verifying.discard)(get_ident())
 
     def tally(self, shim_id: str) -> Tally:
         """Return the totals of a shim, which outlive its guards."""
@@ -162,7 +171,7 @@ class Guard:
 
     def _gone_on(self, error: Exception, why: str) -> None:
         self._failed(error, f"the exception goes to the caller, because {why}")
-        _annotate(error, f"raised by shim {self.shim.id}, in place of {self.shim.attach}")
+        annotate(error, f"raised by shim {self.shim.id}, in place of {self.shim.attach}")
 
     def _out_of_stack(self, error: RecursionError) -> Any:
         """Let the error out of all calls of this function but the outermost, which has a stack.
@@ -176,7 +185,7 @@ class Guard:
         self._unwinding = outer is not None
         if outer is not None:
             return None
-        self._trip(f"it ran out of stack: {_told(error)}")
+        self._trip(f"it ran out of stack: {told_of(error)}")
         return _Judge(self, error)
 
     def fell_back(self, error: Exception) -> None:
@@ -189,7 +198,7 @@ class Guard:
         self._tally.add("call")
         share, whole = self._share
         is_due = next(self._calls) * share % whole < share and not self.broken
-        return is_due and get_ident() not in self._house.verifying
+        return is_due and not (self._house.verifying and self._house.is_within())
 
     def skipped(self, reason: str) -> None:
         """Count a sampled call that was not verified."""
@@ -200,11 +209,11 @@ class Guard:
         """Call the original, the replacement on copies of the same input, and compare."""
         from shimhub._verifying import verify
 
-        self._house.verifying.add(get_ident())
+        self._house.go_within(True)
         try:
             return verify(self, args, kwargs)
         finally:
-            self._house.verifying.discard(get_ident())
+            self._house.go_within(False)
 
     def verified(self) -> None:
         """Count a sampled call whose outcome was the original's."""
@@ -239,10 +248,10 @@ class Guard:
     def _failed(self, error: Exception, done: str) -> None:
         self._tally.add("error", type(error).__name__)
         if self._is_first("error"):
-            told = f"its replacement of {self.shim.attach} raised {_told(error)}; {done}"
+            told = f"its replacement of {self.shim.attach} raised {told_of(error)}; {done}"
             logger.warning("shim %s: %s; %s", self.shim.id, told, self._cure())
         if next(self._failures) >= _LIMIT:
-            self._trip(f"{_LIMIT} unexpected exceptions, the last one {_told(error)}")
+            self._trip(f"{_LIMIT} unexpected exceptions, the last one {told_of(error)}")
 
     def _trip(self, reason: str) -> None:
         """From now on the guarded function calls the original."""
@@ -280,16 +289,3 @@ class _Judge:
         mine = self._errors.pop()  # not kept: its traceback has the frame that holds this
         if kind is not type(mine):
             self._guard.fell_back(mine)
-
-
-def _told(error: Exception) -> str:
-    """Return an exception's type, words and place."""
-    told = traceback.format_exception_only(type(error), error)[-1].strip()
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{told} (at {frame.filename}:{frame.lineno})"
-
-
-def _annotate(error: Exception, note: str) -> None:
-    """Add a note to the traceback (PEP 678); Python 3.10 keeps it and does not print it."""
-    notes = [*getattr(error, "__notes__", ()), note]
-    error.__notes__ = notes  # type: ignore[attr-defined]

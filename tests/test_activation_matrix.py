@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs" / "activation.md").read_text(encoding="utf-8")
+pytestmark = pytest.mark.slow
 WORDS = ("active", "no, reported", "no")
 
 #: What runs in each child: leave a file that tells whether our finder is there. A child that is

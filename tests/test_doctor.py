@@ -15,6 +15,7 @@ import pytest
 from shimhub.doctor import files, registries
 from shimhub.doctor.finding import NOTE, RULES
 from shimhub.model import Shim
+from shimhub.registry import Registry
 
 ROOT = Path(__file__).parent.parent
 BAD = "VIRTUAL_ENV", "FORCE_COLOR"
@@ -141,14 +142,14 @@ def test_text_fits_into_80_columns_and_commands_are_whole(clinic):
 
 def test_installed_targets_are_told_and_not_imported(clinic):
     """Versions of targets come from metadata; nothing of a target or a patcher runs."""
-    for name in ("torch", "wrapt", "autowrapt"):
+    for name in ("torch_checkpointing", "wrapt", "unsloth"):
         (clinic.site / f"{name}.py").write_text("raise SystemExit('imported')\n")
         info = clinic.site / f"{name}-99.1.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 99.1\n")
     _, told = clinic.look()
-    assert "99.1" == told["facts"]["torch"]
-    assert [one for one in of(told, "SH301") if one["where"] == "autowrapt"]
+    assert "99.1" == told["facts"]["torch_checkpointing"]
+    assert [one for one in of(told, "SH301") if one["where"] == "unsloth"]
 
 
 def test_doctor_hears_the_users_word(clinic):
@@ -357,16 +358,16 @@ def test_a_native_library_that_is_switched_off(clinic):
 def test_a_patcher_that_is_installed(clinic):
     """A known one is told with what it does; the command uninstalls it."""
     pytest.importorskip("pip", reason="the command is pip's")
-    info = clinic.site / "autowrapt-2.0.dist-info"
+    info = clinic.site / "unsloth-2.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: autowrapt\nVersion: 2.0\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: unsloth\nVersion: 2.0\n")
     (info / "RECORD").write_text(
-        "autowrapt-2.0.dist-info/METADATA,,\nautowrapt-2.0.dist-info/RECORD,,\n"
+        "unsloth-2.0.dist-info/METADATA,,\nunsloth-2.0.dist-info/RECORD,,\n"
     )
-    (found,) = [one for one in of(clinic.look()[1], "SH301") if one["where"] == "autowrapt"]
-    assert found["what"].startswith("autowrapt 2.0: it runs hooks at every start")
+    (found,) = [one for one in of(clinic.look()[1], "SH301") if one["where"] == "unsloth"]
+    assert found["what"].startswith("unsloth 2.0: ")
     _, told = clinic.look(found["command"])
-    assert "autowrapt" not in [one["where"] for one in of(told, "SH301")]
+    assert "unsloth" not in [one["where"] for one in of(told, "SH301")]
 
 
 def test_a_finder_of_others(clinic):
@@ -437,7 +438,10 @@ def test_a_row_that_has_outlived_its_use(clinic):
     registry = clinic.rows(row("kept") + row("old", "target:g", retire="python>=3"))
     (found,) = clinic.mends("SH403", SHIMHUB_REGISTRY=registry, EDITOR=clinic.editor())
     assert found["what"].startswith("old: obsolete since python>=3")
-    packaged = Shim("old", "m:f", "alias", "w", file=registry, line=3)
+    packaged = Shim("old", "m:f", "alias", "w", file=registry, line=3, retire="python>=3")
+    assert "1 packaged shims, natively there (python>=3)" == registries.obsolete_state(
+        Registry((packaged,), {}, {})
+    )
     assert "export SHIMHUB_DISABLE=a,old" == registries._drop(packaged, {"SHIMHUB_DISABLE": "a"})
 
 

@@ -329,7 +329,8 @@ for name, module in list(sys.modules.items()):
     for key, value in list(space.items()):
         if type(value) in (types.FunctionType, type) and "__shimhub__" in vars(value):
             problems.append(f"{name}.{key} is of {vars(value)['__shimhub__'].shim}")
-    if name in {shim.module for shim in live} and "__builtins__" not in space:
+    is_compiled = str(space.get("__file__")).endswith(".so")  # has none
+    if name in {shim.module for shim in live} and "__builtins__" not in space and not is_compiled:
         problems.append(f"{name}.__builtins__ is lost")
 assert not problems, problems
 print(json.dumps({key: [one.status.value, one.reason] for key, one in states.items()}))

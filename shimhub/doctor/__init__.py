@@ -79,7 +79,10 @@ def _facts(config: Config, registry: Registry | None) -> dict[str, str]:
         "environment": files.startup_state(),
         "process": process.state(os.environ),
     }
-    return told | (_targets(registry) if registry else {})
+    if registry is None:
+        return told
+    obsolete = registries.obsolete_state(registry)
+    return told | ({"obsolete": obsolete} if obsolete else {}) | _targets(registry)
 
 
 def _targets(registry: Registry) -> dict[str, str]:

@@ -62,7 +62,9 @@ def of_rows(registry: Registry, chosen: Selection, environ: Mapping[str, str]) -
     for shim in registry.shims:
         place = f"{shim.file}:{shim.line}"
         told = "" if shim.retired else gates.obsolete(shim, facts)
-        if told and plan[shim.id].status is not Status.DISABLED:
+        # A packaged row that is gated steps aside by itself: the facts count those.
+        is_gated = not shim.named_by_user and plan[shim.id].status is Status.GATED
+        if told and not is_gated and plan[shim.id].status is not Status.DISABLED:
             yield finding("SH403", f"{shim.id}: {told}", place, _drop(shim, environ))
         if shim.overrides:
             what = f"{shim.id} hides the row of {shim.overrides}"
@@ -70,6 +72,15 @@ def of_rows(registry: Registry, chosen: Selection, environ: Mapping[str, str]) -
         if plan[shim.id].status is Status.CONFLICT:
             what = f"{shim.id}: {plan[shim.id].reason}"
             yield finding("SH405", what, place, _disable(shim, environ))
+
+
+def obsolete_state(registry: Registry) -> str:
+    """Return how many packaged shims this environment has outgrown; empty where none."""
+    facts = Environment(registry.targets)
+    rows = [one for one in registry.shims if not (one.retired or one.named_by_user)]
+    rules = [one.retire for one in rows if gates.obsolete(one, facts)]
+    told = ", ".join(dict.fromkeys(rules))
+    return f"{len(rules)} packaged shims, natively there ({told})" if rules else ""
 
 
 def _drop(shim: Shim, environ: Mapping[str, str]) -> str:
