@@ -110,14 +110,11 @@ def test_ctrl_c_in_a_terminal_interrupts_the_program_once(lab):
 
 INTERRUPTED = (
     "import signal, sys, time\n"
-    "signal.signal(2, signal.default_int_handler)\n"
+    'signal.signal(2, lambda *_: print("interrupted", flush=True))\n'
     "end = time.time() + 2\n"
     'print("ready", flush=True)\n'
     "while time.time() < end:\n"
-    "    try:\n"
-    "        time.sleep(0.1)\n"
-    "    except KeyboardInterrupt:\n"
-    '        print("interrupted", flush=True)\n'
+    "    time.sleep(0.1)\n"
     "sys.exit(5)\n"
 ).replace("\n", "\\n")
 
