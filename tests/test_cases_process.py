@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+#: Hundreds of processes; what differs by Python is also in test_in_process and test_launcher.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 IS_ACTIVE = "any('shimhub' in type(one).__module__ for one in __import__('sys').meta_path)"
 #: What stands in each program's first line, so that `import shimhub.auto` changes no line number.
