@@ -17,6 +17,9 @@ from pathlib import Path
 
 import pytest
 
+#: Children of every kind; what differs by Python is also in test_startup and test_records.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 IS_ACTIVE = "any('shimhub' in type(one).__module__ for one in __import__('sys').meta_path)"
 ADDED = """\
