@@ -30,7 +30,7 @@ def activate_here() -> "Mapping[str, str | None]":
     os.environ.update(wanted)
     try:
         boot(os.environ)
-    except BaseException:
+    except BaseException:  # whatever ends it, Ctrl-C too; raised again
         restore(before)
         raise
     return before
