@@ -5,15 +5,21 @@ CC     ?= cc
 BUILD  := build/native
 
 VERSION    := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' shimhub/_version.py)
-C_FILES    := $(wildcard native/src/*.c native/tests/*.c)
-C_HEADERS  := $(wildcard native/src/*.h native/include/*.h)
+C_SOURCES  := $(wildcard native/src/*.c)
+C_FILES    := $(C_SOURCES) $(wildcard native/tests/*.c)
+C_HEADERS  := $(wildcard native/*/*.h native/include/*/*.h)
 C_WARNINGS := -std=c11 -Wall -Wextra -Werror -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes
-C_FLAGS     = $(C_WARNINGS) -DSHIMHUB_VERSION='"$(VERSION)"' -Inative/include
+C_FLAGS     = $(C_WARNINGS) -DSHIMHUB_VERSION='"$(VERSION)"' -Inative/include -Inative/src
+C_LIBS     := -lm -pthread
+FUZZERS    := $(patsubst native/fuzz/%.c,$(BUILD)/%,$(wildcard native/fuzz/fuzz_*.c))
+FUZZ_SECONDS  ?= 600
+QEMU_X86_64   ?= qemu-x86_64
+QEMU_AARCH64  ?= qemu-aarch64
 SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 
 .DEFAULT_GOAL := help
 .PHONY: help install test test-fast lint format types check wheel sdist bench bench-check \
-        native-check asan ubsan e2e titan conformance-torch28 \
+        native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz e2e titan conformance-torch28 \
         conformance-cpython ci clean
 
 help: ## list these commands
@@ -55,6 +61,12 @@ bench: ## measure, and print the figures
 bench-check: ## measure, and fail where a budget is not held
 	$(PYTHON) -m tests.bench --check
 
+native: ## rebuild the extension in place after an edit of native/, without pip
+	PATH="$(abspath $(dir $(PYTHON))):$$PATH" cmake -G Ninja -S native -B $(BUILD)/extension \
+	  -DCMAKE_BUILD_TYPE=Release -DSKBUILD_STATE=editable -DPython_EXECUTABLE="$(abspath $(PYTHON))" \
+	  -DSKBUILD_PROJECT_VERSION=$(VERSION) -DSKBUILD_PROJECT_VERSION_FULL=$(VERSION) --log-level=WARNING
+	PATH="$(abspath $(dir $(PYTHON))):$$PATH" cmake --build $(BUILD)/extension
+
 native-check: $(BUILD)/check ## compile the C library with warnings as errors, and test it
 	$<
 
@@ -63,6 +75,25 @@ asan: $(BUILD)/asan ## the same under AddressSanitizer
 
 ubsan: $(BUILD)/ubsan ## the same under UndefinedBehaviorSanitizer
 	$<
+
+tsan: $(BUILD)/tsan ## the same under ThreadSanitizer
+	setarch -R $<
+
+native-clang: ## the same with clang, warnings as errors
+	$(MAKE) CC=clang BUILD=build/native-clang native-check
+
+native-portable: $(BUILD)/portable ## the same with the portable lane alone, as other compilers build it
+	$<
+
+neon: $(BUILD)/neon ## the same for aarch64, under qemu-user (gcc-aarch64-linux-gnu, qemu-user)
+	$(QEMU_AARCH64) -L /usr/aarch64-linux-gnu $<
+
+sha-ni: $(BUILD)/check ## the same on an emulated processor with SHA-NI (qemu-user 8.2 or later)
+	$(QEMU_X86_64) -cpu max $<
+
+fuzz: $(FUZZERS) ## fuzz each reader of buffers under ASan and UBSan, FUZZ_SECONDS each (clang)
+	@set -e; for fuzzer in $^; do echo "$$fuzzer: $(FUZZ_SECONDS) s"; mkdir -p $$fuzzer.corpus; \
+	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$fuzzer.corpus; done
 
 e2e: ## run the tests that train real models
 	$(PYTHON) -m pytest -m e2e
@@ -87,8 +118,18 @@ clean: ## remove what builds and tools wrote; .venv-test stays
 	find shimhub shims tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BUILD)/check: C_FLAGS += -O2
+$(BUILD)/portable: C_FLAGS += -O2 -DSHIMHUB_PORTABLE
+$(BUILD)/neon: C_FLAGS += -O2
+$(BUILD)/neon: CC = aarch64-linux-gnu-gcc
 $(BUILD)/asan: C_FLAGS += $(SANITIZE) -fsanitize=address
 $(BUILD)/ubsan: C_FLAGS += $(SANITIZE) -fsanitize=undefined
-$(BUILD)/check $(BUILD)/asan $(BUILD)/ubsan: $(C_FILES) $(C_HEADERS) shimhub/_version.py
+$(BUILD)/tsan: C_FLAGS += $(SANITIZE) -fsanitize=thread
+$(BUILD)/check $(BUILD)/portable $(BUILD)/neon $(BUILD)/asan $(BUILD)/ubsan $(BUILD)/tsan: \
+    $(C_FILES) $(C_HEADERS) shimhub/_version.py
 	@mkdir -p $(@D)
-	$(CC) $(C_FLAGS) $(C_FILES) -o $@
+	$(CC) $(C_FLAGS) $(C_FILES) $(C_LIBS) -o $@
+
+$(BUILD)/fuzz_%: native/fuzz/fuzz_%.c $(C_SOURCES) $(C_HEADERS) shimhub/_version.py
+	@mkdir -p $(@D)
+	clang $(C_FLAGS) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
+	  -fsanitize=fuzzer,address,undefined $< $(C_SOURCES) $(C_LIBS) -o $@

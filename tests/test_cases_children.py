@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import textwrap
 from pathlib import Path
 
@@ -252,8 +253,8 @@ def copied(tmp_path):
 
 
 FALLBACK = """
-    from shimhub.kernels import _reference
-    assert kernels.cpu_features() == _reference.cpu_features()
+    from shimhub.kernels._reference import cpu
+    assert kernels.cpu_features() == cpu.cpu_features()
     print(kernels.available(), kernels.why_unavailable())
 """
 
@@ -266,7 +267,7 @@ def extension(name):
 @pytest.mark.parametrize("broken", ["missing", "no library", "another module"])
 def test_case_47_without_a_usable_kernel_the_reference_answers_and_says_why(copied, broken):
     """A library that is missing, no ELF or another module's is told with the cure."""
-    file = copied.kernels / "_native.abi3.so"
+    file = copied.kernels / f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
     if broken == "no library":
         file.write_bytes(b"not ELF")
     elif broken == "another module":

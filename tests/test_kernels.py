@@ -11,7 +11,8 @@ import pytest
 
 from shimhub import kernels
 from shimhub._version import __version__
-from shimhub.kernels import _reference
+from shimhub.kernels import _loading
+from shimhub.kernels._reference import cpu
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -20,9 +21,9 @@ CPUINFO = Path("/proc/cpuinfo")
 def _fresh(monkeypatch):
     """Let each test load the extension anew."""
     monkeypatch.delenv("SHIMHUB_NATIVE", raising=False)
-    kernels._load.cache_clear()
+    _loading.load.cache_clear()
     yield
-    kernels._load.cache_clear()
+    _loading.load.cache_clear()
 
 
 def _fake_native(monkeypatch, native) -> None:
@@ -40,7 +41,7 @@ def test_native_is_in_use():
 @pytest.mark.skipif(not CPUINFO.exists(), reason="compares with /proc/cpuinfo, which is Linux's")
 def test_features_are_those_of_cpuinfo():
     """What cpuid and xgetbv say is what the kernel lists, over every feature that we name."""
-    assert _reference.cpu_features() == kernels.cpu_features()
+    assert cpu.cpu_features() == kernels.cpu_features()
 
 
 def test_names_are_those_of_the_reference():
@@ -53,7 +54,7 @@ def test_names_are_those_of_the_reference():
         assert lib.SHIMHUB_OK == lib.shimhub_cpu_feature_name(feature, name)
         names.add(ffi.string(name[0]).decode())
 
-    assert set(_reference._NAMES.values()) == names
+    assert set(cpu._NAMES.values()) == names
 
 
 def test_bad_arguments_get_a_status():
@@ -75,7 +76,7 @@ def test_environment_variable_turns_it_off(monkeypatch):
     assert not kernels.available()
     assert "SHIMHUB_NATIVE=0" in kernels.why_unavailable()
     assert __version__ == kernels.version()
-    assert _reference.cpu_features() == kernels.cpu_features()
+    assert cpu.cpu_features() == kernels.cpu_features()
 
 
 def test_missing_extension_falls_back_and_tells_the_cure(monkeypatch):
@@ -85,7 +86,7 @@ def test_missing_extension_falls_back_and_tells_the_cure(monkeypatch):
     assert not kernels.available()
     assert "pip install -e ." in kernels.why_unavailable()
     assert __version__ == kernels.version()
-    assert _reference.cpu_features() == kernels.cpu_features()
+    assert cpu.cpu_features() == kernels.cpu_features()
 
 
 def test_extension_of_another_version_is_refused(monkeypatch):
@@ -124,9 +125,9 @@ def test_reference_reads_cpuinfo(tmp_path, text, expected):
     """x86's flags and ARM's Features are read from the first processor; unknown names are not."""
     (tmp_path / "cpuinfo").write_text(text)
 
-    assert set(expected.split()) == _reference.cpu_features(str(tmp_path / "cpuinfo"))
+    assert set(expected.split()) == cpu.cpu_features(str(tmp_path / "cpuinfo"))
 
 
 def test_reference_without_cpuinfo_is_empty(tmp_path):
     """Where the system has no such file nothing is claimed."""
-    assert frozenset() == _reference.cpu_features(str(tmp_path / "absent"))
+    assert frozenset() == cpu.cpu_features(str(tmp_path / "absent"))

@@ -130,16 +130,17 @@ def editable_python(checkout, tmp_path_factory):
     return _install(tmp_path_factory.mktemp("env") / "editable", wheel)
 
 
-def test_wheel_is_one_for_all_pythons(wheel):
-    """The extension uses the stable ABI, so one wheel serves CPython 3.10 and later."""
-    assert f"shimhub-{__version__}-cp310-abi3" in wheel.name
+def test_wheel_is_of_its_python(wheel):
+    """The extension reads lists and ints as this CPython lays them out, and its name says so."""
+    tag = "cp%d%d" % sys.version_info[:2]
+    assert f"shimhub-{__version__}-{tag}-{tag}-" in wheel.name
 
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
     """Package, extension, registry and shims travel; tests, C sources and caches do not."""
     names = _names(wheel)
     package = {name for name in names if name.startswith("shimhub/")}
-    (extension,) = {name for name in package if name.startswith("shimhub/kernels/_native.abi3")}
+    (extension,) = {name for name in package if name.startswith("shimhub/kernels/_native.cpython")}
     shims = {f"shimhub/{name}" for name in _files("shims")}
     carried = {extension, "shimhub/registry.toml", "shimhub/kernels/_native.pyi", *shims}
 

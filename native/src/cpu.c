@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "cpuid.h"
+#include "cpu_words.h"
 
 /* XCR0 bits: the operating system must save a register before a program may use it. */
 #define STATE_NONE 0x00u

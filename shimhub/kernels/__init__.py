@@ -2,39 +2,55 @@
 
 Importing this package loads nothing. The extension is loaded at the first call, and where it
 cannot be (not built, built for another version, or ``SHIMHUB_NATIVE=0``) every function here
-still answers, in Python, and ``why_unavailable()`` tells the reason.
+still answers, in Python, and ``why_unavailable()`` tells the reason. ``SHIMHUB_LANES=avx2``, for
+example, leaves only that instruction set's versions in use, and the portable ones.
 """
 
 from __future__ import annotations
 
-import functools
-import os
-from typing import TYPE_CHECKING
+import importlib
+from typing import Any, Final
 
 from shimhub._version import __version__
-from shimhub.kernels import _reference
+from shimhub.kernels import _loading
+from shimhub.kernels._reference import cpu
 
-if TYPE_CHECKING:
-    from types import ModuleType
+#: Public names by the module that has them; imported at first use.
+_MODULES: Final[dict[str, tuple[str, ...]]] = {}
+_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = ["available", "cpu_features", "version", "why_unavailable"]
+__all__ = ["available", "cpu_features", "lanes", "version", "why_unavailable", *sorted(_HOMES)]
 
 
 def available() -> bool:
-    """Return whether the native library is loaded, trying to at the first call. Never raises."""
-    return not isinstance(_load(), str)
+    """Return whether the native library is loaded, trying to at the first call.
+
+    This and all functions here raise ``ValueError`` if ``SHIMHUB_LANES`` names a lane that is
+    unknown or that cannot run here.
+    """
+    return not isinstance(_loading.load(), str)
 
 
 def why_unavailable() -> str:
-    """Return why the native library is not in use, with the cure; empty if it is. Never raises."""
-    native = _load()
-    return native if isinstance(native, str) else ""
+    """Return why the native library is not in use, with the cure; empty if it is."""
+    found = _loading.load()
+    return found if isinstance(found, str) else ""
 
 
 def version() -> str:
-    """Return the version of the native library, or shimhub's own without one. Never raises."""
-    native = _load()
-    return __version__ if isinstance(native, str) else _built_as(native)
+    """Return the version of the native library, or shimhub's own without one."""
+    native = _loading.native()
+    return __version__ if native is None else _loading.built_as(native)
+
+
+def lanes() -> frozenset[str]:
+    """Return the versions of kernels in use, such as ``{"portable", "avx2"}``; empty without."""
+    native = _loading.native()
+    if native is None:
+        return frozenset()
+    mask = native.lib.shimhub_lanes()
+    names = enumerate(_loading.lane_names(native))
+    return frozenset(name for lane, name in names if mask >> lane & 1)
 
 
 def cpu_features() -> frozenset[str]:
@@ -42,35 +58,13 @@ def cpu_features() -> frozenset[str]:
 
     A feature is listed if the processor has it and the operating system saves its registers.
     Names are those of /proc/cpuinfo, and ``neon``. Without the native library they are read from
-    that file, and the set is empty where there is none. Never raises.
+    that file, and the set is empty where there is none.
     """
-    native = _load()
-    return _reference.cpu_features() if isinstance(native, str) else _query(native)
+    native = _loading.native()
+    return cpu.cpu_features() if native is None else _query(native)
 
 
-@functools.cache
-def _load() -> ModuleType | str:
-    """Return the extension, or the reason why there is none."""
-    if os.environ.get("SHIMHUB_NATIVE") == "0":
-        return "SHIMHUB_NATIVE=0 is set; unset it to use the native library"
-    try:
-        from shimhub.kernels import _native
-    except ImportError as error:
-        return f"{error}; reinstall shimhub (in a checkout: pip install -e .) to build it"
-    if _built_as(_native) != __version__:
-        return (
-            f"the native library was built as {_built_as(_native)} and this is shimhub "
-            f"{__version__}; reinstall shimhub (in a checkout: pip install -e .) to rebuild it"
-        )
-    return _native
-
-
-def _built_as(native: ModuleType) -> str:
-    text: bytes = native.ffi.string(native.lib.shimhub_version())
-    return text.decode("ascii")
-
-
-def _query(native: ModuleType) -> frozenset[str]:
+def _query(native: Any) -> frozenset[str]:
     ffi, lib = native.ffi, native.lib
     mask, name = ffi.new("uint64_t *"), ffi.new("const char **")
     lib.shimhub_cpu_features(mask)
@@ -80,3 +74,17 @@ def _query(native: ModuleType) -> frozenset[str]:
         if mask[0] >> feature & 1:
             found.add(ffi.string(name[0]).decode("ascii"))
     return frozenset(found)
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a public name at its first use (PEP 562), and keep the name."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """List the public names, those not yet imported too."""
+    return sorted({*globals(), *__all__})

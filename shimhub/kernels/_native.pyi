@@ -1,16 +1,7 @@
+# Made at build time from native/cdef/ and native/python/.
 from typing import Any
 
-class _Lib:
-    SHIMHUB_OK: int
-    SHIMHUB_BAD_ARGUMENT: int
-    SHIMHUB_CPU_COUNT: int
-    def shimhub_version(self) -> Any: ...
-    def shimhub_cpu_features(self, mask: Any) -> int: ...
-    def shimhub_cpu_feature_name(self, feature: int, name: Any) -> int: ...
+ffi: Any
+lib: Any
 
-class _Ffi:
-    def new(self, cdecl: str) -> Any: ...
-    def string(self, cdata: Any) -> bytes: ...
-
-ffi: _Ffi
-lib: _Lib
+def __getattr__(name: str) -> Any: ...

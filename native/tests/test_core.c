@@ -1,21 +1,11 @@
-/* Tests of the C library without Python: `make native-check`, `make asan`, `make ubsan`. */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+/* Version, processor features, lanes and the team of threads. */
+#include <stdatomic.h>
 #include <string.h>
 
-#include "../src/cpuid.h"
-#include "shimhub.h"
-
-static int failures;
-
-#define CHECK(condition)                                                       \
-    do {                                                                       \
-        if (!(condition)) {                                                    \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);    \
-            failures++;                                                        \
-        }                                                                      \
-    } while (0)
+#include "check.h"
+#include "cpu_words.h"
+#include "lanes.h"
+#include "team.h"
 
 #define BIT(feature) (UINT64_C(1) << (feature))
 #define AVX512                                                                 \
@@ -90,13 +80,67 @@ static void query_agrees_with_the_compiler(void)
 #endif
 }
 
-int main(void)
+static void lanes_are_those_of_the_processor(void)
+{
+    uint32_t here = shimhub_lanes_here(), before = shimhub_lanes();
+    CHECK(here & 1u << SHIMHUB_LANE_PORTABLE);
+    CHECK(before == (before & here));
+    CHECK(shimhub_lanes_use(UINT32_C(1) << SHIMHUB_LANE_COUNT) == SHIMHUB_BAD_ARGUMENT);
+    CHECK(shimhub_lanes() == before);
+    CHECK(shimhub_lanes_use(0) == SHIMHUB_OK);
+    CHECK(shimhub_lanes() == 1u << SHIMHUB_LANE_PORTABLE);
+    CHECK(!shimhub_has_lane(SHIMHUB_LANE_AVX512));
+    CHECK(shimhub_lanes_use(before) == SHIMHUB_OK);
+}
+
+static void lane_names_are_distinct(void)
+{
+    const char *name = "untouched", *other = NULL;
+    CHECK(shimhub_lane_name(SHIMHUB_LANE_COUNT, &name) == SHIMHUB_BAD_ARGUMENT);
+    CHECK(strcmp(name, "untouched") == 0);
+    CHECK(shimhub_lane_name(0, NULL) == SHIMHUB_BAD_ARGUMENT);
+    for (unsigned lane = 0; lane < SHIMHUB_LANE_COUNT; lane++) {
+        CHECK(shimhub_lane_name(lane, &name) == SHIMHUB_OK);
+        CHECK(shimhub_lane_name((lane + 1) % SHIMHUB_LANE_COUNT, &other) == SHIMHUB_OK);
+        CHECK(strcmp(name, other) != 0);
+    }
+}
+
+#define TASKS 1000
+struct tally {
+    atomic_int total;
+    int seen[TASKS];
+};
+
+static void count_task(void *context, size_t index)
+{
+    struct tally *tally = context;
+    tally->seen[index]++;
+    atomic_fetch_add(&tally->total, 1);
+}
+
+static void a_team_runs_each_task_once(void)
+{
+    for (unsigned threads = 0; threads < 200; threads += threads < 9 ? 1 : 90) {
+        struct tally tally = {0};
+        shimhub_team_run(threads, TASKS, count_task, &tally);
+        CHECK(tally.total == TASKS);
+        for (int i = 0; i < TASKS; i++)
+            CHECK(tally.seen[i] == 1);
+    }
+    struct tally none = {0};
+    shimhub_team_run(4, 0, count_task, &none);
+    CHECK(none.total == 0);
+}
+
+void test_core(void)
 {
     version_is_the_one_of_the_build();
     wide_registers_count_only_where_the_system_saves_them();
     each_feature_has_a_bit_of_its_own();
     names_are_distinct_and_end_with_the_features();
     query_agrees_with_the_compiler();
-    printf("native: %s\n", failures ? "FAILED" : "ok");
-    return failures != 0;
+    lanes_are_those_of_the_processor();
+    lane_names_are_distinct();
+    a_team_runs_each_task_once();
 }

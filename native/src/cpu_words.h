@@ -1,6 +1,6 @@
 /* Private to cpu.c and its test: the words that a processor answers, apart from asking for them. */
-#ifndef SHIMHUB_CPUID_H
-#define SHIMHUB_CPUID_H
+#ifndef SHIMHUB_CPU_WORDS_H
+#define SHIMHUB_CPU_WORDS_H
 
 #include <stdint.h>
 

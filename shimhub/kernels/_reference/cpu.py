@@ -1,4 +1,4 @@
-"""What the native library answers, in Python: the fallback, and the oracle of its tests."""
+"""Instruction sets, from /proc/cpuinfo."""
 
 from __future__ import annotations
 

@@ -1,0 +1,50 @@
+/* Columns: Arrow's arrays as addresses with their sizes, so that nothing behind them is read. */
+#ifndef SHIMHUB_COLUMNS_H
+#define SHIMHUB_COLUMNS_H
+
+#include "core.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    SHIMHUB_COLUMN_NULL,       /* no buffers; every row is null */
+    SHIMHUB_COLUMN_FIXED,      /* rows of `width` bytes each in data */
+    SHIMHUB_COLUMN_FLOAT,      /* as FIXED, IEEE 754 of 2, 4 or 8 bytes */
+    SHIMHUB_COLUMN_BOOL,       /* one bit a row in data */
+    SHIMHUB_COLUMN_BINARY,     /* bytes of data between offsets of `width` 4 or 8 bytes */
+    SHIMHUB_COLUMN_LIST,       /* rows of the one child between offsets of `width` 4 or 8 bytes */
+    SHIMHUB_COLUMN_FIXED_LIST, /* `width` rows of the one child a row */
+    SHIMHUB_COLUMN_STRUCT      /* one row of each child a row */
+} shimhub_column_kind;
+
+/* A contiguous buffer; {NULL, 0} where there is none. */
+typedef struct {
+    const void *data;
+    int64_t size; /* bytes */
+} shimhub_buffer;
+
+/* https://arrow.apache.org/docs/format/Columnar.html: one chunk of one column.
+ * Rows offset .. offset + length - 1 of the buffers are meant, as in Arrow. */
+typedef struct shimhub_column {
+    int32_t kind;
+    int32_t children_count;
+    int64_t width;
+    int64_t length;
+    int64_t offset;
+    shimhub_buffer validity; /* bit 1 is valid; none: all valid */
+    shimhub_buffer offsets;
+    shimhub_buffer data;
+    const struct shimhub_column *children;
+} shimhub_column;
+
+/* OK if every row can be read within the buffers, recursively; else what is wrong, and in *row
+ * the first such row (-1 if it is no single row). O(rows) over offsets. */
+SHIMHUB_API shimhub_status shimhub_column_check(const shimhub_column *column, int64_t *row);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

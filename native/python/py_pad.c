@@ -1,0 +1,6 @@
+/* Python's objects for pad. */
+#include "py.h"
+
+PyMethodDef shimhub_py_pad_methods[] = {
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,6 @@
+/* Tests of columns. */
+#include "check.h"
+
+void test_columns(void)
+{
+}

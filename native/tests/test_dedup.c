@@ -1,0 +1,6 @@
+/* Tests of dedup. */
+#include "check.h"
+
+void test_dedup(void)
+{
+}

@@ -1,0 +1,6 @@
+/* Tests of hash. */
+#include "check.h"
+
+void test_hash(void)
+{
+}

@@ -1,0 +1,6 @@
+/* Tests of linalg. */
+#include "check.h"
+
+void test_linalg(void)
+{
+}

@@ -1,0 +1,6 @@
+/* Tests of minhash. */
+#include "check.h"
+
+void test_minhash(void)
+{
+}

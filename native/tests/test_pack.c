@@ -1,0 +1,6 @@
+/* Tests of pack. */
+#include "check.h"
+
+void test_pack(void)
+{
+}

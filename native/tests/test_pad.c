@@ -1,0 +1,6 @@
+/* Tests of pad. */
+#include "check.h"
+
+void test_pad(void)
+{
+}
