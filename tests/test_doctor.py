@@ -352,6 +352,13 @@ def test_a_native_library_that_is_switched_off(clinic):
     clinic.mends("SH202", SHIMHUB_NATIVE="0")
 
 
+@pytest.mark.parametrize("told", ["avx3", "portable, neon, sha_ni avx3"])
+def test_lanes_that_cannot_be_used(clinic, told):
+    """A lane that SHIMHUB_LANES misnames is an error with those to choose of."""
+    (found,) = clinic.mends("SH203", SHIMHUB_LANES=told)
+    assert "unknown lane 'avx3'; choose of portable" in found["what"]
+
+
 # ---- others
 
 

@@ -21,9 +21,13 @@ CPUINFO = Path("/proc/cpuinfo")
 def _fresh(monkeypatch):
     """Let each test load the extension anew."""
     monkeypatch.delenv("SHIMHUB_NATIVE", raising=False)
+    monkeypatch.delenv("SHIMHUB_LANES", raising=False)
+    from shimhub.kernels._native import lib
+
     _loading.load.cache_clear()
     yield
     _loading.load.cache_clear()
+    lib.shimhub_lanes_use(lib.shimhub_lanes_here())
 
 
 def _fake_native(monkeypatch, native) -> None:
@@ -77,6 +81,60 @@ def test_environment_variable_turns_it_off(monkeypatch):
     assert "SHIMHUB_NATIVE=0" in kernels.why_unavailable()
     assert __version__ == kernels.version()
     assert cpu.cpu_features() == kernels.cpu_features()
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [("portable", {"portable"}), ("", {"portable"}), (" portable ,portable", {"portable"})],
+)
+def test_environment_variable_narrows_the_lanes(monkeypatch, told, expected):
+    """SHIMHUB_LANES names the lanes to use; the portable one is always among them."""
+    everything = kernels.lanes()
+    _loading.load.cache_clear()
+    monkeypatch.setenv("SHIMHUB_LANES", told)
+
+    assert expected == kernels.lanes()
+    assert "portable" in everything
+
+
+def test_all_lanes_that_run_here_can_be_named(monkeypatch):
+    """Naming every lane in use changes nothing."""
+    everything = kernels.lanes()
+    _loading.load.cache_clear()
+    monkeypatch.setenv("SHIMHUB_LANES", ",".join(everything))
+
+    assert everything == kernels.lanes()
+
+
+@pytest.mark.parametrize("ask", ["available", "why_unavailable", "version", "lanes"])
+def test_an_unknown_lane_is_an_error_every_time(monkeypatch, ask):
+    """A typo in SHIMHUB_LANES raises at each call, with the lanes to choose of."""
+    monkeypatch.setenv("SHIMHUB_LANES", "portable,avx3")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="unknown lane 'avx3'; choose of portable"):
+            getattr(kernels, ask)()
+
+
+def test_a_lane_that_cannot_run_here_is_an_error(monkeypatch):
+    """Each lane that this processor lacks is refused by name; nothing changes."""
+    names = _loading.lane_names(_loading.native())
+    before = kernels.lanes()
+    for lacking in sorted(set(names) - before):
+        _loading.load.cache_clear()
+        monkeypatch.setenv("SHIMHUB_LANES", lacking)
+        with pytest.raises(ValueError, match=f"'{lacking}' cannot run here"):
+            kernels.available()
+    monkeypatch.delenv("SHIMHUB_LANES")
+    assert before == kernels.lanes()
+
+
+def test_every_public_name_is_there():
+    """What __all__ lists can be had, and dir() lists it before it is asked for."""
+    assert set(kernels.__all__) <= set(dir(kernels))
+    assert [] == [name for name in kernels.__all__ if getattr(kernels, name, None) is None]
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = kernels.nothing
 
 
 def test_missing_extension_falls_back_and_tells_the_cure(monkeypatch):

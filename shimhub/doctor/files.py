@@ -58,7 +58,11 @@ def startup_state() -> str:
 
 def of_native() -> Iterator[Finding]:
     """Yield why the native library is not in use; everything works without it, in Python."""
-    told = kernels.why_unavailable()
+    try:
+        told = kernels.why_unavailable()
+    except ValueError as error:  # SHIMHUB_LANES; each kernel raises it too
+        yield finding("SH203", str(error), "SHIMHUB_LANES", "unset SHIMHUB_LANES")
+        return
     if os.environ.get("SHIMHUB_NATIVE") == "0":
         what = "replacements run in Python"
         yield finding("SH202", what, "SHIMHUB_NATIVE", "unset SHIMHUB_NATIVE")
@@ -68,10 +72,14 @@ def of_native() -> Iterator[Finding]:
 
 
 def native_state() -> str:
-    """Return in words which native library is in use, and what this processor has."""
-    features = ", ".join(sorted(kernels.cpu_features())) or "no known instruction set"
-    found = kernels.version() if kernels.available() else "not in use"
-    return f"{found} ({features})"
+    """Return in words which native library and lanes are in use, and what this processor has."""
+    try:
+        features = ", ".join(sorted(kernels.cpu_features())) or "no known instruction set"
+    except ValueError:  # told by SH203
+        return "cannot be used (SHIMHUB_LANES)"
+    if not kernels.available():
+        return f"not in use ({features})"
+    return f"{kernels.version()}, lanes {', '.join(sorted(kernels.lanes()))} ({features})"
 
 
 def of_copies() -> Iterator[Finding]:

@@ -28,6 +28,7 @@ RULES = {
     "SH107": (ERROR, "a shim failed in this process"),
     "SH201": (WARNING, "the native library cannot be used"),
     "SH202": (NOTE, "the native library is switched off"),
+    "SH203": (ERROR, "SHIMHUB_LANES names a lane that cannot be used"),
     "SH301": (NOTE, "another patcher is installed"),
     "SH302": (NOTE, "another finder stands on sys.meta_path"),
     "SH303": (NOTE, "a .pth file of others runs code at every start"),
