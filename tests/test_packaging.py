@@ -132,7 +132,7 @@ def editable_python(checkout, tmp_path_factory):
 
 def test_wheel_is_of_its_python(wheel):
     """The extension reads lists and ints as this CPython lays them out, and its name says so."""
-    tag = "cp%d%d" % sys.version_info[:2]
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
     assert f"shimhub-{__version__}-{tag}-{tag}-" in wheel.name
 
 
