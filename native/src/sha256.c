@@ -16,9 +16,23 @@ const uint32_t shimhub_sha256_k[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-static shimhub_sha256_rows *pick(void)
+#if SHIMHUB_X86_LANES
+static const struct shimhub_sha256_lanes avx512 = {
+    shimhub_sha256_step_avx512, shimhub_sha256_bmi2, 16, 2, 16, 1};
+static const struct shimhub_sha256_lanes avx2 = {
+    shimhub_sha256_step_avx2, shimhub_sha256_bmi2, 8, 2, 8, 1};
+#endif
+
+/* NULL: one by one. */
+static const struct shimhub_sha256_lanes *pick(void)
 {
-    return shimhub_sha256_portable;
+#if SHIMHUB_X86_LANES
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX512))
+        return &avx512;
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX2))
+        return &avx2;
+#endif
+    return NULL;
 }
 
 shimhub_status shimhub_sha256(const shimhub_bytes *rows, size_t count, uint8_t *digests)
@@ -30,6 +44,10 @@ shimhub_status shimhub_sha256(const shimhub_bytes *rows, size_t count, uint8_t *
         if ((rows[i].data == NULL && rows[i].size > 0) || (uint64_t)rows[i].size >> 61)
             return SHIMHUB_BAD_ARGUMENT;
     }
-    pick()(rows, count, digests);
+    const struct shimhub_sha256_lanes *lanes = pick();
+    if (lanes != NULL)
+        shimhub_sha256_schedule(rows, count, digests, lanes);
+    else
+        shimhub_sha256_one_by_one(rows, count, digests, shimhub_sha256_portable);
     return SHIMHUB_OK;
 }

@@ -13,6 +13,15 @@
 #define SHIMHUB_INLINE static inline
 #endif
 
+/* Before a loop of 16: its indices become constants, and arrays registers. */
+#if defined(__clang__)
+#define SHIMHUB_UNROLL_16 _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define SHIMHUB_UNROLL_16 _Pragma("GCC unroll 16")
+#else
+#define SHIMHUB_UNROLL_16
+#endif
+
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define SHIMHUB_BIG_ENDIAN 1
 #else
