@@ -16,7 +16,9 @@ from shimhub.kernels import _loading
 from shimhub.kernels._reference import cpu
 
 #: Public names by the module that has them; imported at first use.
-_MODULES: Final[dict[str, tuple[str, ...]]] = {}
+_MODULES: Final[dict[str, tuple[str, ...]]] = {
+    "_columns": ("Ragged",),
+}
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = ["available", "cpu_features", "lanes", "version", "why_unavailable", *sorted(_HOMES)]

@@ -40,7 +40,9 @@ typedef struct shimhub_column {
 } shimhub_column;
 
 /* OK if every row can be read within the buffers, recursively; else what is wrong, and in *row
- * the first such row (-1 if it is no single row). O(rows) over offsets. */
+ * the first such row (-1 if it is no single row): BAD_OFFSETS where offsets are wrong or a buffer is
+ * too small, BAD_ARGUMENT where kind, width, length or children make no column, or where it is more
+ * than 64 deep. O(rows) over offsets; of children, only the rows that are meant are looked at. */
 SHIMHUB_API shimhub_status shimhub_column_check(const shimhub_column *column, int64_t *row);
 
 #ifdef __cplusplus

@@ -1,0 +1,251 @@
+"""Arrow's arrays and tables as columns, by pyarrow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+from shimhub.kernels._columns import Buffer, Column, Kind
+from shimhub.kernels._numpy import memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NUMBERS: Final = {
+    getattr(pa, name)().id: np.dtype(name)
+    for name in (
+        *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        *("float16", "float32", "float64"),
+    )
+}
+_STREAM: Final = "__arrow_c_stream__"
+
+
+def chunks(data: Any, name: str) -> list[Column]:
+    """Return the chunks of what pyarrow takes for one array; see ``_columns.chunks``."""
+    if isinstance(data, pa.Array):
+        return [column(data, name)]
+    if isinstance(data, (pa.Table, pa.RecordBatch)):
+        raise TypeError(f"{name}: a table is no column; pass one of {data.column_names}")
+    if not isinstance(data, pa.ChunkedArray):
+        data = pa.chunked_array(data) if hasattr(data, _STREAM) else pa.array(data)
+        return chunks(data, name)
+    return [column(chunk, name) for chunk in data.chunks]
+
+
+def batches(data: Any, name: str) -> list[Column]:
+    """Return the batches of what pyarrow takes for a table; see ``_columns.batches``."""
+    if isinstance(data, (pa.Array, pa.ChunkedArray)):
+        raise TypeError(f"{name}: a column is no table; pass a pyarrow.Table")
+    if isinstance(data, pa.RecordBatch):
+        return [_batch(data, name)]
+    return [_batch(batch, name) for batch in _table(data, name).to_batches()]
+
+
+def _table(data: Any, name: str) -> pa.Table:
+    if isinstance(data, pa.Table):
+        return data
+    if not hasattr(data, _STREAM) or hasattr(data, "_indices"):
+        return _dataset(data, name)
+    return pa.table(data)
+
+
+def _dataset(data: Any, name: str) -> pa.Table:
+    """Return the table of a Hugging Face Dataset."""
+    if getattr(data, "_indices", None) is not None:
+        raise ValueError(
+            f"{name}: the Dataset has an indices mapping (select, shuffle, sort or filter made "
+            "it), and its table has other rows; pass dataset.flatten_indices()"
+        )
+    return data.data.table
+
+
+def _batch(batch: pa.RecordBatch, name: str) -> Column:
+    children = tuple(
+        column(batch.column(i), field.name or str(i)) for i, field in enumerate(batch.schema)
+    )
+    return Column(Kind.STRUCT, batch.num_rows, children=children, name=name, keep=batch)
+
+
+def column(array: pa.Array, name: str) -> Column:
+    """Return the array as a column, decoded where the library has no kind for its layout."""
+    array = _decoded(array)
+    maker = _MAKERS.get(array.type.id, _fixed if _is_fixed(array.type) else None)
+    if maker is None:
+        raise TypeError(f"{name}: Arrow type {array.type} is not supported")
+    return maker(array, name)
+
+
+def _decoded(array: pa.Array) -> pa.Array:
+    """Return the array with dictionaries, runs, views and extensions replaced by what they mean."""
+    kind = array.type
+    if isinstance(array, pa.ExtensionArray):
+        return _decoded(array.storage)
+    if pa.types.is_dictionary(kind):
+        return _decoded(array.dictionary_decode())
+    if pa.types.is_run_end_encoded(kind):
+        return _decoded(pc.run_end_decode(array))
+    return array.cast(_CASTS[kind.id]) if kind.id in _CASTS else array
+
+
+#: pyarrow below 16 has no views.
+_CASTS: Final[dict[int, pa.DataType]] = {
+    getattr(pa.lib, f"Type_{name}_VIEW"): to
+    for name, to in {"STRING": pa.large_string(), "BINARY": pa.large_binary()}.items()
+    if hasattr(pa.lib, f"Type_{name}_VIEW")
+}
+
+
+def _is_fixed(kind: pa.DataType) -> bool:
+    tests = ("is_primitive", "is_fixed_size_binary", "is_decimal", "is_interval")
+    return any(getattr(pa.types, test)(kind) for test in tests)
+
+
+def _buffer(buffer: pa.Buffer | None) -> Buffer:
+    return Buffer() if buffer is None else Buffer(buffer.address, buffer.size)
+
+
+def _null(array: pa.Array, name: str) -> Column:
+    return Column(Kind.NULL, len(array), name=name)
+
+
+def _fixed(array: pa.Array, name: str) -> Column:
+    return _values(array, name, Kind.FIXED, array.type.bit_width // 8)
+
+
+def _float(array: pa.Array, name: str) -> Column:
+    return _values(array, name, Kind.FLOAT, array.type.bit_width // 8)
+
+
+def _bool(array: pa.Array, name: str) -> Column:
+    return replace(_values(array, name, Kind.BOOL, 0), dtype=np.dtype(bool))
+
+
+def _values(array: pa.Array, name: str, kind: Kind, width: int) -> Column:
+    validity, data = array.buffers()
+    return Column(
+        kind,
+        len(array),
+        width=width,
+        offset=array.offset,
+        validity=_buffer(validity),
+        data=_buffer(data),
+        dtype=_NUMBERS.get(array.type.id),
+        name=name,
+        keep=array,
+    )
+
+
+def _binary(array: pa.Array, name: str) -> Column:
+    validity, offsets, data = array.buffers()
+    return Column(
+        Kind.BINARY,
+        len(array),
+        width=8 if array.type.id in _LARGE else 4,
+        offset=array.offset,
+        validity=_buffer(validity),
+        offsets=_buffer(offsets),
+        data=_buffer(data),
+        name=name,
+        keep=array,
+    )
+
+
+def _list(array: pa.Array, name: str) -> Column:
+    validity, offsets = array.buffers()[:2]
+    return Column(
+        Kind.LIST,
+        len(array),
+        width=8 if array.type.id in _LARGE else 4,
+        offset=array.offset,
+        validity=_buffer(validity),
+        offsets=_buffer(offsets),
+        children=(column(array.values, name),),
+        name=name,
+        keep=array,
+    )
+
+
+def _fixed_list(array: pa.Array, name: str) -> Column:
+    return Column(
+        Kind.FIXED_LIST,
+        len(array),
+        width=array.type.list_size,
+        offset=array.offset,
+        validity=_buffer(array.buffers()[0]),
+        children=(column(array.values, name),),
+        name=name,
+        keep=array,
+    )
+
+
+def _struct(array: pa.Array, name: str) -> Column:
+    """Return a struct; pyarrow gives its children without its offset, but its validity with it."""
+    fields = [array.type.field(i) for i in range(array.type.num_fields)]
+    children = tuple(
+        column(array.field(i), f"{name}.{field.name}") for i, field in enumerate(fields)
+    )
+    valid = _valid_bits(array)
+    return Column(
+        Kind.STRUCT,
+        len(array),
+        validity=Buffer() if valid is None else memory(valid),
+        children=children,
+        name=name,
+        keep=(array, valid),
+    )
+
+
+def _list_view(array: pa.Array, name: str) -> Column:
+    """Return a view with its rows put in order; pyarrow 26's own cast leaves offsets that fall."""
+    offsets = np.zeros(len(array) + 1, dtype=np.int64)
+    np.cumsum(pc.list_value_length(array).fill_null(0), out=offsets[1:])
+    valid = _valid_bits(array)
+    return Column(
+        Kind.LIST,
+        len(array),
+        width=8,
+        validity=Buffer() if valid is None else memory(valid),
+        offsets=memory(offsets),
+        children=(column(array.flatten(), name),),
+        name=name,
+        keep=(offsets, valid),
+    )
+
+
+def _valid_bits(array: pa.Array) -> np.ndarray[Any, Any] | None:
+    if not array.null_count:
+        return None
+    return np.packbits(array.is_valid().to_numpy(zero_copy_only=False), bitorder="little")
+
+
+def _map(array: pa.Array, name: str) -> Column:
+    return _list(array.cast(pa.list_(_entries(array.type))), name)
+
+
+def _entries(kind: pa.MapType) -> pa.DataType:
+    return pa.struct([kind.key_field, kind.item_field])
+
+
+_LARGE: Final = (pa.large_string().id, pa.large_binary().id, pa.large_list(pa.null()).id)
+_BINARIES: Final = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
+_MAKERS: Final[dict[int, Callable[[pa.Array, str], Column]]] = {
+    pa.null().id: _null,
+    pa.bool_().id: _bool,
+    **{kind.id: _float for kind in (pa.float16(), pa.float32(), pa.float64())},
+    **{kind.id: _binary for kind in _BINARIES},
+    pa.list_(pa.null()).id: _list,
+    pa.large_list(pa.null()).id: _list,
+    pa.lib.Type_MAP: _map,
+    pa.list_(pa.null(), 1).id: _fixed_list,
+    pa.struct([]).id: _struct,
+    **{
+        getattr(pa.lib, name): _list_view
+        for name in ("Type_LIST_VIEW", "Type_LARGE_LIST_VIEW")
+        if hasattr(pa.lib, name)
+    },
+}
