@@ -1,0 +1,43 @@
+/* Matrix products of any shape, over a lane's tiles. */
+#include "gemm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lanes.h"
+
+#define ROWS 240     /* of packed A: with SHIMHUB_GEMM_STRIDE, 200 KB of an L2 cache in float */
+#define COLUMNS 2048 /* of packed B */
+#define DIRECT (48. * 48 * 48)
+
+#define T float
+#define NAME(x) x##_f32
+#define PRODUCT shimhub_gemm_f32
+#define TILES shimhub_tiles_f32
+static const struct TILES *tiles_f32(void)
+{
+#if SHIMHUB_X86_LANES
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX512))
+        return &shimhub_tiles_f32_avx512;
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX2))
+        return &shimhub_tiles_f32_avx2;
+#endif
+    return &shimhub_tiles_f32_portable;
+}
+#include "gemm_driver.h"
+
+#define T double
+#define NAME(x) x##_f64
+#define PRODUCT shimhub_gemm_f64
+#define TILES shimhub_tiles_f64
+static const struct TILES *tiles_f64(void)
+{
+#if SHIMHUB_X86_LANES
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX512))
+        return &shimhub_tiles_f64_avx512;
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX2))
+        return &shimhub_tiles_f64_avx2;
+#endif
+    return &shimhub_tiles_f64_portable;
+}
+#include "gemm_driver.h"
