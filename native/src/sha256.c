@@ -17,6 +17,8 @@ const uint32_t shimhub_sha256_k[64] = {
 };
 
 #if SHIMHUB_X86_LANES
+static const struct shimhub_sha256_lanes sha_ni = {
+    shimhub_sha256_step_sha_ni, shimhub_sha256_sha_ni, 3, 1, 1, 8};
 static const struct shimhub_sha256_lanes avx512 = {
     shimhub_sha256_step_avx512, shimhub_sha256_bmi2, 16, 2, 16, 1};
 static const struct shimhub_sha256_lanes avx2 = {
@@ -27,6 +29,8 @@ static const struct shimhub_sha256_lanes avx2 = {
 static const struct shimhub_sha256_lanes *pick(void)
 {
 #if SHIMHUB_X86_LANES
+    if (shimhub_has_lane(SHIMHUB_LANE_SHA_NI))
+        return &sha_ni;
     if (shimhub_has_lane(SHIMHUB_LANE_AVX512))
         return &avx512;
     if (shimhub_has_lane(SHIMHUB_LANE_AVX2))

@@ -14,8 +14,8 @@ extern const uint32_t shimhub_sha256_k[64];
 /* Updates one state by `blocks` blocks of 64 bytes. */
 typedef void shimhub_sha256_single(uint32_t state[8], const uint8_t *data, size_t blocks);
 
-/* Updates a state for each lane by `blocks` blocks, each lane's at data[lane]. */
-typedef void shimhub_sha256_step(uint32_t *states, const uint8_t *const *data, size_t blocks);
+/* Updates a state for each lane by `blocks` blocks, each lane's at data[lane], which moves on. */
+typedef void shimhub_sha256_step(uint32_t *states, const uint8_t **data, size_t blocks);
 
 shimhub_sha256_single shimhub_sha256_portable;
 shimhub_sha256_single shimhub_sha256_bmi2; /* as portable, with the rotations of AVX2's machines */

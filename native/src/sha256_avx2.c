@@ -21,7 +21,7 @@
 #define LOAD_WORDS load_words
 
 /* w[t] gets word t of 8 words of every lane's. */
-SHIMHUB_INLINE TARGET void load_half(__m256i w[8], const uint8_t *const at[LANES], unsigned offset)
+SHIMHUB_INLINE TARGET void load_half(__m256i w[8], const uint8_t **at, unsigned offset)
 {
     const __m256i swap = _mm256_broadcastsi128_si256(
         _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
@@ -44,7 +44,7 @@ SHIMHUB_INLINE TARGET void load_half(__m256i w[8], const uint8_t *const at[LANES
     }
 }
 
-SHIMHUB_INLINE TARGET void load_words(__m256i w[16], const uint8_t *const at[LANES])
+SHIMHUB_INLINE TARGET void load_words(__m256i w[16], const uint8_t **at)
 {
     load_half(w, at, 0);
     load_half(w + 8, at, 32);
@@ -52,7 +52,7 @@ SHIMHUB_INLINE TARGET void load_words(__m256i w[16], const uint8_t *const at[LAN
 
 #include "sha256_vector.h"
 
-TARGET void shimhub_sha256_step_avx2(uint32_t *states, const uint8_t *const *data, size_t blocks)
+TARGET void shimhub_sha256_step_avx2(uint32_t *states, const uint8_t **data, size_t blocks)
 {
     step(states, data, blocks);
 }

@@ -45,7 +45,7 @@ SHIMHUB_INLINE TARGET void transpose_parts(__m512i r0, __m512i r1, __m512i r2, _
 }
 
 /* w[t] gets word t of every lane's block. */
-SHIMHUB_INLINE TARGET void load_words(__m512i w[16], const uint8_t *const at[LANES])
+SHIMHUB_INLINE TARGET void load_words(__m512i w[16], const uint8_t **at)
 {
     const __m512i swap = _mm512_broadcast_i32x4(
         _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
@@ -64,7 +64,7 @@ SHIMHUB_INLINE TARGET void load_words(__m512i w[16], const uint8_t *const at[LAN
 
 #include "sha256_vector.h"
 
-TARGET void shimhub_sha256_step_avx512(uint32_t *states, const uint8_t *const *data, size_t blocks)
+TARGET void shimhub_sha256_step_avx512(uint32_t *states, const uint8_t **data, size_t blocks)
 {
     step(states, data, blocks);
 }

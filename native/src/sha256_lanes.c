@@ -2,23 +2,22 @@
  * its own one ends. */
 #include "sha256.h"
 
-struct lane {
-    size_t row;
-    size_t blocks; /* that are left at data[lane]; 0 where the lane is idle */
-    bool in_tail;
-    uint8_t tail[2 * SHA256_BLOCK];
-};
-
 struct schedule {
     const struct shimhub_sha256_lanes *lanes;
     const shimhub_bytes *rows;
     size_t count, next;
     uint8_t *digests;
-    unsigned busy; /* how many lanes have a row */
+    unsigned busy;                /* how many lanes have a row */
+    size_t now;                   /* blocks that each lane has done */
+    size_t end[SHA256_LANES_MAX]; /* when data[lane] will be done; IDLE without a row */
     const uint8_t *data[SHA256_LANES_MAX];
-    struct lane lane[SHA256_LANES_MAX];
+    size_t row[SHA256_LANES_MAX];
+    bool in_tail[SHA256_LANES_MAX];
+    uint8_t tail[SHA256_LANES_MAX][2 * SHA256_BLOCK];
     uint32_t states[8 * SHA256_LANES_MAX];
 };
+
+#define IDLE SIZE_MAX
 
 static uint32_t *word_of(struct schedule *at, unsigned lane, unsigned word)
 {
@@ -33,71 +32,60 @@ static void get_state(struct schedule *at, unsigned lane, uint32_t state[8])
 
 static void enter_tail(struct schedule *at, unsigned lane)
 {
-    struct lane *one = &at->lane[lane];
-    one->blocks = sha256_pad(one->tail, &at->rows[one->row]);
-    one->in_tail = true;
-    at->data[lane] = one->tail;
+    at->end[lane] = at->now + sha256_pad(at->tail[lane], &at->rows[at->row[lane]]);
+    at->data[lane] = at->tail[lane];
+    at->in_tail[lane] = true;
 }
 
 static void take_row(struct schedule *at, unsigned lane)
 {
     size_t row = at->next++;
     if (at->next < at->count)
-        SHIMHUB_PREFETCH(at->rows[at->next].data);
+        SHIMHUB_PREFETCH_AT(at->rows[at->next].data, 0);
     for (unsigned word = 0; word < 8; word++)
         *word_of(at, lane, word) = shimhub_sha256_initial[word];
-    at->lane[lane].row = row;
-    at->lane[lane].blocks = at->rows[row].size / SHA256_BLOCK;
-    at->lane[lane].in_tail = false;
+    at->row[lane] = row;
+    at->in_tail[lane] = false;
     at->data[lane] = at->rows[row].data;
-    if (at->lane[lane].blocks == 0)
+    at->end[lane] = at->now + at->rows[row].size / SHA256_BLOCK;
+    if (at->end[lane] == at->now)
         enter_tail(at, lane);
 }
 
 /* The lane came to the end of its row, or of the part of it before the tail. */
 static void go_on(struct schedule *at, unsigned lane)
 {
-    if (!at->lane[lane].in_tail) {
+    if (!at->in_tail[lane]) {
         enter_tail(at, lane);
         return;
     }
     uint32_t state[8];
     get_state(at, lane, state);
-    sha256_write(at->digests + SHA256_DIGEST * at->lane[lane].row, state);
-    if (at->next < at->count)
+    sha256_write(at->digests + SHA256_DIGEST * at->row[lane], state);
+    if (at->next < at->count) {
         take_row(at, lane);
-    else
+    } else {
+        at->end[lane] = IDLE;
         at->busy--;
+    }
 }
 
-/* How many blocks all lanes can go on by. Lanes that are idle are to repeat what a busy one does. */
-static size_t distance(struct schedule *at)
-{
-    size_t blocks = SIZE_MAX;
-    unsigned nearest = 0;
-    for (unsigned lane = 0; lane < at->lanes->count; lane++) {
-        if (at->lane[lane].blocks - 1 < blocks - 1) {
-            blocks = at->lane[lane].blocks;
-            nearest = lane;
-        }
-    }
-    for (unsigned lane = 0; at->busy < at->lanes->count && lane < at->lanes->count; lane++) {
-        if (at->lane[lane].blocks == 0)
-            at->data[lane] = at->data[nearest];
-    }
-    return blocks;
-}
-
+/* All lanes go on until the first one ends. Idle ones repeat what that one does. */
 static void advance(struct schedule *at)
 {
-    size_t blocks = distance(at);
-    at->lanes->step(at->states, at->data, blocks);
-    for (unsigned lane = 0; lane < at->lanes->count; lane++) {
-        if (at->lane[lane].blocks == 0)
-            continue;
-        at->data[lane] += SHA256_BLOCK * blocks;
-        at->lane[lane].blocks -= blocks;
-        if (at->lane[lane].blocks == 0)
+    const unsigned count = at->lanes->count;
+    unsigned nearest = 0;
+    for (unsigned lane = 1; lane < count; lane++)
+        nearest = at->end[lane] < at->end[nearest] ? lane : nearest;
+    for (unsigned lane = 0; at->busy < count && lane < count; lane++) {
+        if (at->end[lane] == IDLE)
+            at->data[lane] = at->data[nearest];
+    }
+    size_t until = at->end[nearest];
+    at->lanes->step(at->states, at->data, until - at->now);
+    at->now = until;
+    for (unsigned lane = 0; lane < count; lane++) {
+        if (at->end[lane] == until)
             go_on(at, lane);
     }
 }
@@ -106,26 +94,29 @@ static void finish_alone(struct schedule *at, unsigned lane)
 {
     uint32_t state[8];
     get_state(at, lane, state);
-    at->lanes->single(state, at->data[lane], at->lane[lane].blocks);
-    if (!at->lane[lane].in_tail) {
+    at->lanes->single(state, at->data[lane], at->end[lane] - at->now);
+    if (!at->in_tail[lane]) {
         enter_tail(at, lane);
-        at->lanes->single(state, at->data[lane], at->lane[lane].blocks);
+        at->lanes->single(state, at->data[lane], at->end[lane] - at->now);
     }
-    sha256_write(at->digests + SHA256_DIGEST * at->lane[lane].row, state);
+    sha256_write(at->digests + SHA256_DIGEST * at->row[lane], state);
 }
 
 void shimhub_sha256_schedule(const shimhub_bytes *rows, size_t count, uint8_t *digests,
                              const struct shimhub_sha256_lanes *lanes)
 {
     struct schedule at = {.lanes = lanes, .rows = rows, .count = count, .digests = digests};
-    for (unsigned lane = 0; lane < lanes->count && at.next < count; lane++) {
-        take_row(&at, lane);
-        at.busy++;
+    for (unsigned lane = 0; lane < lanes->count; lane++) {
+        at.end[lane] = IDLE;
+        if (at.next < count) {
+            take_row(&at, lane);
+            at.busy++;
+        }
     }
     while (at.busy > lanes->few)
         advance(&at);
     for (unsigned lane = 0; lane < lanes->count; lane++) {
-        if (at.lane[lane].blocks > 0)
+        if (at.end[lane] != IDLE)
             finish_alone(&at, lane);
     }
 }

@@ -32,12 +32,14 @@ SHIMHUB_INLINE void sha256_compress(uint32_t state[8], const uint8_t *block)
     memcpy(s, state, sizeof s);
     for (unsigned t = 0; t < 16; t++)
         w[t] = load_be32(block + 4 * t);
-    for (unsigned first = 0; first < 64; first += 16) {
-        SHIMHUB_UNROLL_16
+    SHIMHUB_UNROLL
+    for (unsigned t = 0; t < 16; t++)
+        sha256_round(s, t, w[t] + shimhub_sha256_k[t]);
+    for (const uint32_t *k = shimhub_sha256_k + 16; k < shimhub_sha256_k + 64; k += 16) {
+        SHIMHUB_UNROLL
         for (unsigned t = 0; t < 16; t++) {
-            if (first > 0)
-                w[t] = sha256_expand(w, t);
-            sha256_round(s, t, w[t] + shimhub_sha256_k[first + t]);
+            w[t] = sha256_expand(w, t);
+            sha256_round(s, t, w[t] + k[t]);
         }
     }
     for (unsigned i = 0; i < 8; i++)

@@ -28,29 +28,31 @@ SHIMHUB_INLINE TARGET void compress(VECTOR state[8], VECTOR w[16])
     VECTOR s[8];
     for (unsigned i = 0; i < 8; i++)
         s[i] = state[i];
-    for (unsigned first = 0; first < 64; first += 16) {
-        SHIMHUB_UNROLL_16
+    SHIMHUB_UNROLL
+    for (unsigned t = 0; t < 16; t++)
+        one_round(s, t, ADD(w[t], SPLAT(shimhub_sha256_k[t])));
+    for (const uint32_t *k = shimhub_sha256_k + 16; k < shimhub_sha256_k + 64; k += 16) {
+        SHIMHUB_UNROLL
         for (unsigned t = 0; t < 16; t++) {
-            if (first > 0)
-                w[t] = expand(w, t);
-            one_round(s, t, ADD(w[t], SPLAT(shimhub_sha256_k[first + t])));
+            w[t] = expand(w, t);
+            one_round(s, t, ADD(w[t], SPLAT(k[t])));
         }
     }
     for (unsigned i = 0; i < 8; i++)
         state[i] = ADD(state[i], s[i]);
 }
 
-SHIMHUB_INLINE TARGET void step(uint32_t *states, const uint8_t *const *data, size_t blocks)
+SHIMHUB_INLINE TARGET void step(uint32_t *states, const uint8_t **data, size_t blocks)
 {
     VECTOR state[8], w[16];
-    const uint8_t *at[LANES];
-    memcpy(at, data, sizeof at);
     for (unsigned i = 0; i < 8; i++)
         state[i] = LOAD(states + LANES * i);
     for (; blocks > 0; blocks--) {
-        LOAD_WORDS(w, at);
-        for (unsigned lane = 0; lane < LANES; lane++)
-            at[lane] += SHA256_BLOCK;
+        LOAD_WORDS(w, data);
+        for (unsigned lane = 0; lane < LANES; lane++) {
+            data[lane] += SHA256_BLOCK;
+            SHIMHUB_PREFETCH_AT(data[lane], 3 * SHA256_BLOCK);
+        }
         compress(state, w);
     }
     for (unsigned i = 0; i < 8; i++)

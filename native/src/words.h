@@ -5,21 +5,23 @@
 #include <stdint.h>
 #include <string.h>
 
+/* An address may lie behind its object: it is a number here. */
 #if defined(__GNUC__)
-#define SHIMHUB_PREFETCH(address) __builtin_prefetch(address)
+#define SHIMHUB_PREFETCH_AT(address, ahead)                                                    \
+    __builtin_prefetch((const void *)((uintptr_t)(address) + (ahead)))
 #define SHIMHUB_INLINE static inline __attribute__((always_inline))
 #else
-#define SHIMHUB_PREFETCH(address) ((void)(address))
+#define SHIMHUB_PREFETCH_AT(address, ahead) ((void)(address))
 #define SHIMHUB_INLINE static inline
 #endif
 
-/* Before a loop of 16: its indices become constants, and arrays registers. */
+/* Before a loop of up to 16: its indices become constants, and arrays registers. */
 #if defined(__clang__)
-#define SHIMHUB_UNROLL_16 _Pragma("clang loop unroll(full)")
+#define SHIMHUB_UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)
-#define SHIMHUB_UNROLL_16 _Pragma("GCC unroll 16")
+#define SHIMHUB_UNROLL _Pragma("GCC unroll 16")
 #else
-#define SHIMHUB_UNROLL_16
+#define SHIMHUB_UNROLL
 #endif
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
