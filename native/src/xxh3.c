@@ -18,6 +18,15 @@ const uint8_t shimhub_xxh3_secret[XXH3_SECRET] = {
 
 shimhub_xxh3_long *shimhub_xxh3_lane(void)
 {
+#if SHIMHUB_X86_LANES
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX512))
+        return shimhub_xxh3_long_avx512;
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX2))
+        return shimhub_xxh3_long_avx2;
+#elif SHIMHUB_NEON_LANE
+    if (shimhub_has_lane(SHIMHUB_LANE_NEON))
+        return shimhub_xxh3_long_neon;
+#endif
     return shimhub_xxh3_long_portable;
 }
 

@@ -24,13 +24,15 @@
         PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1 \
     }
 
+#define XXH3_AHEAD 512 /* bytes that are fetched before they are needed */
+
 enum {
     XXH3_SECRET = 192,
     XXH3_STRIPE = 64,
-    XXH3_BLOCK = 1024,                            /* 16 stripes, the secret moves on by 8 bytes each */
-    XXH3_SCRAMBLE = XXH3_SECRET - XXH3_STRIPE,    /* where in the secret a block's end reads */
-    XXH3_LAST = XXH3_SECRET - XXH3_STRIPE - 7,    /* where the last stripe reads */
-    XXH3_MEDIUM_MAX = 240                         /* longer inputs are for the lanes below */
+    XXH3_BLOCK = 1024,                         /* 16 stripes; the secret moves by 8 bytes each */
+    XXH3_SCRAMBLE = XXH3_SECRET - XXH3_STRIPE, /* where in the secret a block's end reads */
+    XXH3_LAST = XXH3_SECRET - XXH3_STRIPE - 7, /* where the last stripe reads */
+    XXH3_MEDIUM_MAX = 240                      /* longer inputs are for the lanes below */
 };
 
 extern const uint8_t shimhub_xxh3_secret[XXH3_SECRET];
