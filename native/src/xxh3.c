@@ -1,6 +1,10 @@
 /* XXH3 with 64 and 128 bits: short and medium inputs, and rows. */
 #include "xxh3.h"
 
+/* Rows are asked for that many before they are hashed, up to so many bytes; the processor's own
+ * prefetching does the rest. Measured over rows of 1.2 KB, in order and shuffled. */
+enum { ROWS_AHEAD = 2, BYTES_AHEAD = 1024 };
+
 const uint8_t shimhub_xxh3_secret[XXH3_SECRET] = {
     0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe, 0x7c, 0x01, 0x81, 0x2c, 0xf7, 0x21, 0xad, 0x1c,
     0xde, 0xd4, 0x6d, 0xe9, 0x83, 0x90, 0x97, 0xdb, 0x72, 0x40, 0xa4, 0xa4, 0xb7, 0xb3, 0x67, 0x1f,
@@ -168,6 +172,16 @@ static shimhub_hash128 hash128_long(const uint8_t *data, size_t size, const uint
                              merge(accumulators, secret + XXH3_SECRET - 75, ~(size * PRIME64_2))};
 }
 
+SHIMHUB_INLINE void fetch_ahead(const shimhub_bytes *rows, size_t count, size_t i)
+{
+    if (count - i <= ROWS_AHEAD)
+        return;
+    const shimhub_bytes *row = &rows[i + ROWS_AHEAD];
+    size_t size = row->size < BYTES_AHEAD ? row->size : BYTES_AHEAD;
+    for (size_t offset = 0; offset < size; offset += 64)
+        SHIMHUB_PREFETCH_AT(row->data, offset);
+}
+
 static shimhub_status check(const shimhub_bytes *rows, size_t count, const void *hashes)
 {
     if (count > 0 && (rows == NULL || hashes == NULL))
@@ -191,6 +205,7 @@ shimhub_status shimhub_xxh3_128(const shimhub_bytes *rows, size_t count, uint64_
     for (size_t i = 0; i < count; i++) {
         const uint8_t *data = rows[i].data;
         size_t size = rows[i].size;
+        fetch_ahead(rows, count, i);
         hashes[i] = size > XXH3_MEDIUM_MAX ? hash128_long(data, size, secret, lane)
                                            : hash128_upto240(data, size, seed);
     }
@@ -206,7 +221,9 @@ shimhub_status shimhub_xxh3_64(const shimhub_bytes *rows, size_t count, uint64_t
     shimhub_xxh3_long *lane = shimhub_xxh3_lane();
     uint8_t secret[XXH3_SECRET];
     shimhub_xxh3_derive(seed, secret);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        fetch_ahead(rows, count, i);
         hashes[i] = shimhub_xxh3_64_one(rows[i].data, rows[i].size, seed, secret, lane);
+    }
     return SHIMHUB_OK;
 }
