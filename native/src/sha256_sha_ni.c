@@ -69,7 +69,7 @@ SHIMHUB_INLINE TARGET void compress(struct state *states, const uint8_t **data,
     SHIMHUB_UNROLL
     for (unsigned i = 0; i < 16; i++) {
         SHIMHUB_UNROLL
-    for (unsigned lane = 0; lane < lanes; lane++) {
+        for (unsigned lane = 0; lane < lanes; lane++) {
             if (i >= 4)
                 expand(w[lane], i);
             four_rounds(&s[lane], w[lane][i & 3], i);
@@ -87,17 +87,16 @@ SHIMHUB_INLINE TARGET void step(uint32_t *words, const uint8_t **data, size_t bl
                                 unsigned lanes)
 {
     struct state states[3];
-    const uint8_t *at[3];
     SHIMHUB_UNROLL
-    for (unsigned lane = 0; lane < lanes; lane++) {
-        states[lane] = load_state(words + 8 * lane);
-        at[lane] = data[lane];
-    }
-    for (; blocks > 0; blocks--) {
-        compress(states, at, lanes);
-        SHIMHUB_UNROLL
     for (unsigned lane = 0; lane < lanes; lane++)
-            at[lane] += SHA256_BLOCK;
+        states[lane] = load_state(words + 8 * lane);
+    for (; blocks > 0; blocks--) {
+        compress(states, data, lanes);
+        SHIMHUB_UNROLL
+        for (unsigned lane = 0; lane < lanes; lane++) {
+            data[lane] += SHA256_BLOCK;
+            SHIMHUB_PREFETCH_AT(data[lane], 3 * SHA256_BLOCK);
+        }
     }
     SHIMHUB_UNROLL
     for (unsigned lane = 0; lane < lanes; lane++)
