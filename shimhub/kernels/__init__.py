@@ -18,6 +18,8 @@ from shimhub.kernels._reference import cpu
 #: Public names by the module that has them; imported at first use.
 _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "_columns": ("Ragged",),
+    "dedup": ("Seen", "deduplicate"),
+    "hashing": ("hash_rows",),
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
 

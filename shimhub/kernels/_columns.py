@@ -182,6 +182,26 @@ def _fill(native: ModuleType, into: Any, column: Column) -> list[Any]:
     return [children, *(_fill(native, children[i], one) for i, one in enumerate(column.children))]
 
 
+def count(columns: Iterable[Column]) -> int:
+    """Return how many rows the chunks have."""
+    return sum(column.length for column in columns)
+
+
+def raise_for(
+    native: ModuleType, status: int, columns: Sequence[Column], name: str = "data"
+) -> None:
+    """Raise what a status of a native function over the columns means; nothing for OK."""
+    lib = native.lib
+    if status == lib.SHIMHUB_OK:
+        return
+    verify(columns, name)
+    if status == lib.SHIMHUB_NO_MEMORY:
+        raise MemoryError
+    if status == lib.SHIMHUB_OVERFLOW:
+        raise OverflowError(f"{name}: {count(columns)} rows are too many; split them")
+    raise ValueError(f"{name}: the native library refuses these columns (status {status})")
+
+
 def verify(columns: Iterable[Column], name: str = "data") -> None:
     """Raise ``ValueError`` naming the first row that lies outside the buffers, if there is one.
 
