@@ -1,0 +1,56 @@
+/* Private to py_pad.c and pad_*.c: the fields of one batch, from what is told to what is given. */
+#ifndef SHIMHUB_PAD_BATCH_H
+#define SHIMHUB_PAD_BATCH_H
+
+#include "pad_read.h"
+
+/* What padding.py passes with each call, so that the library has no state of Python's. */
+struct shimhub_context {
+    PyObject *empty;      /* numpy.empty */
+    PyObject *dtypes;     /* a dict: what a user may say -> (shimhub_number, numpy.dtype) */
+    PyObject *numpy_bool; /* the type numpy.bool_ */
+};
+
+struct shimhub_field {
+    PyObject *name; /* of ours; NULL for pad() */
+    PyObject *dtype; /* borrowed of the context */
+    PyObject *array; /* of ours: the result */
+    shimhub_pad pad;
+    Py_ssize_t ones_for; /* the field whose items this mask counts; -1 if it is no mask */
+    bool optional, absent, made, numbered;
+    struct shimhub_row *rows; /* of ours: count of parts, the first `taken` of them set */
+    Py_ssize_t taken;
+    Py_buffer *shared; /* of ours: the matrix that all rows lie in */
+    Py_buffer *out;    /* of ours: the memory that the caller gave */
+    char *scratch;     /* of ours */
+};
+
+struct shimhub_batch {
+    struct shimhub_context context;
+    enum shimhub_place place;
+    struct shimhub_field *fields;
+    Py_ssize_t fields_count;
+    Py_ssize_t rows, parts; /* parts are rows, unless rows are joined of several */
+    Py_ssize_t *first;      /* rows + 1 indices of parts; NULL where they are the same */
+    Py_ssize_t length, multiple_of; /* length is -1 where the longest row tells */
+    bool left, truncate;
+};
+
+/* (empty, dtypes, numpy_bool) */
+int shimhub_context_take(PyObject *told, struct shimhub_context *context);
+int shimhub_options_take(struct shimhub_batch *batch, PyObject *length, PyObject *multiple_of,
+                         PyObject *side);
+int shimhub_dtype_take(const struct shimhub_batch *batch, PyObject *told,
+                       struct shimhub_field *field);
+int shimhub_fields_take(struct shimhub_batch *batch, PyObject *told);
+void shimhub_batch_drop(struct shimhub_batch *batch);
+
+/* Rows of one field: a list, a tuple or a 2-D array. */
+int shimhub_rows_take(struct shimhub_batch *batch, struct shimhub_field *field, PyObject *rows);
+/* Rows of all fields, from a list of dicts, a dict of rows, or a list of lists of dicts. */
+int shimhub_features_take(struct shimhub_batch *batch, PyObject *features);
+
+/* Decides lengths; then writes into fresh arrays, or into `out` (a dict by name for collate()). */
+int shimhub_batch_write(struct shimhub_batch *batch, PyObject *out);
+
+#endif

@@ -1,0 +1,59 @@
+/* Private to py_pad.c and pad_*.c: rows of numbers as Python has them. */
+#ifndef SHIMHUB_PAD_READ_H
+#define SHIMHUB_PAD_READ_H
+
+#include "py.h"
+
+#include "pad_items.h"
+
+/* A list or tuple, or numbers in memory. */
+struct shimhub_row {
+    PyObject *object; /* of ours */
+    Py_ssize_t length;
+    Py_buffer *view; /* of ours; NULL for a list or tuple, and for rows of a shared view */
+    struct shimhub_items items;
+    bool is_list;
+};
+
+/* How a place is called in an error. */
+enum shimhub_place {
+    SHIMHUB_ROWS,     /* rows[3][17] */
+    SHIMHUB_FEATURES, /* features[3]['labels'][17] */
+    SHIMHUB_COLUMNS,  /* features['labels'][3][17] */
+    SHIMHUB_BINS,     /* features[3][1]['labels'][17] */
+    SHIMHUB_OUT       /* out['labels'] */
+};
+
+struct shimhub_where {
+    enum shimhub_place place;
+    PyObject *name;
+    Py_ssize_t row, part, item; /* item is -1 where the row itself is meant */
+};
+
+/* Raises `type` with "<where>: <text>". Returns -1. */
+int shimhub_py_fail(const struct shimhub_where *where, PyObject *type, const char *format, ...);
+
+/* Takes a reference to the row and finds its length. -1 and an error if it is none. */
+int shimhub_row_take(struct shimhub_row *row, PyObject *object, const struct shimhub_where *where);
+void shimhub_row_drop(struct shimhub_row *row);
+/* Gets a buffer of that many dimensions, from a torch tensor too: a new view, or NULL and an
+ * error. *type is that of its numbers. */
+Py_buffer *shimhub_view_take(PyObject *object, int dimensions, const struct shimhub_where *where,
+                             int32_t *type);
+void shimhub_view_drop(Py_buffer *view);
+/* The type of a view's numbers; -1 if they are none that we know. */
+int32_t shimhub_view_type(const Py_buffer *view);
+
+/* Whether shimhub_row_write() cannot fail, and runs no Python. */
+bool shimhub_row_is_plain(const struct shimhub_row *row, Py_ssize_t count, int32_t type);
+/* Writes the first `count` items side by side. -1 and an error; some may be written then. */
+int shimhub_row_write(const struct shimhub_row *row, Py_ssize_t count, int32_t type,
+                      PyObject *numpy_bool, void *to, struct shimhub_where *where);
+
+/* "int64" and so on. */
+const char *shimhub_number_name(int32_t type);
+
+/* 0, or -1 and an error that calls the value `what`. */
+int shimhub_pad_value_take(PyObject *value, const char *what, shimhub_pad *pad);
+
+#endif
