@@ -19,6 +19,7 @@ SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 
 .DEFAULT_GOAL := help
 .PHONY: help install test test-fast lint format types check wheel sdist bench bench-check \
+        bench-kernels bench-kernels-check bench-rivals \
         native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz e2e titan conformance-torch28 \
         conformance-cpython ci clean
 
@@ -55,11 +56,24 @@ wheel: ## build dist/*.whl
 sdist: ## build dist/*.tar.gz (install first: it brings the build backend)
 	$(PYTHON) -c 'from scikit_build_core.build import build_sdist; build_sdist("dist")'
 
-bench: ## measure, and print the figures
+bench: ## measure the hub and the kernels, print the figures, write the kernels' page and plots
 	$(PYTHON) -m tests.bench
+	$(MAKE) bench-kernels
 
-bench-check: ## measure, and fail where a budget is not held
+bench-check: ## measure both, and fail where a budget or a ratio is not held
 	$(PYTHON) -m tests.bench --check
+	$(MAKE) bench-kernels-check
+
+# With AREA no page is written: it tells of all areas, measured in one run.
+bench-kernels: ## measure the kernels beside their rivals (AREA=packing: that one alone, prints only)
+	$(PYTHON) -m tests.bench.kernels $(if $(AREA),--area $(AREA),--write)
+
+bench-kernels-check: ## the same, and fail where a required ratio is missed or a rival is missing
+	$(PYTHON) -m tests.bench.kernels --check $(if $(AREA),--area $(AREA))
+
+bench-rivals: ## install the kernels' rivals into $(VENV), at the versions that docs/ has figures of
+	$(PYTHON) -m pip install -c constraints.txt -e '.[bench-kernels]'
+	$(PYTHON) -m pip install --no-deps axolotl==0.19.0
 
 native: ## rebuild the extension in place after an edit of native/, without pip
 	PATH="$(abspath $(dir $(PYTHON))):$$PATH" cmake -G Ninja -S native -B $(BUILD)/extension \

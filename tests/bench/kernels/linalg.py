@@ -1,0 +1,141 @@
+"""Products of small matrices, and what layers do around them, on one thread."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.bench.kernels import rivals
+from tests.bench.kernels.harness import Call, Row
+
+SIZES = (2, 3, 4, 8, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 2048)
+_SMALL_SIZES = (2, 8, 32)
+
+
+def rows(*, small: bool) -> list[Row]:
+    """Return a row for each size of product, in both precisions, and the elementwise ones."""
+    sizes = _SMALL_SIZES if small else SIZES
+    products = [_matmul(size, dtype) for dtype in ("float32", "float64") for size in sizes]
+    shapes = ((8, 16),) if small else ((8, 64), (64, 1024))
+    return products + [row for shape in shapes for row in _layers(*shape)]
+
+
+def row_of(size: int, dtype: str) -> str:
+    """Return the id of a product's row."""
+    return f"matmul {dtype} {size}"
+
+
+def _matmul(size: int, dtype: str) -> Row:
+    draw = np.random.default_rng(size)
+    left = draw.standard_normal((size, size)).astype(dtype)
+    right = draw.standard_normal((size, size)).astype(dtype)
+    return Row(
+        id=row_of(size, dtype),
+        title=f"{dtype} matmul, {size} x {size}",
+        calls={
+            "shimhub": lambda: Call(rivals.ours("matmul"), (left, right)),
+            "numpy": lambda: Call(np.matmul, (left, right)),
+            "torch.mm": lambda: _torch("mm", left, right),
+        },
+        rounds=5 if size >= 1024 else 40,
+        amount=2 * size**3 / 1e9,
+        unit="GFLOP",
+        tolerance=_tolerance(dtype, size),
+    )
+
+
+def _tolerance(dtype: str, size: int) -> float:
+    """Sums of ``size`` products in another order: apart by some roundings of their magnitude."""
+    return float(np.finfo(dtype).eps * 16 * size)
+
+
+def _torch(name: str, *arrays: np.ndarray) -> Call:
+    torch = rivals.load("torch")
+    torch.set_num_threads(1)
+    tensors = tuple(torch.from_numpy(one) for one in arrays)
+    return Call(getattr(torch, name), tensors, answer=lambda got: got.numpy())
+
+
+def _layers(rows_: int, width: int) -> list[Row]:
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal((rows_, width)).astype(np.float32)
+    w = draw.standard_normal((width, width)).astype(np.float32)
+    b, gain = (draw.standard_normal(width).astype(np.float32) for _ in range(2))
+    made = functools.partial(_layer, (rows_, width))
+    return [
+        made("linear+relu", (x, w, b), _ours_linear, _numpy_linear, _torch_linear),
+        made("relu", (x,), _ours("relu"), lambda x: np.maximum(x, 0), _torch_f("relu")),
+        made("gelu", (x,), _ours("gelu"), None, _torch_f("gelu")),
+        made("softmax", (x,), _ours("softmax"), _numpy_softmax, _torch_softmax),
+        made("layer norm", (x, gain, b), _ours("layer_norm"), _numpy_norm, _torch_norm),
+    ]
+
+
+def _layer(
+    shape: tuple[int, int],
+    name: str,
+    arrays: tuple[np.ndarray, ...],
+    ours: Callable[[], Callable[..., Any]],
+    numpy: Callable[..., Any] | None,
+    torch: Callable[..., Any],
+) -> Row:
+    calls = {"shimhub": lambda: Call(ours(), arrays), "torch": lambda: _of_torch(torch, arrays)}
+    if numpy:
+        calls["numpy"] = lambda: Call(numpy, arrays)
+    return Row(
+        id=f"{name} {shape[0]} x {shape[1]}",
+        title=f"float32 {name}, {shape[0]} x {shape[1]}",
+        calls=calls,
+        rounds=30,
+        amount=shape[0] * shape[1] / 1e6,
+        unit="M elements",
+        tolerance=_tolerance("float32", shape[1]),
+    )
+
+
+def _of_torch(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Call:
+    torch = rivals.load("torch")
+    torch.set_num_threads(1)
+    tensors = tuple(torch.from_numpy(one) for one in arrays)
+    return Call(function, (torch, *tensors), answer=lambda got: got.numpy())
+
+
+def _ours(name: str) -> Callable[[], Callable[..., Any]]:
+    return lambda: rivals.ours(name)
+
+
+def _ours_linear() -> Callable[..., Any]:
+    return functools.partial(rivals.ours("linear"), activation="relu")
+
+
+def _torch_f(name: str) -> Callable[..., Any]:
+    return lambda torch, x: getattr(torch.nn.functional, name)(x)
+
+
+def _torch_linear(torch: Any, x: Any, w: Any, b: Any) -> Any:
+    return torch.relu(torch.addmm(b, x, w))
+
+
+def _torch_softmax(torch: Any, x: Any) -> Any:
+    return torch.softmax(x, -1)
+
+
+def _torch_norm(torch: Any, x: Any, gain: Any, bias: Any) -> Any:
+    return torch.nn.functional.layer_norm(x, x.shape[-1:], gain, bias)
+
+
+def _numpy_linear(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.maximum(x @ w + b, 0)
+
+
+def _numpy_softmax(x: np.ndarray) -> np.ndarray:
+    raised = np.exp(x - x.max(-1, keepdims=True))
+    return raised / raised.sum(-1, keepdims=True)
+
+
+def _numpy_norm(x: np.ndarray, gain: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    centred = x - x.mean(-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * gain + bias

@@ -1,0 +1,128 @@
+"""One picture for each area: how many times as long as ours each call takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from tests.bench.kernels.areas import AREAS
+from tests.bench.kernels.bars import AtLeast
+from tests.bench.kernels.linalg import row_of
+from tests.bench.kernels.report import OURS, base_of, duration, low
+from tests.bench.kernels.required import REQUIRED
+
+_OURS_STYLE = {"color": "#0b5394", "hatch": "//", "edgecolor": "white"}
+_THEIRS_STYLE = {"color": "#b7b7b7", "edgecolor": "white"}
+_LINE_STYLES = {
+    OURS: {"marker": "o", "linestyle": "-", "color": "#0b5394", "linewidth": 2.2},
+    "numpy": {"marker": "s", "linestyle": "--", "color": "#7f7f7f", "linewidth": 1.2},
+    "torch.mm": {"marker": "^", "linestyle": ":", "color": "#000000", "linewidth": 1.2},
+}
+
+
+def draw(name: str, found: Mapping[str, Any], file: Path) -> None:
+    """Draw the area's picture into ``file``, a PNG."""
+    with mpl.rc_context({"font.size": 9, "hatch.linewidth": 0.6}):
+        figure = _lines(found) if name == "linalg" else _bars(name, found)
+        figure.suptitle(f"{AREAS[name].title}: CPU time, one thread", fontweight="bold")
+        # Without the metadata, pictures of equal figures are equal files.
+        figure.savefig(file, dpi=110, metadata={"Software": None})
+
+
+def _bars(area: str, found: Mapping[str, Any]) -> Figure:
+    """Return a panel of horizontal bars for each row; ours hatched and with bold names."""
+    counts = [len(_measured(row)) for row in found.values()]
+    inches = sum(counts) * 0.27 + len(counts) * 0.9 + 0.8
+    figure = Figure(figsize=(10, inches), layout="constrained")
+    panels = figure.subplots(len(counts), squeeze=False, height_ratios=[n + 1.2 for n in counts])
+    for panel, (id_, row) in zip(panels[:, 0], found.items(), strict=True):
+        _panel(panel, row)
+        _required(panel, area, id_, row)
+    return figure
+
+
+def _measured(row: Mapping[str, Any]) -> dict[str, float]:
+    return {name: low(call) for name, call in row["calls"].items() if "cpu" in call}
+
+
+def _panel(panel: Any, row: Mapping[str, Any]) -> None:
+    times = _measured(row)
+    base = base_of(row["calls"]) or min(times.values(), default=1.0)
+    ratios = [time / base for time in times.values()]
+    places = range(len(ratios))
+    bars = panel.barh(places, ratios, **_THEIRS_STYLE)
+    told = [
+        f" {one:.3g} x, {duration(time)}" for one, time in zip(ratios, times.values(), strict=True)
+    ]
+    panel.bar_label(bars, labels=told, padding=2)
+    panel.set_yticks(places, list(times))
+    panel.invert_yaxis()
+    panel.set_title(row["title"], loc="left", fontsize=9)
+    for name, bar, label in zip(times, bars, panel.get_yticklabels(), strict=True):
+        if name.startswith(OURS):
+            bar.set(**_OURS_STYLE)
+            label.set_fontweight("bold")
+    _scale(panel, ratios)
+
+
+def _required(panel: Any, area: str, id_: str, row: Mapping[str, Any]) -> None:
+    """Mark on the bars of rivals how far they must reach at least, from the call that is held."""
+    times = _measured(row)
+    for bar in REQUIRED:
+        if (bar.area, bar.row) != (area, id_) or not isinstance(bar, AtLeast):
+            continue
+        if bar.ours in times and bar.base in times:
+            reach = bar.times * times[bar.ours] / (base_of(row["calls"]) or 1.0)
+            place = list(times).index(bar.base)
+            panel.plot(reach, place, marker="D", color="black", markersize=4, clip_on=False)
+            panel.set_xlabel("x ours; a diamond: what is required", fontsize=8)
+
+
+def _scale(panel: Any, ratios: list[float]) -> None:
+    """Give the axis room for the labels, and a log scale where ratios span a decade."""
+    least, most = min(ratios, default=1.0), max(ratios, default=1.0)
+    if most / least > 10:
+        panel.set_xscale("log")
+        left = min(1.0, least) / 3
+        panel.set_xlim(left, most * (most / left) ** 0.3)
+    else:
+        panel.set_xlim(0, most * 1.3)
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} x"))
+    panel.axvline(1, color="black", linewidth=0.8)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _lines(found: Mapping[str, Any]) -> Figure:
+    """Return time over size of the products, and times of the best, for both precisions."""
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    panels = figure.subplots(2, 2, sharex="col")
+    for column, dtype in zip(panels.T, ("float32", "float64"), strict=True):
+        sizes = _sizes(found, dtype)
+        rows = {size: _measured(found[row_of(size, dtype)]) for size in sizes}
+        for name in _LINE_STYLES:
+            _line(column, name, {size: row for size, row in rows.items() if name in row})
+        column[0].set(title=f"{dtype} matmul, N x N", ylabel="time", yscale="log")
+        column[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
+        column[1].set(xlabel="N", ylabel="x the fastest of the three", xscale="log")
+        column[1].set_xticks(sizes, [str(one) for one in sizes], rotation=60)
+        column[1].minorticks_off()
+    panels[0, 0].legend()
+    for panel in panels.ravel():
+        panel.grid(visible=True, alpha=0.3)
+    return figure
+
+
+def _sizes(found: Mapping[str, Any], dtype: str) -> list[int]:
+    words = (id_.split() for id_ in found)
+    return [int(word[2]) for word in words if word[:2] == ["matmul", dtype]]
+
+
+def _line(column: Any, name: str, rows: Mapping[int, Mapping[str, float]]) -> None:
+    look = {"label": name, "markersize": 5, **_LINE_STYLES[name]}
+    column[0].plot(list(rows), [row[name] for row in rows.values()], **look)
+    column[1].plot(list(rows), [row[name] / min(row.values()) for row in rows.values()], **look)

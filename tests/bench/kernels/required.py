@@ -1,0 +1,72 @@
+"""The ratios that are required, by area, row and call."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.bench.kernels import floors
+from tests.bench.kernels.bars import AtLeast, AtMost, Bar, NearBest
+from tests.bench.kernels.linalg import SIZES, row_of
+
+_AXOLOTL: Final = "axolotl DataCollatorForSeq2Seq"
+_FAST_AXOLOTL: Final = "fast-axolotl deduplicate_indices, list[str]"
+
+_DEDUP = (
+    AtLeast("dedup", "arrow", "shimhub", _FAST_AXOLOTL, 14),
+    AtLeast("dedup", "arrow", "shimhub", "polars unique", 2.2),
+    AtLeast("dedup", "arrow", "shimhub exact=False", _FAST_AXOLOTL, 20),
+    AtLeast("dedup", "arrow", "shimhub exact=False", "polars unique", 3),
+    AtLeast("dedup", "arrow", "shimhub exact=False", floors.READ, 0.5),
+    AtLeast("dedup", "strings", "shimhub", "fast-axolotl deduplicate_indices", 10),
+    AtLeast("dedup", "strings, non-ASCII", "shimhub", "fast-axolotl deduplicate_indices", 10),
+)
+
+_HASHING = (
+    AtLeast("hashing", "sha256", "shimhub", "hashlib loop, list[bytes]", 1.8),
+    AtLeast("hashing", "sha256", "shimhub", "fast-axolotl parallel_hash_rows, list[str]", 3),
+)
+
+_MINHASH = (
+    AtLeast("minhash", "signatures", "shimhub", "rensa", 1),
+    AtLeast("minhash", "signatures", "shimhub", "datasketch", 1),
+)
+
+_COLLATION = (
+    AtLeast("collation", "B=8", "shimhub", _AXOLOTL, 40),
+    AtLeast("collation", "B=64", "shimhub", _AXOLOTL, 100),
+    AtLeast("collation", "B=8", "shimhub", "numpy fill loop", 3),
+    AtLeast("collation", "B=64", "shimhub", "numpy fill loop", 3),
+    AtLeast("collation", "B=1", "shimhub", "pure Python, then numpy.array", 1),
+    AtLeast("collation", "B=8", "shimhub, Arrow in", _AXOLOTL, 80),
+    AtLeast("collation", "B=64", "shimhub, Arrow in", _AXOLOTL, 300),
+)
+
+_PACKING = (
+    AtLeast("packing", "multipack 2048", "shimhub", "axolotl pack_parallel", 20),
+    AtLeast("packing", "multipack 8192", "shimhub", "axolotl pack_parallel", 20),
+    AtLeast("packing", "bfd table", "shimhub pack_table", "trl _pack_bfd", 15),
+    AtMost("packing", "strategies", "shimhub best fit decreasing", 100),
+)
+
+_LINALG = (
+    *(
+        AtLeast("linalg", row_of(size, dtype), "shimhub", "numpy", 1.5)
+        for dtype in ("float32", "float64")
+        for size in SIZES
+        if size <= 16
+    ),
+    *(
+        NearBest("linalg", row_of(size, dtype), "shimhub", ("numpy", "torch.mm"))
+        for dtype in ("float32", "float64")
+        for size in SIZES
+    ),
+)
+
+REQUIRED: Final[tuple[Bar, ...]] = (
+    *_DEDUP,
+    *_HASHING,
+    *_MINHASH,
+    *_COLLATION,
+    *_PACKING,
+    *_LINALG,
+)
