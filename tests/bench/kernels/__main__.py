@@ -32,7 +32,7 @@ def main() -> int:
         print(one)
     if asked.write:
         _write(asked.write, results, verdicts)
-    return int(asked.check and not all(one.holds for one in verdicts))
+    return int(asked.check and _failed(results, verdicts))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +82,20 @@ def _calls(results: dict[str, Any]) -> Results:
     return {
         area: {id_: row["calls"] for id_, row in found.items()} for area, found in results.items()
     }
+
+
+def _failed(results: dict[str, Any], verdicts: list[Verdict]) -> bool:
+    """Whether a ratio is missed, or a call: what is not there was not beaten."""
+    rows = [row for found in results.values() for row in found.values()]
+    missing = {
+        f"{call}: {told['missing']}"
+        for row in rows
+        for call, told in row["calls"].items()
+        if "missing" in told
+    }
+    for one in sorted(missing):
+        print(f"MISSING {one}")
+    return bool(missing) or not all(one.holds for one in verdicts)
 
 
 def _write(folder: Path, results: dict[str, Any], verdicts: list[Verdict]) -> None:

@@ -61,9 +61,7 @@ def _ours(features: Features) -> Call:
 
 
 def _ours_arrow(features: Features) -> Call:
-    import pyarrow as pa
-
-    collate = rivals.ours("collate")
+    pa, collate = rivals.load("pyarrow"), rivals.ours("collate")
     columns = {
         name: pa.array([one[name] for one in features], pa.list_(pa.int32())) for name in FIELDS
     }

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.bench.kernels import rivals
+
 _ASCII_TOKENS = 1 << 16
 _OTHER_TOKENS = 1 << 10
 _TOKEN_BYTES = 8
@@ -31,8 +33,7 @@ def texts(rows: int, mean_bytes: int, *, duplicates: float = 0.15, non_ascii: bo
     ``duplicates`` of the rows equal an earlier one. With ``non_ascii`` every second row has
     letters of other scripts: one token of eight bytes in eight.
     """
-    import pyarrow as pa
-
+    pa = rivals.load("pyarrow")
     draw = np.random.default_rng(0)
     unique = max(1, round(rows * (1 - duplicates)))
     lengths = draw.integers(mean_bytes // 2, mean_bytes * 3 // 2 + 1, unique)

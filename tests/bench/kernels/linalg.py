@@ -29,22 +29,25 @@ def row_of(size: int, dtype: str) -> str:
 
 
 def _matmul(size: int, dtype: str) -> Row:
-    draw = np.random.default_rng(size)
-    left = draw.standard_normal((size, size)).astype(dtype)
-    right = draw.standard_normal((size, size)).astype(dtype)
+    made = functools.cache(lambda: _factors(size, dtype))
     return Row(
         id=row_of(size, dtype),
         title=f"{dtype} matmul, {size} x {size}",
         calls={
-            "shimhub": lambda: Call(rivals.ours("matmul"), (left, right)),
-            "numpy": lambda: Call(np.matmul, (left, right)),
-            "torch.mm": lambda: _torch("mm", left, right),
+            "shimhub": lambda: Call(rivals.ours("matmul"), made()),
+            "numpy": lambda: Call(np.matmul, made()),
+            "torch.mm": lambda: _torch("mm", *made()),
         },
         rounds=5 if size >= 1024 else 40,
         amount=2 * size**3 / 1e9,
         unit="GFLOP",
         tolerance=_tolerance(dtype, size),
     )
+
+
+def _factors(size: int, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    drawn = np.random.default_rng(size).standard_normal((2, size, size)).astype(dtype)
+    return drawn[0], drawn[1]
 
 
 def _tolerance(dtype: str, size: int) -> float:

@@ -85,9 +85,7 @@ def _ours(texts: Any) -> Call:
 
 
 def _ours_arrow(texts: list[str]) -> Call:
-    import pyarrow as pa
-
-    return _ours(pa.array(texts))
+    return _ours(rivals.load("pyarrow").array(texts))
 
 
 def _of(sign: Callable[[Shingles], Any], texts: list[str], *, ready: bool) -> Call:

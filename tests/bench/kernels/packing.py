@@ -117,8 +117,7 @@ def _sequential(lengths: np.ndarray) -> Call:
 
 def _table(count: int) -> Any:
     """Return a table of ``input_ids`` and ``labels``, lists of int32, one chunk each."""
-    import pyarrow as pa
-
+    pa = rivals.load("pyarrow")
     arrays = data.token_arrays(count, _MEAN, _LONGEST)
     offsets = pa.array(np.cumsum([0, *map(len, arrays)]).astype(np.int32))
     ids = pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(arrays)))

@@ -26,9 +26,10 @@ _HASHING = (
     AtLeast("hashing", "sha256", "shimhub", "fast-axolotl parallel_hash_rows, list[str]", 3),
 )
 
-_MINHASH = (
-    AtLeast("minhash", "signatures", "shimhub", "rensa", 1),
-    AtLeast("minhash", "signatures", "shimhub", "datasketch", 1),
+_MINHASH = tuple(
+    AtLeast("minhash", row, "shimhub, list[str] in", rival, 1)
+    for row in ("signatures", "signatures, n-grams ready")
+    for rival in ("rensa RMinHash", "datasketch MinHash.bulk")
 )
 
 _COLLATION = (
