@@ -27,7 +27,7 @@ _MODULES = {_FULL: "bench_full", _ABI3: "bench_abi3"}
 def rows(*, small: bool) -> list[Row]:
     """Return the rows of this area: integers of lists, and bytes of short and of long texts."""
     count = 1_000 if small else 100_000
-    texts = {bytes_: functools.partial(_strings, count, bytes_) for bytes_ in (40, 1200)}
+    texts = {bytes_: functools.partial(data.ascii_strings, count, bytes_) for bytes_ in (40, 1200)}
     return [_pad(64), *(_hash(count, bytes_, made) for bytes_, made in texts.items())]
 
 
@@ -78,11 +78,6 @@ def _padding(module: str, arrays: list[list[int]], width: int) -> Call:
     out = np.empty((len(arrays), width), np.int64)
     pad = _module(module).pad
     return Call(pad, (arrays, out.ctypes.data, width), answer=lambda _: out.copy())
-
-
-def _strings(count: int, bytes_: int) -> list[str]:
-    found: list[str] = data.texts(count, bytes_).to_pylist()
-    return found
 
 
 def _hash(count: int, bytes_: int, texts: Callable[[], list[str]]) -> Row:

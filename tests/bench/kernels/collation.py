@@ -56,8 +56,7 @@ def _batch(size: int) -> Row:
 
 
 def _ours(features: Features) -> Call:
-    run = functools.partial(rivals.ours("collate"), pad_values=_FILLS)
-    return Call(run, (features,), answer=_arrays)
+    return Call(rivals.ours("collate"), (features,), answer=_arrays)
 
 
 def _ours_arrow(features: Features) -> Call:
@@ -65,8 +64,7 @@ def _ours_arrow(features: Features) -> Call:
     columns = {
         name: pa.array([one[name] for one in features], pa.list_(pa.int32())) for name in FIELDS
     }
-    run = functools.partial(collate, pad_values=_FILLS)
-    return Call(run, (pa.table(columns),), answer=_arrays)
+    return Call(collate, (pa.table(columns),), answer=_arrays)
 
 
 def _arrays(batch: Any) -> dict[str, np.ndarray]:

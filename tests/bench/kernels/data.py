@@ -61,6 +61,15 @@ def _filled(draw: np.random.Generator, offsets: np.ndarray, *, non_ascii: bool) 
     return _vocabulary(draw)[chosen].view(np.uint8)
 
 
+def ascii_strings(rows: int, size: int) -> list[str]:
+    """Return ``rows`` str objects of ``size`` random letters each; needs no pyarrow."""
+    draw = np.random.default_rng(4)
+    count = rows * size // _TOKEN_BYTES + 1
+    tokens = _ascii_tokens(draw)[draw.integers(0, _ASCII_TOKENS, count)]
+    text = tokens.tobytes().decode("ascii")
+    return [text[at : at + size] for at in range(0, rows * size, size)]
+
+
 def lengths(count: int, mean: int, longest: int) -> np.ndarray:
     """Return ``int32`` lengths of 1..``longest`` tokens, lognormal about ``mean``."""
     draw = np.random.default_rng(1)
