@@ -75,6 +75,13 @@ SHIMHUB_INLINE uint32_t load_be32(const void *from)
     return SHIMHUB_BIG_ENDIAN ? word : swap32(word);
 }
 
+SHIMHUB_INLINE void store_le32(void *to, uint32_t word)
+{
+    if (SHIMHUB_BIG_ENDIAN)
+        word = swap32(word);
+    memcpy(to, &word, sizeof word);
+}
+
 SHIMHUB_INLINE void store_le64(void *to, uint64_t word)
 {
     if (SHIMHUB_BIG_ENDIAN)

@@ -1,0 +1,167 @@
+/* Texts as hashes of their shingles. */
+#include "shingles.h"
+
+enum { BATCH = 512 };
+
+struct batch {
+    const shimhub_shingling *shingling;
+    shimhub_shingle_sink *sink;
+    void *context;
+    size_t count, words; /* hashes of shingles; hashes of words that wait for the next one */
+    uint32_t hashes[BATCH];
+    uint8_t word_hashes[8 * (BATCH + SHIMHUB_NGRAM_MAX)]; /* little-endian */
+};
+
+void shimhub_shingling_begin(shimhub_shingling *shingling, uint64_t seed)
+{
+    shingling->seed = seed;
+    shingling->lane = shimhub_xxh3_lane();
+    shimhub_xxh3_derive(seed, shingling->secret);
+}
+
+/* The arrays are left as they are: most texts fill little of them. */
+static void begin(struct batch *batch, const shimhub_shingling *shingling,
+                  shimhub_shingle_sink *sink, void *context)
+{
+    batch->shingling = shingling;
+    batch->sink = sink;
+    batch->context = context;
+    batch->count = batch->words = 0;
+}
+
+SHIMHUB_INLINE uint64_t hash(const shimhub_shingling *shingling, const uint8_t *data, size_t size)
+{
+    if (size <= 128)
+        return xxh3_64_short(data, size, shingling->seed);
+    return shimhub_xxh3_64_one(data, size, shingling->seed, shingling->secret, shingling->lane);
+}
+
+static void flush(struct batch *batch)
+{
+    if (batch->count > 0)
+        batch->sink(batch->context, batch->hashes, batch->count);
+    batch->count = 0;
+}
+
+SHIMHUB_INLINE void put(struct batch *batch, uint64_t hash)
+{
+    if (batch->count == BATCH)
+        flush(batch);
+    batch->hashes[batch->count++] = (uint32_t)hash;
+}
+
+/* The end of the character at `from`, which is before `end`. */
+SHIMHUB_INLINE const uint8_t *next_char(const uint8_t *from, const uint8_t *end)
+{
+    do {
+        from++;
+    } while (from < end && (*from & 0xc0) == 0x80);
+    return from;
+}
+
+static void shingle_chars(struct batch *batch, const uint8_t *text, const uint8_t *end)
+{
+    const shimhub_shingling *shingling = batch->shingling;
+    const uint8_t *from = text, *to = text;
+    for (size_t i = 0; i < shingling->ngram && to < end; i++)
+        to = next_char(to, end);
+    if (from < to)
+        put(batch, hash(shingling, from, (size_t)(to - from)));
+    while (to < end) {
+        from = next_char(from, end);
+        to = next_char(to, end);
+        put(batch, hash(shingling, from, (size_t)(to - from)));
+    }
+}
+
+/* Words wait until there are BATCH shingles of them; the last ngram - 1 wait for the next ones. */
+static void shingle_waiting(struct batch *batch)
+{
+    const size_t ngram = batch->shingling->ngram;
+    size_t shingles = batch->words < ngram ? 0 : batch->words - ngram + 1;
+    for (size_t i = 0; i < shingles; i++)
+        put(batch, hash(batch->shingling, batch->word_hashes + 8 * i, 8 * ngram));
+    memmove(batch->word_hashes, batch->word_hashes + 8 * shingles, 8 * (batch->words - shingles));
+    batch->words -= shingles;
+}
+
+SHIMHUB_INLINE void put_word(struct batch *batch, const uint8_t *word, size_t size)
+{
+    uint64_t hashed = hash(batch->shingling, word, size);
+    if (batch->shingling->ngram == 1) {
+        put(batch, hashed);
+        return;
+    }
+    if (batch->words == BATCH + SHIMHUB_NGRAM_MAX)
+        shingle_waiting(batch);
+    store_le64(batch->word_hashes + 8 * batch->words++, hashed);
+}
+
+/* total: how many words there were. */
+static void end_words(struct batch *batch, size_t total)
+{
+    if (total > 0 && total < batch->shingling->ngram)
+        put(batch, hash(batch->shingling, batch->word_hashes, 8 * total));
+    else if (batch->shingling->ngram > 1)
+        shingle_waiting(batch);
+}
+
+/* The size of the white space at `from`, or 0: Unicode's White_Space and the separators 1C to 1F,
+ * as in Python's str.split(). */
+SHIMHUB_INLINE size_t space(const uint8_t *from, const uint8_t *end)
+{
+    uint8_t first = *from;
+    if (first < 0x80)
+        return first == ' ' || (first >= '\t' && first <= '\r') || (first >= 0x1c && first < 0x20);
+    if (first == 0xc2 && end - from >= 2)
+        return from[1] == 0x85 || from[1] == 0xa0 ? 2 : 0;
+    if ((first != 0xe1 && first != 0xe2 && first != 0xe3) || end - from < 3)
+        return 0;
+    uint32_t point = (first & 15u) << 16 | (uint32_t)from[1] << 8 | from[2];
+    bool is_general = (point >= 0x28080 && point <= 0x2808a) || point == 0x280a8 ||
+                      point == 0x280a9 || point == 0x280af || point == 0x2819f;
+    return is_general || point == 0x19a80 || point == 0x38080 ? 3 : 0;
+}
+
+static void shingle_text_words(struct batch *batch, const uint8_t *at, const uint8_t *end)
+{
+    size_t total = 0;
+    while (at < end) {
+        const uint8_t *word = at;
+        size_t spaces = 0;
+        while (at < end && (spaces = space(at, end)) == 0)
+            at++;
+        if (at > word) {
+            put_word(batch, word, (size_t)(at - word));
+            total++;
+        }
+        at += spaces;
+    }
+    end_words(batch, total);
+}
+
+void shimhub_shingle_text(const shimhub_shingling *shingling, const shimhub_bytes *text,
+                          shimhub_shingle_sink *sink, void *context)
+{
+    struct batch batch;
+    begin(&batch, shingling, sink, context);
+    if (text->size == 0)
+        return;
+    const uint8_t *data = text->data;
+    if (shingling->unit == SHIMHUB_UNIT_CHAR)
+        shingle_chars(&batch, data, data + text->size);
+    else
+        shingle_text_words(&batch, data, data + text->size);
+    flush(&batch);
+}
+
+void shimhub_shingle_words(const shimhub_shingling *shingling, const shimhub_bytes *words,
+                           size_t count, shimhub_shingle_sink *sink, void *context)
+{
+    struct batch batch;
+    begin(&batch, shingling, sink, context);
+    for (size_t i = 0; i < count; i++)
+        put_word(&batch, words[i].data, words[i].size);
+    end_words(&batch, count);
+    flush(&batch);
+}

@@ -1,0 +1,27 @@
+/* Private: texts as hashes of their shingles. */
+#ifndef SHIMHUB_SHINGLES_H
+#define SHIMHUB_SHINGLES_H
+
+#include "shimhub/minhash.h"
+#include "xxh3.h"
+
+typedef struct {
+    shimhub_unit unit;
+    size_t ngram;
+    uint64_t seed;
+    uint8_t secret[XXH3_SECRET];
+    shimhub_xxh3_long *lane;
+} shimhub_shingling;
+
+/* Gets the hashes of a text's shingles, some at a time. */
+typedef void shimhub_shingle_sink(void *context, const uint32_t *hashes, size_t count);
+
+/* Sets all but unit and ngram. */
+void shimhub_shingling_begin(shimhub_shingling *shingling, uint64_t seed);
+
+void shimhub_shingle_text(const shimhub_shingling *shingling, const shimhub_bytes *text,
+                          shimhub_shingle_sink *sink, void *context);
+void shimhub_shingle_words(const shimhub_shingling *shingling, const shimhub_bytes *words,
+                           size_t count, shimhub_shingle_sink *sink, void *context);
+
+#endif
