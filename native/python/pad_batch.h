@@ -11,6 +11,15 @@ struct shimhub_context {
     PyObject *numpy_bool; /* the type numpy.bool_ */
 };
 
+/* Arrow's lists: shimhub_column structs over buffers that are held. */
+struct shimhub_chunks {
+    shimhub_column *lists; /* of ours: count of them, and then their children */
+    Py_buffer *views;      /* of ours: the first `taken` are held */
+    Py_ssize_t count, taken;
+    int64_t rows, longest;
+    int32_t type;
+};
+
 struct shimhub_field {
     PyObject *name; /* of ours; NULL for pad() */
     PyObject *dtype; /* borrowed of the context */
@@ -20,6 +29,7 @@ struct shimhub_field {
     bool optional, absent, made, numbered;
     struct shimhub_row *rows; /* of ours: count of parts, the first `taken` of them set */
     Py_ssize_t taken;
+    struct shimhub_chunks chunks; /* in place of rows where a batch has columns */
     Py_buffer *shared; /* of ours: the matrix that all rows lie in */
     Py_buffer *out;    /* of ours: the memory that the caller gave */
     char *scratch;     /* of ours */
@@ -33,7 +43,8 @@ struct shimhub_batch {
     Py_ssize_t rows, parts; /* parts are rows, unless rows are joined of several */
     Py_ssize_t *first;      /* rows + 1 indices of parts; NULL where they are the same */
     Py_ssize_t length, multiple_of; /* length is -1 where the longest row tells */
-    bool left, truncate;
+    unsigned threads;
+    bool left, truncate, columns;
 };
 
 /* (empty, dtypes, numpy_bool) */
@@ -49,6 +60,16 @@ void shimhub_batch_drop(struct shimhub_batch *batch);
 int shimhub_rows_take(struct shimhub_batch *batch, struct shimhub_field *field, PyObject *rows);
 /* Rows of all fields, from a list of dicts, a dict of rows, or a list of lists of dicts. */
 int shimhub_features_take(struct shimhub_batch *batch, PyObject *features);
+
+/* Rows of one field, or of all in a dict by name, from what columns_of() in _pad_columns.py gives. */
+int shimhub_chunks_take(struct shimhub_batch *batch, struct shimhub_field *field, PyObject *told);
+int shimhub_columns_take(struct shimhub_batch *batch, PyObject *features);
+void shimhub_chunks_drop(struct shimhub_chunks *chunks);
+/* All that can fail with columns of a field; and the rest. */
+int shimhub_chunks_check(const struct shimhub_batch *batch, const struct shimhub_field *field);
+void shimhub_chunks_write(const struct shimhub_batch *batch, const struct shimhub_field *field);
+/* What it means that features, or the first of them, have no such field. */
+int shimhub_leave_out(const struct shimhub_batch *batch, struct shimhub_field *field);
 
 /* Decides lengths; then writes into fresh arrays, or into `out` (a dict by name for collate()). */
 int shimhub_batch_write(struct shimhub_batch *batch, PyObject *out);

@@ -93,8 +93,7 @@ static int fail_absent(const struct shimhub_batch *batch, const struct shimhub_f
     return -1;
 }
 
-/* What it means that the first feature has none. */
-static int leave_out(const struct shimhub_batch *batch, struct shimhub_field *field)
+int shimhub_leave_out(const struct shimhub_batch *batch, struct shimhub_field *field)
 {
     const struct shimhub_field *other =
         field->ones_for < 0 ? NULL : &batch->fields[field->ones_for];
@@ -113,7 +112,7 @@ static int take_feature(struct shimhub_batch *batch, PyObject *feature, Py_ssize
         PyObject *object = look_up(feature, field->name);
         if (object == NULL) {
             if (PyErr_Occurred() ||
-                (index == 0 ? leave_out(batch, field) : fail_absent(batch, field, row, part)) != 0)
+                (index == 0 ? shimhub_leave_out(batch, field) : fail_absent(batch, field, row, part)) != 0)
                 return -1;
             continue;
         }
@@ -242,7 +241,7 @@ static int take_column(struct shimhub_batch *batch, struct shimhub_field *field,
 {
     PyObject *rows = look_up(features, field->name);
     if (rows == NULL)
-        return PyErr_Occurred() ? -1 : leave_out(batch, field);
+        return PyErr_Occurred() ? -1 : shimhub_leave_out(batch, field);
     int status = shimhub_rows_take(batch, field, rows);
     Py_DECREF(rows);
     if (status != 0)

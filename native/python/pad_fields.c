@@ -192,6 +192,7 @@ static void drop_field(struct shimhub_field *field)
     for (Py_ssize_t i = 0; i < field->taken; i++)
         shimhub_row_drop(&field->rows[i]);
     PyMem_Free(field->rows);
+    shimhub_chunks_drop(&field->chunks);
     shimhub_view_drop(field->shared);
     shimhub_view_drop(field->out);
     PyMem_RawFree(field->scratch);

@@ -405,21 +405,18 @@ static int write_list(const struct shimhub_row *row, Py_ssize_t count, int32_t t
     return changed(row) ? fail_changed(where) : 0;
 }
 
-static int fail_misfit_at(const struct shimhub_row *row, int64_t item, int32_t type,
-                          struct shimhub_where *where)
+int shimhub_py_fail_misfit(const struct shimhub_where *where, const struct shimhub_items *item,
+                           int32_t type)
 {
-    const char *at = row->items.data + item * row->items.stride;
-    struct shimhub_items one = {at, 0, 0, 1, row->items.type};
     PyObject *value;
-    where->item = (Py_ssize_t)item;
-    if (shimhub_number_is_float(row->items.type)) {
+    if (shimhub_number_is_float(item->type)) {
         double real;
-        shimhub_items_copy(&one, SHIMHUB_NUMBER_FLOAT64, &real);
+        shimhub_items_copy(item, SHIMHUB_NUMBER_FLOAT64, &real);
         value = PyFloat_FromDouble(real);
     } else {
         int64_t integer;
-        shimhub_items_copy(&one, SHIMHUB_NUMBER_INT64, &integer);
-        value = row->items.type == SHIMHUB_NUMBER_UINT64
+        shimhub_items_copy(item, SHIMHUB_NUMBER_INT64, &integer);
+        value = item->type == SHIMHUB_NUMBER_UINT64
                     ? PyLong_FromUnsignedLongLong((unsigned long long)integer)
                     : PyLong_FromLongLong(integer);
     }
@@ -427,6 +424,15 @@ static int fail_misfit_at(const struct shimhub_row *row, int64_t item, int32_t t
         fail_misfit(where, value, type);
     Py_XDECREF(value);
     return -1;
+}
+
+static int fail_misfit_at(const struct shimhub_row *row, int64_t item, int32_t type,
+                          struct shimhub_where *where)
+{
+    const char *at = row->items.data + item * row->items.stride;
+    struct shimhub_items one = {at, 0, 0, 1, row->items.type};
+    where->item = (Py_ssize_t)item;
+    return shimhub_py_fail_misfit(where, &one, type);
 }
 
 bool shimhub_row_is_plain(const struct shimhub_row *row, Py_ssize_t count, int32_t type)

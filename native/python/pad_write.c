@@ -66,12 +66,20 @@ static int round_up(Py_ssize_t length, Py_ssize_t multiple_of, int64_t *rounded)
     return 0;
 }
 
+/* Whether rows in Python's objects tell the length. */
+static bool length_is_open(const struct shimhub_batch *batch, const struct shimhub_field *field)
+{
+    return batch->length < 0 && field->out == NULL && !batch->columns;
+}
+
 static int decide_length(const struct shimhub_batch *batch, struct shimhub_field *field)
 {
     Py_ssize_t length = batch->length;
     if (length < 0 && field->out != NULL)
         length = field->out->shape[1];
-    for (Py_ssize_t row = 0; batch->length < 0 && field->out == NULL && row < batch->rows; row++) {
+    if (length < 0 && batch->columns)
+        length = (Py_ssize_t)source_of(batch, field)->chunks.longest;
+    for (Py_ssize_t row = 0; length_is_open(batch, field) && row < batch->rows; row++) {
         Py_ssize_t one = length_of(batch, field, row);
         length = one > length ? one : length;
     }
@@ -84,14 +92,14 @@ static int decide_length(const struct shimhub_batch *batch, struct shimhub_field
                      (Py_ssize_t)field->pad.length, shimhub_number_name(field->pad.type));
         return -1;
     }
-    return check_lengths(batch, field);
+    return batch->columns ? shimhub_chunks_check(batch, field) : check_lengths(batch, field);
 }
 
 /* A mask that was given counts the items of its field. */
 static int check_mask(const struct shimhub_batch *batch, const struct shimhub_field *field)
 {
-    if (field->ones_for < 0 || field->made || field->absent)
-        return 0;
+    if (batch->columns || field->ones_for < 0 || field->made || field->absent)
+        return 0; /* columns: see shimhub_chunks_check() */
     const struct shimhub_field *other = &batch->fields[field->ones_for];
     for (Py_ssize_t row = 0; !other->absent && row < batch->rows; row++)
         for (Py_ssize_t i = first_part(batch, row); i < first_part(batch, row + 1); i++)
@@ -172,6 +180,10 @@ static int write_row(const struct shimhub_batch *batch, const struct shimhub_fie
 
 static int write_field(const struct shimhub_batch *batch, const struct shimhub_field *field)
 {
+    if (batch->columns) {
+        shimhub_chunks_write(batch, field);
+        return 0;
+    }
     for (Py_ssize_t row = 0; row < batch->rows; row++)
         if (write_row(batch, field, row) != 0)
             return -1;
@@ -369,21 +381,43 @@ static void extent(const char *data, const Py_ssize_t *shape, const Py_ssize_t *
     }
 }
 
-static bool touches(const Py_buffer *out, const struct shimhub_row *row)
+/* Whether one of the caller's matrices lies in the memory from low on. */
+static bool any_touches(const struct shimhub_batch *batch, uintptr_t low, uintptr_t high)
 {
-    uintptr_t low, high, row_low, row_high;
-    Py_ssize_t count = (Py_ssize_t)row->items.count, stride = (Py_ssize_t)row->items.stride;
-    extent(out->buf, out->shape, out->strides, 2, out->itemsize, &low, &high);
-    extent(row->items.data, &count, &stride, 1, shimhub_number_size(row->items.type), &row_low,
-           &row_high);
-    return row_low < high && low < row_high;
+    for (Py_ssize_t i = 0; i < batch->fields_count; i++) {
+        const Py_buffer *out = batch->fields[i].out;
+        uintptr_t out_low, out_high;
+        if (out == NULL)
+            continue;
+        extent(out->buf, out->shape, out->strides, 2, out->itemsize, &out_low, &out_high);
+        if (low < out_high && out_low < high)
+            return true;
+    }
+    return false;
 }
 
-static bool any_touches(const struct shimhub_batch *batch, const struct shimhub_row *row)
+static bool row_touches(const struct shimhub_batch *batch, const struct shimhub_row *row)
 {
-    for (Py_ssize_t i = 0; i < batch->fields_count; i++)
-        if (!batch->fields[i].absent && touches(batch->fields[i].out, row))
+    uintptr_t low, high;
+    Py_ssize_t count = (Py_ssize_t)row->items.count, stride = (Py_ssize_t)row->items.stride;
+    extent(row->items.data, &count, &stride, 1, shimhub_number_size(row->items.type), &low, &high);
+    return any_touches(batch, low, high);
+}
+
+static bool buffer_touches(const struct shimhub_batch *batch, const shimhub_buffer *buffer)
+{
+    return any_touches(batch, (uintptr_t)buffer->data,
+                       (uintptr_t)buffer->data + (uintptr_t)buffer->size);
+}
+
+static bool chunks_touch(const struct shimhub_batch *batch, const struct shimhub_chunks *chunks)
+{
+    for (Py_ssize_t i = 0; i < 2 * chunks->count; i++) {
+        const shimhub_column *column = &chunks->lists[i];
+        if (buffer_touches(batch, &column->validity) || buffer_touches(batch, &column->offsets) ||
+            buffer_touches(batch, &column->data))
             return true;
+    }
     return false;
 }
 
@@ -392,7 +426,7 @@ static bool part_is_safe(const struct shimhub_batch *batch, const struct shimhub
 {
     Py_ssize_t count = row->length < field->pad.length ? row->length : (Py_ssize_t)field->pad.length;
     return shimhub_row_is_plain(row, count, field->pad.type) &&
-           (row->is_list || !any_touches(batch, row));
+           (row->is_list || !row_touches(batch, row));
 }
 
 static bool can_write_directly(const struct shimhub_batch *batch,
@@ -406,7 +440,7 @@ static bool can_write_directly(const struct shimhub_batch *batch,
     for (Py_ssize_t i = 0; i < field->taken; i++)
         if (!part_is_safe(batch, field, &field->rows[i]))
             return false;
-    return true;
+    return !chunks_touch(batch, &field->chunks);
 }
 
 static bool all_can(const struct shimhub_batch *batch)

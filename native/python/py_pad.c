@@ -9,36 +9,65 @@ static int expect(const char *name, Py_ssize_t got, Py_ssize_t wanted)
     return -1;
 }
 
+/* 0 is one for each processor. */
+static int take_threads(PyObject *told, unsigned *threads)
+{
+    long count = PyLong_AsLong(told);
+    if (count == -1 && PyErr_Occurred())
+        return -1;
+    if (count < 0 || count > 1024) {
+        PyErr_Format(PyExc_ValueError, "threads: expected 0 .. 1024, got %ld", count);
+        return -1;
+    }
+    *threads = (unsigned)count;
+    return 0;
+}
+
 static int pad(struct shimhub_batch *batch, PyObject *const *arguments)
 {
     struct shimhub_field *field = batch->fields;
     batch->truncate = arguments[7] == Py_True;
     field->pad.truncate = batch->truncate;
-    if (shimhub_context_take(arguments[8], &batch->context) != 0 ||
+    if (take_threads(arguments[8], &batch->threads) != 0 ||
+        shimhub_context_take(arguments[9], &batch->context) != 0 ||
         shimhub_options_take(batch, arguments[1], arguments[2], arguments[3]) != 0 ||
         shimhub_dtype_take(batch, arguments[5], field) != 0 ||
         shimhub_pad_value_take(arguments[4], "value", &field->pad) != 0 ||
-        shimhub_rows_take(batch, field, arguments[0]) != 0)
+        (batch->columns ? shimhub_chunks_take(batch, field, arguments[0])
+                        : shimhub_rows_take(batch, field, arguments[0])) != 0)
         return -1;
-    batch->rows = batch->parts = field->taken;
+    batch->rows = batch->columns ? (Py_ssize_t)field->chunks.rows : field->taken;
     return shimhub_batch_write(batch, arguments[6]);
 }
 
-/* pad_rows(rows, length, multiple_of, side, value, dtype, out, truncate, context) -> array */
-static PyObject *pad_rows(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+static PyObject *pad_any(PyObject *const *arguments, Py_ssize_t count, bool columns)
 {
-    (void)module;
-    if (expect("pad_rows", count, 9) != 0)
+    if (expect("pad", count, 10) != 0)
         return NULL;
     struct shimhub_field *field = PyMem_Calloc(1, sizeof *field);
     if (field == NULL)
         return PyErr_NoMemory();
     field->ones_for = -1;
-    struct shimhub_batch batch = {.place = SHIMHUB_ROWS, .fields = field, .fields_count = 1};
+    struct shimhub_batch batch = {.place = SHIMHUB_ROWS, .fields = field, .fields_count = 1,
+                                  .columns = columns};
     int status = pad(&batch, arguments);
     PyObject *array = status == 0 ? Py_NewRef(field->array) : NULL;
     shimhub_batch_drop(&batch);
     return array;
+}
+
+/* pad_rows(rows, length, multiple_of, side, value, dtype, out, truncate, threads, context) */
+static PyObject *pad_rows(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    (void)module;
+    return pad_any(arguments, count, false);
+}
+
+/* The same; rows are chunks of a column. */
+static PyObject *pad_columns(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    (void)module;
+    return pad_any(arguments, count, true);
 }
 
 static PyObject *result_of(const struct shimhub_batch *batch)
@@ -54,31 +83,52 @@ static PyObject *result_of(const struct shimhub_batch *batch)
 
 static int collate(struct shimhub_batch *batch, PyObject *const *arguments)
 {
-    if (shimhub_context_take(arguments[7], &batch->context) != 0 ||
+    if (take_threads(arguments[7], &batch->threads) != 0 ||
+        shimhub_context_take(arguments[8], &batch->context) != 0 ||
         shimhub_options_take(batch, arguments[2], arguments[3], arguments[4]) != 0 ||
         shimhub_fields_take(batch, arguments[1]) != 0 ||
-        shimhub_features_take(batch, arguments[0]) != 0)
+        (batch->columns ? shimhub_columns_take(batch, arguments[0])
+                        : shimhub_features_take(batch, arguments[0])) != 0)
         return -1;
     return shimhub_batch_write(batch, arguments[5]);
 }
 
-/* collate_features(features, fields, length, multiple_of, side, out, bins, context) -> dict */
-static PyObject *collate_features(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+static PyObject *collate_any(PyObject *const *arguments, Py_ssize_t count, bool columns)
 {
-    (void)module;
-    if (expect("collate_features", count, 8) != 0)
+    if (expect("collate", count, 9) != 0)
         return NULL;
     struct shimhub_batch batch = {
-        .place = arguments[6] == Py_True ? SHIMHUB_BINS : SHIMHUB_FEATURES,
+        .place = columns                      ? SHIMHUB_COLUMNS
+                 : arguments[6] == Py_True ? SHIMHUB_BINS
+                                              : SHIMHUB_FEATURES,
+        .columns = columns,
     };
     PyObject *result = collate(&batch, arguments) == 0 ? result_of(&batch) : NULL;
     shimhub_batch_drop(&batch);
     return result;
 }
 
+/* collate_features(features, fields, length, multiple_of, side, out, bins, threads, context) */
+static PyObject *collate_features(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    (void)module;
+    return collate_any(arguments, count, false);
+}
+
+/* The same; features are a dict of columns. */
+static PyObject *collate_columns(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    (void)module;
+    return collate_any(arguments, count, true);
+}
+
+/* METH_FASTCALL functions have another type; CPython calls them by the flag. */
+#define FAST(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
+
 PyMethodDef shimhub_py_pad_methods[] = {
-    /* METH_FASTCALL functions have another type; CPython calls them by the flag. */
-    {"pad_rows", (PyCFunction)(void (*)(void))pad_rows, METH_FASTCALL, NULL},
-    {"collate_features", (PyCFunction)(void (*)(void))collate_features, METH_FASTCALL, NULL},
+    FAST(pad_rows),
+    FAST(pad_columns),
+    FAST(collate_features),
+    FAST(collate_columns),
     {NULL, NULL, 0, NULL},
 };

@@ -206,6 +206,7 @@ static shimhub_status check_rows(const shimhub_column *column, int32_t type,
         fault->kind = kind;
         fault->row = base + row;
         fault->item = item;
+        fault->count = end - begin;
         fault->at = begin + (item < 0 ? 0 : item);
         return SHIMHUB_BAD_FORMAT;
     }
@@ -222,7 +223,9 @@ struct work {
 static void write_row(const struct work *work, int64_t row)
 {
     int64_t begin, end;
-    (void)find_items(work->column, row, &begin, &end);
+    /* They were there a moment ago; but this is without the GIL. */
+    if (!find_items(work->column, row, &begin, &end))
+        begin = end = 0;
     int64_t count = kept(work->pad, begin, end);
     void *to = shimhub_pad_around(work->pad, work->base + row, count);
     if (work->pad->ones) {
@@ -251,10 +254,12 @@ static void write_column(struct work *work, unsigned threads)
                          work);
 }
 
-static shimhub_status check(const shimhub_column *chunks, size_t count, int32_t type,
-                            const shimhub_pad *pad, shimhub_pad_fault *fault)
+shimhub_status shimhub_pad_check(const shimhub_column *chunks, size_t count, int32_t type,
+                                 const shimhub_pad *pad, shimhub_pad_fault *fault)
 {
     int64_t rows, longest;
+    if (!shimhub_number_converts(type, pad->type) || !shimhub_pad_value_fits(pad, pad->length))
+        return SHIMHUB_BAD_ARGUMENT;
     shimhub_status status = shimhub_pad_measure(chunks, count, &rows, &longest);
     if (status == SHIMHUB_OK && rows != pad->rows)
         status = SHIMHUB_BAD_ARGUMENT;
@@ -269,19 +274,51 @@ static shimhub_status check(const shimhub_column *chunks, size_t count, int32_t 
     return status;
 }
 
-shimhub_status shimhub_pad_columns(const shimhub_column *chunks, size_t count, int32_t type,
-                                   const shimhub_pad *pad, unsigned threads,
-                                   shimhub_pad_fault *fault)
+void shimhub_pad_write(const shimhub_column *chunks, size_t count, int32_t type,
+                       const shimhub_pad *pad, unsigned threads)
 {
-    if (pad == NULL || fault == NULL || !is_matrix(pad) ||
-        !shimhub_number_converts(type, pad->type) || !shimhub_pad_value_fits(pad, pad->length))
-        return SHIMHUB_BAD_ARGUMENT;
-    shimhub_status status = check(chunks, count, type, pad, fault);
     struct work work = {NULL, pad, type, 0, 0};
-    for (size_t i = 0; status == SHIMHUB_OK && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         work.column = &chunks[i];
         write_column(&work, threads);
         work.base += chunks[i].length;
     }
+}
+
+shimhub_status shimhub_pad_columns(const shimhub_column *chunks, size_t count, int32_t type,
+                                   const shimhub_pad *pad, unsigned threads,
+                                   shimhub_pad_fault *fault)
+{
+    if (pad == NULL || fault == NULL || !is_matrix(pad))
+        return SHIMHUB_BAD_ARGUMENT;
+    shimhub_status status = shimhub_pad_check(chunks, count, type, pad, fault);
+    if (status == SHIMHUB_OK)
+        shimhub_pad_write(chunks, count, type, pad, threads);
     return status;
+}
+
+/* Steps over chunks that have no rows left. */
+static void skip_empty(const shimhub_column **chunk, int64_t *row)
+{
+    while (*row >= (*chunk)->length) {
+        *row -= (*chunk)->length;
+        ++*chunk;
+    }
+}
+
+bool shimhub_pad_same_lengths(const shimhub_column *chunks, size_t count,
+                              const shimhub_column *others, int64_t *row)
+{
+    int64_t rows = 0, mine = 0, theirs = 0, begin, end, other_begin, other_end;
+    for (size_t i = 0; i < count; i++)
+        rows += chunks[i].length;
+    for (*row = 0; *row < rows; ++*row, mine++, theirs++) {
+        skip_empty(&chunks, &mine);
+        skip_empty(&others, &theirs);
+        if (!find_items(chunks, mine, &begin, &end) ||
+            !find_items(others, theirs, &other_begin, &other_end) ||
+            end - begin != other_end - other_begin)
+            return false;
+    }
+    return true;
 }

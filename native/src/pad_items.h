@@ -37,4 +37,15 @@ void shimhub_pad_ones(const shimhub_pad *pad, void *to, int64_t count);
 /* Pads a row that has `count` items; returns where they belong. count <= length. */
 void *shimhub_pad_around(const shimhub_pad *pad, int64_t row, int64_t count);
 
+/* shimhub_pad_columns() in two: all that can fail, and the rest. Rows that stop being right between
+ * the two are padded as if they were empty. */
+shimhub_status shimhub_pad_check(const shimhub_column *chunks, size_t count, int32_t type,
+                                 const shimhub_pad *pad, shimhub_pad_fault *fault);
+void shimhub_pad_write(const shimhub_column *chunks, size_t count, int32_t type,
+                       const shimhub_pad *pad, unsigned threads);
+/* Whether the rows of both have the same lengths; if not, *row is the first that has not. Both
+ * were measured, and have as many rows. */
+bool shimhub_pad_same_lengths(const shimhub_column *chunks, size_t count,
+                              const shimhub_column *others, int64_t *row);
+
 #endif

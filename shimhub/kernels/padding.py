@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from shimhub.kernels import _loading
+from shimhub.kernels import _loading, _pad_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +71,7 @@ def pad(
     dtype: Any = np.int64,
     out: Any = None,
     truncate: bool = False,
+    threads: int = 1,
 ) -> Any:
     """Pad rows to one length, and return them as an array of shape ``(len(rows), length)``.
 
@@ -96,14 +97,24 @@ def pad(
 
     O(len(rows) * length). Lists are read under the GIL; Arrow's columns and ``Ragged`` without.
     """
-    if isinstance(rows, (list, tuple)):
-        native = _loading.native()
-        if native is not None:
-            answer = native.pad_rows(
-                rows, length, multiple_of, side, value, dtype, out, truncate, _CONTEXT
-            )
-            return answer
-    raise NotImplementedError
+    native = _loading.native()
+    if native is None:
+        from shimhub.kernels._reference import padding
+
+        return padding.pad(
+            rows,
+            length=length,
+            multiple_of=multiple_of,
+            side=side,
+            value=value,
+            dtype=dtype,
+            out=out,
+            truncate=truncate,
+        )
+    call = native.pad_rows
+    if not isinstance(rows, (list, tuple)) and _pad_columns.is_column(rows):
+        call, rows = native.pad_columns, _pad_columns.chunks_of(rows, "rows")
+    return call(rows, length, multiple_of, side, value, dtype, out, truncate, threads, _CONTEXT)
 
 
 def collate(
@@ -115,6 +126,16 @@ def collate(
     side: Side = "right",
     out: Mapping[str, Any] | None = None,
     bins: bool = False,
+    threads: int = 1,
 ) -> dict[str, Any]:
     native = _loading.native()
-    return native.collate_features(features, fields, length, multiple_of, side, out, bins, _CONTEXT)
+    call = native.collate_features
+    if not isinstance(features, (list, tuple)) and _has_columns(features):
+        names = fields if isinstance(fields, dict) else [f.name for f in fields]
+        call, features = native.collate_columns, _pad_columns.columns_of(features, names)
+    return call(features, fields, length, multiple_of, side, out, bins, threads, _CONTEXT)
+
+def _has_columns(features):
+    if isinstance(features, dict):
+        return any(_pad_columns.is_column(v) for v in features.values())
+    return _pad_columns.is_column(features)

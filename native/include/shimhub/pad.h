@@ -52,6 +52,7 @@ typedef struct {
     int32_t kind;
     int64_t row;
     int64_t item; /* of the row; -1 where the row itself is meant */
+    int64_t count; /* of the row's items */
     int64_t at;   /* the item's index among the chunk's values */
     int64_t chunk;
 } shimhub_pad_fault;
