@@ -2,7 +2,8 @@
  *
  * The file that includes this defines FIRST_FIT, the function's name; TARGET, its attribute; and
  * over 16 consecutive int32: FIND(node, size), the first that is at least `size` (16 or more: none
- * is), and MAX(node), the greatest.
+ * is), MAX(node), the greatest, and PUT(node, at, value). A lane with vectors writes whole ones: the
+ * processor makes a vector that is loaded right after a store of a part of it wait.
  *
  * Level 0 has the room left in each bin (-1: none, not even for an item of length 0), level k + 1
  * the maximum of each 16 of level k. The tree grows at the right as bins are opened. */
@@ -44,20 +45,17 @@ static inline void clear_node(int32_t *node)
         node[i] = -1;
 }
 
-/* Room in an open bin falls. */
+/* Room in an open bin falls. Maxima are made anew on every level, changed or not: a branch on that
+ * would be guessed wrong half of the time, and several groups hide the wait. */
 TARGET static inline void lower(struct tree *tree, uint32_t bin, int32_t room)
 {
     uint32_t at = bin;
-    int32_t before = tree->levels[0][at], now = room;
-    for (unsigned k = 0; k <= tree->top; k++) {
+    for (unsigned k = 0; k < tree->top; k++, at /= FANOUT) {
         int32_t *node = tree->levels[k] + at / FANOUT * FANOUT;
-        PUT(node, at % FANOUT, now);
-        at /= FANOUT;
-        if (k == tree->top || before < tree->levels[k + 1][at])
-            return; /* it was not the greatest */
-        now = MAX(node);
-        before = tree->levels[k + 1][at];
+        PUT(node, at % FANOUT, room);
+        room = MAX(node);
     }
+    PUT(tree->levels[tree->top], at, room);
 }
 
 /* Adds the next bin, at the right. */

@@ -20,6 +20,9 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "_columns": ("Ragged",),
     "dedup": ("Seen", "deduplicate"),
     "hashing": ("hash_rows",),
+    "packing": ("Bins", "pack", "pack_multipack"),
+    "packing_tables": ("pack_table",),
+    "packing_tokens": ("concatenate_and_pack", "pack_sequences"),
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -61,7 +61,8 @@ typedef struct {
  * BEST_FIT_DECREASING, which leaves them out; overlong items with bins of their own come first in
  * the DECREASING strategies. With n items and b bins: NEXT_FIT takes O(n), BEST_FIT_DECREASING
  * O(n) while capacity is at most 2^20 and O(n log n) above, FIRST_FIT and FIRST_FIT_DECREASING
- * O(n log b). Memory: 24 bytes an item of a group, and 8 each unit of capacity up to 2^20. */
+ * O(n log b). Memory: up to 28 bytes an item of four groups, and 8 each unit of capacity up to 2^20.
+ * On NO_MEMORY some of offsets and items may have been written; not so on other errors. */
 SHIMHUB_API shimhub_status shimhub_pack(const shimhub_lengths *lengths,
                                         const shimhub_pack_options *options, int64_t *offsets,
                                         uint32_t *items, shimhub_packed *packed);
