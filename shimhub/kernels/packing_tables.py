@@ -217,17 +217,10 @@ def _values(array: pa.Array, which: int, width: int) -> tuple[int, int, int]:
 class _Source:
     """Where the pieces of a column are; keeps what the native library reads alive."""
 
-    def __init__(
-        self,
-        native: ModuleType,
-        starts: Array,
-        chunk_of: Array | None,
-        lengths: Array,
-        order: Array,
-    ) -> None:
+    def __init__(self, native: ModuleType, where: _Where, lengths: Array, order: Array) -> None:
         self.native = native
-        self.arrays = [np.ascontiguousarray(one, np.int64) for one in (starts, lengths)]
-        self.chunk_of = chunk_of
+        self.arrays = [np.ascontiguousarray(one, np.int64) for one in (where.starts, lengths)]
+        self.chunk_of = where.chunk_of
         self.order = order
 
     def gather(self, chunks: list[tuple[int, int, int]], width: int, total: int) -> pa.Buffer:

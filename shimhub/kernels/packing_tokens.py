@@ -8,6 +8,7 @@ import numpy as np
 
 from shimhub.kernels import _loading
 from shimhub.kernels._reference import packing_tokens as reference
+from shimhub.kernels._reference.packing import integer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,10 +67,10 @@ def _options(
     max_length: int, pad_token_id: int, label_pad_id: int, eos_token_id: int | None
 ) -> reference.Options:
     options = reference.Options(
-        reference.integer(max_length, "max_length"),
-        reference.integer(pad_token_id, "pad_token_id"),
-        reference.integer(label_pad_id, "label_pad_id"),
-        None if eos_token_id is None else reference.integer(eos_token_id, "eos_token_id"),
+        integer(max_length, "max_length"),
+        integer(pad_token_id, "pad_token_id"),
+        integer(label_pad_id, "label_pad_id"),
+        None if eos_token_id is None else integer(eos_token_id, "eos_token_id"),
     )
     if options.max_length < 1:
         raise ValueError(f"max_length: {options.max_length} is less than 1")
