@@ -45,10 +45,6 @@ class Call:
     note: str = ""
     tells: Callable[[Any], str] | None = None
 
-    def once(self) -> Any:
-        """Run it once and return what it returned."""
-        return self.run(*(self.fresh() if self.fresh else self.arguments))
-
 
 @dataclass(frozen=True)
 class Row:
@@ -95,8 +91,9 @@ def measure(row: Row, only: frozenset[str] | None = None, rounds: int | None = N
     for name, build in row.calls.items():
         if only is None or name in only:
             _build(name, build, calls, told)
-    _compare(row, calls, told)
-    samples = in_turns({name: _sampler(call) for name, call in calls.items()}, rounds or row.rounds)
+    took = _compare(row, calls, told)
+    samplers = {name: _sampler(call, took[name]) for name, call in calls.items()}
+    samples = in_turns(samplers, rounds or row.rounds)
     for name, instants in samples.items():
         told[name]["cpu"] = [one.cpu for one in instants]
         told[name]["wall"] = [one.wall for one in instants]
@@ -111,11 +108,15 @@ def _build(name: str, build: Callable[[], Call], calls: dict[str, Call], told: M
         told[name] = {"missing": str(why)}
 
 
-def _compare(row: Row, calls: Mapping[str, Call], told: Measured) -> None:
-    """Run each call once; all that have an answer in the row's form must agree with the first."""
+def _compare(row: Row, calls: Mapping[str, Call], told: Measured) -> dict[str, float]:
+    """Run each call once; all that have an answer in the row's form must agree with the first.
+
+    Returns how many seconds each took.
+    """
     first: tuple[str, Any] | None = None
+    took = {}
     for name, call in calls.items():
-        got = call.once()
+        got, took[name] = _timed(call)
         if call.tells:
             told[name]["fact"] = call.tells(got)
         if call.answer is None:
@@ -124,15 +125,23 @@ def _compare(row: Row, calls: Mapping[str, Call], told: Measured) -> None:
         first = first or (name, answer)
         if where := first_difference(first[1], answer, row.tolerance):
             raise AnswersDiffer(f"{row.id}: {name!r} answers otherwise than {first[0]!r}: {where}")
+    return took
 
 
-def _sampler(call: Call) -> Callable[[], Instant]:
+def _timed(call: Call) -> tuple[Any, float]:
+    arguments = call.fresh() if call.fresh else call.arguments
+    start = time.perf_counter()
+    got = call.run(*arguments)
+    return got, time.perf_counter() - start
+
+
+def _sampler(call: Call, took: float) -> Callable[[], Instant]:
     """Return a function that runs ``call`` for some milliseconds: what one run of it takes.
 
     The garbage collector rests meanwhile, as always in timeit. Samples take turns over copies of
     the compiled loop, as in :func:`tests.bench.timing.nanoseconds`.
     """
-    number = _number(call)
+    number = _number(call, took)
     if call.fresh:
         return lambda: _fresh_sample(call, number)
     names = {"run": call.run, **{f"a{at}": one for at, one in enumerate(call.arguments)}}
@@ -151,10 +160,8 @@ def _per_run(spent: Instant, number: int) -> Instant:
     return Instant(spent.cpu / number, spent.wall / number)
 
 
-def _number(call: Call) -> int:
-    """Return how many runs fill a sample; judged by the second run, as the first one warms up."""
-    call.once()
-    arguments = call.fresh() if call.fresh else call.arguments
-    start = time.perf_counter()
-    call.run(*arguments)
-    return max(1, min(100_000, int(_SAMPLE_SECONDS / max(1e-7, time.perf_counter() - start))))
+def _number(call: Call, took: float) -> int:
+    """Return how many runs fill a sample. The first run took ``took`` seconds, warming up."""
+    if took < 10 * _SAMPLE_SECONDS:
+        took = _timed(call)[1]
+    return max(1, min(100_000, int(_SAMPLE_SECONDS / max(1e-7, took))))
