@@ -23,6 +23,7 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "packing": ("Bins", "pack", "pack_multipack"),
     "packing_tables": ("pack_table",),
     "packing_tokens": ("concatenate_and_pack", "pack_sequences"),
+    "similarity": ("jaccard", "lsh_bands", "minhash", "near_duplicates"),
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
 
