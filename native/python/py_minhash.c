@@ -2,16 +2,12 @@
 #include "py.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 
-enum { BLOCK = 1024 }; /* rows that are held at a time: what has to be encoded is freed between */
+#include "shingles.h"
+#include "utf8.h"
 
-/* Byte strings of Python's objects, which stay alive until the block is dropped. */
-struct block {
-    shimhub_bytes *bytes;
-    PyObject **owners;
-    size_t count, capacity;
-    size_t starts[BLOCK + 1]; /* of words */
-};
+enum { BLOCK = 1024, AHEAD = 8 };
 
 struct arguments {
     PyObject *texts; /* a tuple: nobody can change it while we read */
@@ -22,30 +18,15 @@ struct arguments {
     Py_buffer out;
 };
 
-static void drop(struct block *block)
-{
-    while (block->count > 0)
-        Py_DECREF(block->owners[--block->count]);
-}
-
-static bool grow(struct block *block, size_t wanted)
-{
-    if (wanted <= block->capacity)
-        return true;
-    size_t capacity = wanted + wanted / 2;
-    shimhub_bytes *bytes = PyMem_Resize(block->bytes, shimhub_bytes, capacity);
-    if (bytes != NULL)
-        block->bytes = bytes;
-    PyObject **owners = PyMem_Resize(block->owners, PyObject *, capacity);
-    if (owners != NULL)
-        block->owners = owners;
-    if (bytes == NULL || owners == NULL) {
-        PyErr_NoMemory();
-        return false;
-    }
-    block->capacity = capacity;
-    return true;
-}
+/* What is made of some texts at a time; malloc's, and needs no GIL. */
+struct block {
+    shimhub_bytes bytes[BLOCK];
+    size_t starts[BLOCK + 1]; /* of texts in the hashes of their words */
+    uint64_t *hashes;
+    size_t hashes_capacity;
+    uint8_t *utf8; /* of strings that are not ASCII */
+    size_t utf8_size, utf8_capacity;
+};
 
 /* part is -1 where the row itself is meant. */
 static void fail(PyObject *type, Py_ssize_t row, Py_ssize_t part, const char *text)
@@ -56,84 +37,150 @@ static void fail(PyObject *type, Py_ssize_t row, Py_ssize_t part, const char *te
         PyErr_Format(type, "texts[%zd][%zd]: %s", row, part, text);
 }
 
-/* ASCII lies in the string as it is in UTF-8. Other text is encoded beside it: kept in the string,
- * as PyUnicode_AsUTF8AndSize does, it would double what the user's data takes. */
-static PyObject *owner_of_str(PyObject *text, shimhub_bytes *bytes)
+static void fail_type(PyObject *item, Py_ssize_t row, Py_ssize_t part, const char *wanted)
 {
-    if (PyUnicode_IS_ASCII(text)) {
-        bytes->data = PyUnicode_DATA(text);
-        bytes->size = (size_t)PyUnicode_GET_LENGTH(text);
-        Py_INCREF(text);
-        return text;
-    }
-    PyObject *encoded = PyUnicode_AsUTF8String(text);
-    if (encoded != NULL) {
-        bytes->data = PyBytes_AS_STRING(encoded);
-        bytes->size = (size_t)PyBytes_GET_SIZE(encoded);
-    }
-    return encoded;
+    char text[160];
+    PyOS_snprintf(text, sizeof text, "%.100s, want %s", Py_TYPE(item)->tp_name, wanted);
+    fail(PyExc_TypeError, row, part, text);
 }
 
-static bool add(struct block *block, PyObject *item, Py_ssize_t row, Py_ssize_t part)
+/* Makes room for `wanted` units of `width` bytes. */
+static bool reserve(void **memory, size_t *capacity, size_t wanted, size_t width)
 {
-    shimhub_bytes *bytes = &block->bytes[block->count];
-    PyObject *owner = NULL;
+    if (wanted <= *capacity)
+        return true;
+    size_t more = wanted + wanted / 2;
+    void *moved = more <= SIZE_MAX / width ? realloc(*memory, more * width) : NULL;
+    if (moved == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    *memory = moved;
+    *capacity = more;
+    return true;
+}
+
+/* Appends the string's UTF-8; bytes->data is its offset until resolve(). The string itself does not
+ * grow a copy, as it would by PyUnicode_AsUTF8AndSize(). */
+static bool encode(struct block *block, PyObject *text, shimhub_bytes *bytes, Py_ssize_t row,
+                   Py_ssize_t part)
+{
+    shimhub_text units = {PyUnicode_DATA(text), (size_t)PyUnicode_GET_LENGTH(text),
+                          (int)PyUnicode_KIND(text)};
+    size_t size = shimhub_utf8_size(units);
+    void *memory = block->utf8;
+    if (size == SIZE_MAX) {
+        fail(PyExc_ValueError, row, part, "a lone surrogate, which UTF-8 has not");
+        return false;
+    }
+    if (!reserve(&memory, &block->utf8_capacity, block->utf8_size + size, 1))
+        return false;
+    block->utf8 = memory;
+    bytes->data = NULL;
+    bytes->size = size;
+    shimhub_utf8_write(units, block->utf8 + block->utf8_size);
+    block->utf8_size += size;
+    return true;
+}
+
+/* ASCII lies in the string as it is in UTF-8. Other strings leave data NULL: see encode(). */
+SHIMHUB_INLINE bool view(struct block *block, PyObject *item, shimhub_bytes *bytes, Py_ssize_t row,
+                         Py_ssize_t part)
+{
+    if (PyUnicode_Check(item)) {
+        if (PyUnicode_READY(item) != 0)
+            return false;
+        if (!PyUnicode_IS_ASCII(item))
+            return encode(block, item, bytes, row, part);
+        bytes->data = PyUnicode_DATA(item);
+        bytes->size = (size_t)PyUnicode_GET_LENGTH(item);
+        return true;
+    }
     if (PyBytes_Check(item)) {
         bytes->data = PyBytes_AS_STRING(item);
         bytes->size = (size_t)PyBytes_GET_SIZE(item);
-        Py_INCREF(item);
-        owner = item;
-    } else if (PyUnicode_Check(item)) {
-        if (PyUnicode_READY(item) == 0)
-            owner = owner_of_str(item, bytes);
-        if (owner == NULL && PyErr_ExceptionMatches(PyExc_UnicodeError))
-            fail(PyExc_ValueError, row, part, "a lone surrogate, which UTF-8 has not");
-    } else {
-        char text[160];
-        PyOS_snprintf(text, sizeof text, "%.100s, want str or bytes", Py_TYPE(item)->tp_name);
-        fail(PyExc_TypeError, row, part, text);
+        return true;
     }
-    if (owner == NULL)
-        return false;
-    block->owners[block->count++] = owner;
-    return true;
+    fail_type(item, row, part, "str or bytes");
+    return false;
 }
 
-static bool add_texts(struct block *block, PyObject *texts, Py_ssize_t from, Py_ssize_t to)
+static bool view_texts(struct block *block, PyObject *texts, Py_ssize_t from, Py_ssize_t to)
 {
-    if (!grow(block, (size_t)(to - from)))
-        return false;
+    block->utf8_size = 0;
     for (Py_ssize_t row = from; row < to; row++) {
-        if (!add(block, PyTuple_GET_ITEM(texts, row), row, -1))
+        if (!view(block, PyTuple_GET_ITEM(texts, row), &block->bytes[row - from], row, -1))
             return false;
     }
+    /* Now that the memory moves no more. */
+    const uint8_t *next = block->utf8;
+    for (Py_ssize_t i = 0; i < to - from; i++) {
+        if (block->bytes[i].data != NULL)
+            continue;
+        block->bytes[i].data = next;
+        next += block->bytes[i].size;
+    }
     return true;
 }
 
+/* Runs no Python, and keeps the GIL: items is that of a list, perhaps. */
+static bool hash_words(const struct arguments *told, struct block *block,
+                       const shimhub_shingling *shingling, PyObject *const *items, Py_ssize_t count,
+                       Py_ssize_t row, uint64_t *hashes)
+{
+    for (Py_ssize_t i = 0; i < count; i++) {
+        shimhub_bytes bytes;
+        if (count - i > AHEAD) {
+            SHIMHUB_PREFETCH_AT(items[i + AHEAD], 0);
+            SHIMHUB_PREFETCH_AT(items[i + AHEAD], 64);
+        }
+        block->utf8_size = 0;
+        if (!view(block, items[i], &bytes, row, i))
+            return false;
+        const uint8_t *data = bytes.data != NULL ? bytes.data : block->utf8;
+        hashes[i] = bytes.size <= 128 ? xxh3_64_short(data, bytes.size, told->seed)
+                                      : shimhub_xxh3_64_one(data, bytes.size, told->seed,
+                                                            shingling->secret, shingling->lane);
+    }
+    return true;
+}
+
+/* A list or tuple of the text's words, or NULL and an error. */
 static PyObject *words_of(PyObject *text, Py_ssize_t row)
 {
-    if (PyUnicode_Check(text) || PyBytes_Check(text) || Py_TYPE(text)->tp_iter == NULL) {
-        char message[160];
-        PyOS_snprintf(message, sizeof message, "%.100s, want a sequence of str or bytes",
-                      Py_TYPE(text)->tp_name);
-        fail(PyExc_TypeError, row, -1, message);
-        return NULL;
-    }
-    return PySequence_Tuple(text);
+    if (!PyUnicode_Check(text) && !PyBytes_Check(text) && Py_TYPE(text)->tp_iter != NULL)
+        return PySequence_Fast(text, "a sequence");
+    fail_type(text, row, -1, "a sequence of str or bytes");
+    return NULL;
 }
 
-static bool add_words(struct block *block, PyObject *texts, Py_ssize_t from, Py_ssize_t to)
+static bool hash_text(const struct arguments *told, struct block *block,
+                      const shimhub_shingling *shingling, Py_ssize_t row, size_t index)
 {
+    PyObject *words = words_of(PyTuple_GET_ITEM(told->texts, row), row);
+    if (words == NULL)
+        return false;
+    void *memory = block->hashes;
+    size_t start = block->starts[index];
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(words);
+    bool ok = reserve(&memory, &block->hashes_capacity, start + (size_t)count, sizeof(uint64_t));
+    block->hashes = memory;
+    ok = ok && hash_words(told, block, shingling, PySequence_Fast_ITEMS(words), count, row,
+                          block->hashes + start);
+    block->starts[index + 1] = start + (size_t)count;
+    Py_DECREF(words);
+    return ok;
+}
+
+static bool hash_texts(const struct arguments *told, struct block *block, Py_ssize_t from,
+                       Py_ssize_t to)
+{
+    shimhub_shingling shingling = {.unit = SHIMHUB_UNIT_WORD, .ngram = told->ngram};
+    shimhub_shingling_begin(&shingling, told->seed);
     block->starts[0] = 0;
     for (Py_ssize_t row = from; row < to; row++) {
-        PyObject *words = words_of(PyTuple_GET_ITEM(texts, row), row);
-        bool ok = words != NULL && grow(block, block->count + (size_t)PyTuple_GET_SIZE(words));
-        for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(words); i++)
-            ok = add(block, PyTuple_GET_ITEM(words, i), row, i);
-        Py_XDECREF(words);
-        if (!ok)
+        if (!hash_text(told, block, &shingling, row, (size_t)(row - from)))
             return false;
-        block->starts[row - from + 1] = block->count;
     }
     return true;
 }
@@ -146,8 +193,8 @@ static bool sign(const struct arguments *told, const struct block *block, bool a
     shimhub_status status;
     Py_BEGIN_ALLOW_THREADS;
     if (are_words)
-        status = shimhub_minhash_words(block->bytes, block->starts, count, told->ngram, told->seed,
-                                       told->num_perm, told->threads, signatures);
+        status = shimhub_minhash_hashes(block->hashes, block->starts, count, told->ngram,
+                                        told->seed, told->num_perm, told->threads, signatures);
     else
         status = shimhub_minhash(block->bytes, count, told->unit, told->ngram, told->seed,
                                  told->num_perm, told->threads, signatures);
@@ -161,18 +208,22 @@ static bool sign(const struct arguments *told, const struct block *block, bool a
 
 static bool sign_all(const struct arguments *told, bool are_words)
 {
-    struct block block = {0};
+    struct block *block = calloc(1, sizeof *block);
     Py_ssize_t count = PyTuple_GET_SIZE(told->texts);
-    bool ok = true;
+    bool ok = block != NULL;
+    if (!ok)
+        PyErr_NoMemory();
     for (Py_ssize_t from = 0; ok && from < count; from += BLOCK) {
         Py_ssize_t to = count - from > BLOCK ? from + BLOCK : count;
-        ok = are_words ? add_words(&block, told->texts, from, to)
-                       : add_texts(&block, told->texts, from, to);
-        ok = ok && sign(told, &block, are_words, from, to);
-        drop(&block);
+        ok = are_words ? hash_texts(told, block, from, to)
+                       : view_texts(block, told->texts, from, to);
+        ok = ok && sign(told, block, are_words, from, to);
     }
-    PyMem_Free(block.bytes);
-    PyMem_Free(block.owners);
+    if (block != NULL) {
+        free(block->hashes);
+        free(block->utf8);
+    }
+    free(block);
     return ok;
 }
 

@@ -9,8 +9,9 @@
 enum { TASK_ROWS = 64 };
 
 struct job {
-    const shimhub_bytes *rows; /* texts, or words */
-    const size_t *starts;      /* of words; NULL: rows are texts */
+    const shimhub_bytes *texts; /* or, if starts is not NULL: */
+    const uint64_t *hashes;     /* of words */
+    const size_t *starts;       /* of texts in them */
     size_t count, num_perm;
     shimhub_shingling shingling;
     shimhub_minhash_update *update;
@@ -62,10 +63,10 @@ static void do_row(const struct job *job, size_t row)
     for (size_t p = 0; p < job->num_perm; p++)
         sink.least[p] = UINT32_MAX;
     if (job->starts == NULL)
-        shimhub_shingle_text(&job->shingling, &job->rows[row], take_hashes, &sink);
+        shimhub_shingle_text(&job->shingling, &job->texts[row], take_hashes, &sink);
     else
-        shimhub_shingle_words(&job->shingling, job->rows + job->starts[row],
-                              job->starts[row + 1] - job->starts[row], take_hashes, &sink);
+        shimhub_shingle_hashes(&job->shingling, job->hashes + job->starts[row],
+                               job->starts[row + 1] - job->starts[row], take_hashes, &sink);
 }
 
 static void do_rows(void *context, size_t task)
@@ -91,12 +92,12 @@ static shimhub_status run(struct job *job, uint64_t seed, unsigned threads)
     return SHIMHUB_OK;
 }
 
-static bool are_readable(const shimhub_bytes *rows, size_t count)
+static bool are_readable(const shimhub_bytes *texts, size_t count)
 {
-    if (rows == NULL && count > 0)
+    if (texts == NULL && count > 0)
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].data == NULL && rows[i].size > 0)
+        if (texts[i].data == NULL && texts[i].size > 0)
             return false;
     }
     return true;
@@ -116,7 +117,7 @@ shimhub_status shimhub_minhash(const shimhub_bytes *texts, size_t count, shimhub
         return SHIMHUB_BAD_ARGUMENT;
     if (unit != SHIMHUB_UNIT_CHAR && unit != SHIMHUB_UNIT_WORD)
         return SHIMHUB_BAD_ARGUMENT;
-    struct job job = {.rows = texts,
+    struct job job = {.texts = texts,
                       .count = count,
                       .num_perm = num_perm,
                       .shingling = {.unit = unit, .ngram = ngram},
@@ -124,9 +125,9 @@ shimhub_status shimhub_minhash(const shimhub_bytes *texts, size_t count, shimhub
     return run(&job, seed, threads);
 }
 
-shimhub_status shimhub_minhash_words(const shimhub_bytes *words, const size_t *starts, size_t count,
-                                     size_t ngram, uint64_t seed, size_t num_perm, unsigned threads,
-                                     uint32_t *signatures)
+shimhub_status shimhub_minhash_hashes(const uint64_t *hashes, const size_t *starts, size_t count,
+                                      size_t ngram, uint64_t seed, size_t num_perm,
+                                      unsigned threads, uint32_t *signatures)
 {
     if (!are_sizes(ngram, num_perm, count, signatures) || starts == NULL)
         return SHIMHUB_BAD_ARGUMENT;
@@ -134,9 +135,9 @@ shimhub_status shimhub_minhash_words(const shimhub_bytes *words, const size_t *s
         if (starts[i] > starts[i + 1])
             return SHIMHUB_BAD_OFFSETS;
     }
-    if (!are_readable(words, starts[count]))
+    if (hashes == NULL && starts[count] > 0)
         return SHIMHUB_BAD_ARGUMENT;
-    struct job job = {.rows = words,
+    struct job job = {.hashes = hashes,
                       .starts = starts,
                       .count = count,
                       .num_perm = num_perm,

@@ -17,6 +17,11 @@ void shimhub_shingling_begin(shimhub_shingling *shingling, uint64_t seed)
     shingling->seed = seed;
     shingling->lane = shimhub_xxh3_lane();
     shimhub_xxh3_derive(seed, shingling->secret);
+    shingling->windows = NULL;
+#if SHIMHUB_X86_LANES
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX512) && shingling->ngram >= 4 && shingling->ngram <= 8)
+        shingling->windows = shimhub_windows_avx512;
+#endif
 }
 
 /* The arrays are left as they are: most texts fill little of them. */
@@ -59,8 +64,44 @@ SHIMHUB_INLINE const uint8_t *next_char(const uint8_t *from, const uint8_t *end)
     return from;
 }
 
+static bool is_ascii(const uint8_t *text, size_t size)
+{
+    uint64_t found = 0;
+    size_t i = 0;
+    for (; size - i >= 8; i += 8)
+        found |= load_le64(text + i);
+    for (; i < size; i++)
+        found |= text[i];
+    return (found & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* A character a byte, and at least ngram of them. */
+static void shingle_ascii(struct batch *batch, const uint8_t *text, size_t size)
+{
+    const shimhub_shingling *shingling = batch->shingling;
+    const size_t ngram = shingling->ngram;
+    for (size_t left = size - ngram + 1; left > 0;) {
+        const uint8_t *from = text + (size - ngram + 1 - left);
+        size_t count = left < BATCH ? left : BATCH, done = 0;
+        size_t readable = (size_t)(text + size - from);
+        if (shingling->windows != NULL && readable >= 16) {
+            done = (readable - 8 < count ? readable - 8 : count) & ~(size_t)7;
+            shingling->windows(from, ngram, shingling->seed, batch->hashes, done);
+        }
+        for (; done < count; done++)
+            batch->hashes[done] = (uint32_t)hash(shingling, from + done, ngram);
+        batch->count = count;
+        flush(batch);
+        left -= count;
+    }
+}
+
 static void shingle_chars(struct batch *batch, const uint8_t *text, const uint8_t *end)
 {
+    if ((size_t)(end - text) >= batch->shingling->ngram && is_ascii(text, (size_t)(end - text))) {
+        shingle_ascii(batch, text, (size_t)(end - text));
+        return;
+    }
     const shimhub_shingling *shingling = batch->shingling;
     const uint8_t *from = text, *to = text;
     for (size_t i = 0; i < shingling->ngram && to < end; i++)
@@ -85,9 +126,8 @@ static void shingle_waiting(struct batch *batch)
     batch->words -= shingles;
 }
 
-SHIMHUB_INLINE void put_word(struct batch *batch, const uint8_t *word, size_t size)
+SHIMHUB_INLINE void put_word(struct batch *batch, uint64_t hashed)
 {
-    uint64_t hashed = hash(batch->shingling, word, size);
     if (batch->shingling->ngram == 1) {
         put(batch, hashed);
         return;
@@ -132,7 +172,7 @@ static void shingle_text_words(struct batch *batch, const uint8_t *at, const uin
         while (at < end && (spaces = space(at, end)) == 0)
             at++;
         if (at > word) {
-            put_word(batch, word, (size_t)(at - word));
+            put_word(batch, hash(batch->shingling, word, (size_t)(at - word)));
             total++;
         }
         at += spaces;
@@ -155,13 +195,13 @@ void shimhub_shingle_text(const shimhub_shingling *shingling, const shimhub_byte
     flush(&batch);
 }
 
-void shimhub_shingle_words(const shimhub_shingling *shingling, const shimhub_bytes *words,
-                           size_t count, shimhub_shingle_sink *sink, void *context)
+void shimhub_shingle_hashes(const shimhub_shingling *shingling, const uint64_t *words,
+                            size_t count, shimhub_shingle_sink *sink, void *context)
 {
     struct batch batch;
     begin(&batch, shingling, sink, context);
     for (size_t i = 0; i < count; i++)
-        put_word(&batch, words[i].data, words[i].size);
+        put_word(&batch, words[i]);
     end_words(&batch, count);
     flush(&batch);
 }

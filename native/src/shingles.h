@@ -11,6 +11,10 @@ typedef struct {
     uint64_t seed;
     uint8_t secret[XXH3_SECRET];
     shimhub_xxh3_long *lane;
+    /* hashes[i] = XXH3-64(text[i .. i + ngram - 1]) for i < count, a multiple of 8; 4 <= ngram <= 8,
+     * and count + 8 bytes can be read. NULL without a lane for it. */
+    void (*windows)(const uint8_t *text, size_t ngram, uint64_t seed, uint32_t *hashes,
+                    size_t count);
 } shimhub_shingling;
 
 /* Gets the hashes of a text's shingles, some at a time. */
@@ -21,7 +25,10 @@ void shimhub_shingling_begin(shimhub_shingling *shingling, uint64_t seed);
 
 void shimhub_shingle_text(const shimhub_shingling *shingling, const shimhub_bytes *text,
                           shimhub_shingle_sink *sink, void *context);
-void shimhub_shingle_words(const shimhub_shingling *shingling, const shimhub_bytes *words,
-                           size_t count, shimhub_shingle_sink *sink, void *context);
+void shimhub_shingle_hashes(const shimhub_shingling *shingling, const uint64_t *words,
+                            size_t count, shimhub_shingle_sink *sink, void *context);
+
+void shimhub_windows_avx512(const uint8_t *text, size_t ngram, uint64_t seed, uint32_t *hashes,
+                            size_t count);
 
 #endif

@@ -206,9 +206,11 @@ def _sign_columns(
                 rows, column.length, _UNITS.index(unit), ngram, seed, num_perm, threads, out
             )
         else:
+            hashes = native.ffi.new("uint64_t[]", len(pointers))
+            native.lib.shimhub_xxh3_64(rows, len(pointers), seed, hashes)
             places = native.ffi.from_buffer("size_t[]", starts)
-            status = native.lib.shimhub_minhash_words(
-                rows, places, column.length, ngram, seed, num_perm, threads, out
+            status = native.lib.shimhub_minhash_hashes(
+                hashes, places, column.length, ngram, seed, num_perm, threads, out
             )
         _columns.raise_for(native, status, columns, "texts")
 

@@ -32,12 +32,13 @@ SHIMHUB_API shimhub_status shimhub_minhash(const shimhub_bytes *texts, size_t co
                                            size_t num_perm, unsigned threads,
                                            uint32_t *signatures);
 
-/* The same of texts that are words already: those of text i are words[starts[i]] to
- * words[starts[i + 1] - 1]. BAD_OFFSETS if starts (count + 1 of them) fall. */
-SHIMHUB_API shimhub_status shimhub_minhash_words(const shimhub_bytes *words, const size_t *starts,
-                                                 size_t count, size_t ngram, uint64_t seed,
-                                                 size_t num_perm, unsigned threads,
-                                                 uint32_t *signatures);
+/* The same of texts that are words already, by the words' XXH3-64 with the seed: those of text i
+ * are hashes[starts[i]] to hashes[starts[i + 1] - 1]. BAD_OFFSETS if starts (count + 1 of them)
+ * fall. */
+SHIMHUB_API shimhub_status shimhub_minhash_hashes(const uint64_t *hashes, const size_t *starts,
+                                                  size_t count, size_t ngram, uint64_t seed,
+                                                  size_t num_perm, unsigned threads,
+                                                  uint32_t *signatures);
 
 /* keys[bands * i + k] gets the XXH3-64, with seed + k, of the k-th of `bands` equal parts of
  * signature i in little-endian bytes. BAD_ARGUMENT unless bands divides num_perm. */
