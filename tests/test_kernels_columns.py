@@ -53,10 +53,12 @@ def _range(column, row):
 
 
 def chunk_values(data):
+    """Return the values of all chunks, found right."""
     return [value for column in verified(data) for value in values(column)]
 
 
 def arrow_cases():
+    """Yield arrays of each type, with their values."""
     pa = pytest.importorskip("pyarrow")
     nested = [{"a": 1, "b": ["x", None]}, None, {"a": None, "b": []}, {"a": 4, "b": None}]
     yield pa.array([1, None, 3]), [1, None, 3]
@@ -168,7 +170,7 @@ def test_dicts_are_tables():
     assert [(1, True), (2, False)] == chunk_values(
         {"a": np.array([1, 2]), "b": np.array([True, False])}
     )
-    with pytest.raises(ValueError, match="different lengths: {'a': 1, 'b': 2}"):
+    with pytest.raises(ValueError, match=r"different lengths: \{'a': 1, 'b': 2\}"):
         _columns.batches({"a": np.zeros(1), "b": np.zeros(2)})
     with pytest.raises(ValueError, match="without columns"):
         _columns.batches({})
@@ -186,12 +188,12 @@ def test_polars_is_read_through_arrows_interface():
 
 
 def test_datasets_are_tables_unless_they_have_an_indices_mapping():
-    """A Hugging Face Dataset is its table; one whose rows are elsewhere is refused with the cure."""
+    """A Hugging Face Dataset is its table; one with its rows elsewhere is refused with the cure."""
     datasets = pytest.importorskip("datasets")
     data = datasets.Dataset.from_dict({"a": ["x", "y"]})
 
     assert [(b"x",), (b"y",)] == chunk_values(data)
-    with pytest.raises(ValueError, match="pass dataset.flatten_indices()"):
+    with pytest.raises(ValueError, match=r"pass dataset.flatten_indices\(\)"):
         _columns.rows(data.select([1, 0]))
     assert [(b"y",), (b"x",)] == chunk_values(data.select([1, 0]).flatten_indices())
 
