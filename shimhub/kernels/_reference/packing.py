@@ -94,7 +94,7 @@ def _order(values: list[int], items: Iterable[int], options: Options) -> list[in
     if not options.strategy.endswith("decreasing"):
         return kept
     # Equal items keep their order, and all that are overlong count as equal.
-    return sorted(kept, key=lambda item: -min(values[item], options.capacity + 1))
+    return sorted(kept, key=lambda item: -min(_size(values[item], options), options.capacity + 1))
 
 
 def _is_packed(value: int, options: Options) -> bool:
