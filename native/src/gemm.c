@@ -6,9 +6,11 @@
 
 #include "lanes.h"
 
-#define ROWS 240     /* of packed A: with SHIMHUB_GEMM_STRIDE, 200 KB of an L2 cache in float */
+#ifndef ROWS
+#define ROWS 240
+#endif
 #define COLUMNS 2048 /* of packed B */
-#define DIRECT (48. * 48 * 48)
+#define DIRECT 65536. /* bytes of B that stay in caches as they lie: copies would cost more */
 
 #define T float
 #define NAME(x) x##_f32

@@ -11,8 +11,8 @@
 
 #include "shimhub/linalg.h"
 
-/* Steps over k in one go: a panel of B (128 bytes a step) stays in an L1 cache of 32 KiB. */
-#define SHIMHUB_GEMM_DEPTH 192
+/* Steps over k in one go: a panel of B (128 bytes a step) fills an L1 cache of 32 KiB. */
+#define SHIMHUB_GEMM_DEPTH 256
 
 #define SHIMHUB_GEMM_ROWS 12  /* of a packed tile, at most */
 #define SHIMHUB_GEMM_DIRECT 8 /* of a direct tile, at most */

@@ -116,7 +116,8 @@ static void NAME(zero)(const struct PRODUCT *x)
 static bool NAME(is_direct)(const struct PRODUCT *x)
 {
     return (x->b_column == 1 || x->n == 1) &&
-           (x->m <= SHIMHUB_GEMM_DIRECT || (double)x->m * (double)x->n * (double)x->k <= DIRECT);
+           (x->m <= SHIMHUB_GEMM_DIRECT ||
+            (double)x->n * (double)x->k * (double)sizeof(T) <= DIRECT);
 }
 
 shimhub_status NAME(shimhub_gemm)(const struct PRODUCT *product)
@@ -127,16 +128,19 @@ shimhub_status NAME(shimhub_gemm)(const struct PRODUCT *product)
         return SHIMHUB_OK;
     if (x->k == 0)
         NAME(zero)(x);
-    T *space = NULL, *b_space = NULL;
+    T *space = NULL, *a_space = NULL, *b_space = NULL;
     bool direct = NAME(is_direct)(x);
     if (!direct) {
         ptrdiff_t rows = x->m < ROWS ? x->m : ROWS, columns = x->n < COLUMNS ? x->n : COLUMNS;
         ptrdiff_t k = x->k < SHIMHUB_GEMM_DEPTH ? x->k : SHIMHUB_GEMM_DEPTH;
-        ptrdiff_t of_a = rows * SHIMHUB_GEMM_STRIDE, of_b = (columns + 2 * tiles->width) * k;
+        ptrdiff_t of_a = rows * SHIMHUB_GEMM_STRIDE; /* a multiple of 64 bytes */
+        ptrdiff_t of_b = (columns + 2 * tiles->width) * k;
         space = malloc((size_t)(of_a + of_b) * sizeof(T) + 64);
         if (space == NULL)
             return SHIMHUB_NO_MEMORY;
-        b_space = space + of_a;
+        /* a vector that lies in two lines of the cache takes two loads */
+        a_space = (T *)(void *)((char *)space + (64 - (uintptr_t)space % 64));
+        b_space = a_space + of_a;
     }
     for (ptrdiff_t p = 0; p < x->k; p += SHIMHUB_GEMM_DEPTH) {
         ptrdiff_t k = x->k - p < SHIMHUB_GEMM_DEPTH ? x->k - p : SHIMHUB_GEMM_DEPTH;
@@ -144,7 +148,7 @@ shimhub_status NAME(shimhub_gemm)(const struct PRODUCT *product)
         if (direct)
             NAME(direct)(tiles, x, k, a, b, p > 0);
         else
-            NAME(packed)(tiles, x, k, a, b, space, b_space, p > 0);
+            NAME(packed)(tiles, x, k, a, b, a_space, b_space, p > 0);
     }
     free(space);
     return SHIMHUB_OK;

@@ -9,12 +9,15 @@
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #define INLINE static inline __attribute__((always_inline))
+#define PREFETCH(p) __builtin_prefetch(p, 1)
 #elif defined(__GNUC__)
 #define UNROLL _Pragma("GCC unroll 16")
 #define INLINE static inline __attribute__((always_inline))
+#define PREFETCH(p) __builtin_prefetch(p, 1)
 #else
 #define UNROLL
 #define INLINE static inline
+#define PREFETCH(p) (void)(p)
 #endif
 
 /* rows and vectors are constants where this is called, and all loops but that over k vanish. */
@@ -27,6 +30,10 @@ NAME(tile)(const int rows, const int vectors, const bool padded, ptrdiff_t k, co
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < vectors; j++)
             sums[i][j] = ZERO;
+    if (padded) /* of deep products: c will have left the nearest cache */
+        UNROLL for (int i = 0; i < rows; i++)
+            UNROLL for (int j = 0; j < vectors; j++)
+                PREFETCH(c + i * c_row + j * WIDTH);
     for (ptrdiff_t p = 0; p < k; p++, a += a_column, b += b_row) {
         V columns[4];
         UNROLL for (int j = 0; j < vectors; j++)
@@ -97,6 +104,7 @@ const struct TILES TABLE = {
 #undef PACKED
 #undef UNROLL
 #undef INLINE
+#undef PREFETCH
 #undef T
 #undef NAME
 #undef TILE

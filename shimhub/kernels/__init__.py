@@ -24,6 +24,10 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
     "packing_tables": ("pack_table",),
     "packing_tokens": ("concatenate_and_pack", "pack_sequences"),
     "similarity": ("jaccard", "lsh_bands", "minhash", "near_duplicates"),
+    "linalg": (
+        "matmul", "linear", "add", "subtract", "multiply", "divide", "relu", "sigmoid", "tanh",
+        "gelu", "softmax", "layer_norm", "native_limit",
+    ),
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
 
