@@ -10,7 +10,7 @@
 #define ROWS 240
 #endif
 #define COLUMNS 2048 /* of packed B */
-#define DIRECT 65536. /* bytes of B that stay in caches as they lie: copies would cost more */
+#define DIRECT 80000. /* bytes of B that stay in caches as they lie: copies would cost more */
 
 #define T float
 #define NAME(x) x##_f32

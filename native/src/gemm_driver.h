@@ -4,6 +4,8 @@
 /* The rows of each of the fewest possible tiles: as even as can be, so that none is thin. */
 static ptrdiff_t NAME(rows_from)(ptrdiff_t rows, ptrdiff_t most)
 {
+    if (rows <= most) /* two divisions take as long as the smallest products */
+        return rows;
     ptrdiff_t tiles = (rows + most - 1) / most;
     return (rows + tiles - 1) / tiles;
 }
@@ -12,7 +14,7 @@ static ptrdiff_t NAME(rows_from)(ptrdiff_t rows, ptrdiff_t most)
  * vectors that leaves. */
 static int NAME(tail)(ptrdiff_t columns, int width, int *vectors)
 {
-    *vectors = (int)((columns + width - 1) / width);
+    *vectors = columns <= width ? 1 : (int)((columns + width - 1) / width);
     return (int)(columns - (ptrdiff_t)(*vectors - 1) * width);
 }
 
@@ -20,11 +22,12 @@ static int NAME(tail)(ptrdiff_t columns, int width, int *vectors)
 static void NAME(direct)(const struct TILES *tiles, const struct PRODUCT *x, ptrdiff_t k,
                          const T *a, const T *b, bool add)
 {
+    const int *rows_of = tiles->direct_rows;
+    /* Tiles of four vectors where they have the most sums, or rows are few. */
+    bool four = 4 * rows_of[2] > 2 * rows_of[1] || x->m <= rows_of[2];
     ptrdiff_t j = 0;
     while (j < x->n) {
-        int kind = x->n - j > 2 * tiles->width && x->m <= tiles->direct_rows[2] ? 2
-                   : x->n - j > tiles->width                                    ? 1
-                                                                                : 0;
+        int kind = x->n - j > 2 * tiles->width && four ? 2 : x->n - j > tiles->width ? 1 : 0;
         ptrdiff_t wide = (ptrdiff_t)tiles->width << kind;
         ptrdiff_t columns = x->n - j < wide ? x->n - j : wide;
         int vectors, tail = NAME(tail)(columns, tiles->width, &vectors);

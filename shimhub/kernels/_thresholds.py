@@ -27,12 +27,12 @@ class Limits(NamedTuple):
 #: By the fastest lane in use, then by the dtype's name.
 LIMITS: Final = {
     "avx512": {
-        "float32": Limits(512.0**3, 64.0**3, 16.0**3, 4096),
-        "float64": Limits(512.0**3, 64.0**3, 16.0**3, 2048),
+        "float32": Limits(384.0**3, 64.0**3, 16.0**3, 4096),
+        "float64": Limits(200.0**3, 64.0**3, 16.0**3, 2048),
     },
     "avx2": {
-        "float32": Limits(32.0**3, 32.0**3, 16.0**3, 4096),
-        "float64": Limits(32.0**3, 32.0**3, 16.0**3, 2048),
+        "float32": Limits(48.0**3, 48.0**3, 16.0**3, 4096),
+        "float64": Limits(48.0**3, 48.0**3, 16.0**3, 2048),
     },
     "portable": {
         "float32": Limits(10.0**3, 10.0**3, 10.0**3, 1024),
