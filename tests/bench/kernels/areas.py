@@ -56,7 +56,7 @@ def measure_here(name: str, *, small: bool) -> dict[str, dict[str, Any]]:
     waiting = rows_of(name, small=small)
     while waiting:
         row = waiting.pop(0)
-        if machine.threads() is not None:
+        if machine.threads():
             calls = measure(row, rounds=2 if small else None)
         elif row.threaded:
             calls = measure(row, only=row.threaded, rounds=_ROUNDS_THREADED)

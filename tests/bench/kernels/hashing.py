@@ -80,9 +80,8 @@ def _hashlib_loop(encoded: list[bytes]) -> list[bytes]:
 
 
 def _fast_axolotl(texts: Any) -> Call:
-    run = functools.partial(rivals.fast_axolotl().parallel_hash_rows, num_threads=1)
-    if machine.threads() is None:
-        run = rivals.fast_axolotl().parallel_hash_rows
+    hash_rows = rivals.fast_axolotl().parallel_hash_rows
+    run = functools.partial(hash_rows, num_threads=machine.threads())  # 0: all, there too
     return Call(run, (texts.to_pylist(),), answer=_rows, note="hex digests")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.bench.kernels import rivals
+from tests.bench.kernels import machine, rivals
 from tests.bench.kernels.harness import Call, Row
 
 SIZES = (2, 3, 4, 8, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 2048)
@@ -42,6 +42,7 @@ def _matmul(size: int, dtype: str) -> Row:
         amount=2 * size**3 / 1e9,
         unit="GFLOP",
         tolerance=_tolerance(dtype, size),
+        threaded=frozenset({"shimhub", "numpy", "torch.mm"} if size >= 256 else ()),
     )
 
 
@@ -56,10 +57,17 @@ def _tolerance(dtype: str, size: int) -> float:
 
 
 def _torch(name: str, *arrays: np.ndarray) -> Call:
-    torch = rivals.load("torch")
-    torch.set_num_threads(1)
+    torch = _one_thread()
     tensors = tuple(torch.from_numpy(one) for one in arrays)
     return Call(getattr(torch, name), tensors, answer=lambda got: got.numpy())
+
+
+def _one_thread() -> Any:
+    """Import torch; on one thread, unless all are let."""
+    torch = rivals.load("torch")
+    if machine.threads():
+        torch.set_num_threads(machine.threads())
+    return torch
 
 
 def _layers(rows_: int, width: int) -> list[Row]:
@@ -100,8 +108,7 @@ def _layer(
 
 
 def _of_torch(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Call:
-    torch = rivals.load("torch")
-    torch.set_num_threads(1)
+    torch = _one_thread()
     tensors = tuple(torch.from_numpy(one) for one in arrays)
     return Call(function, (torch, *tensors), answer=lambda got: got.numpy())
 

@@ -25,10 +25,9 @@ def environment(*, one_thread: bool) -> dict[str, str]:
     return {**rest, **quiet, **({**_ONE, _THREADS: "1"} if one_thread else {})}
 
 
-def threads() -> int | None:
-    """Return how many threads calls that can be told shall use; None: as many as they like."""
-    told = os.environ.get(_THREADS)
-    return int(told) if told else None
+def threads() -> int:
+    """Return how many threads calls that can be told shall use; 0: as many as there are."""
+    return int(os.environ.get(_THREADS, "0"))
 
 
 def line() -> str:

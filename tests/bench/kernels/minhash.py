@@ -78,6 +78,7 @@ def _ours(texts: Any) -> Call:
         rivals.ours("minhash"),
         num_perm=_PERMUTATIONS,
         ngram=_NGRAM,
+        unit="word",
         seed=_SEED,
         threads=machine.threads(),
     )

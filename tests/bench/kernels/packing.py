@@ -14,6 +14,9 @@ from tests.bench.kernels.harness import Call, Row
 _MEAN, _LONGEST = 295, 2048
 #: axolotl's own: sample_packing_group_size, sample_packing_bin_size.
 _GROUP, _BIN = 100_000, 200
+#: Of pack_sequences: length of a row, pad, end.
+_OPTIONS = (4096, 0, 2)
+_THREE = ("input_ids", "labels", "attention_mask")
 
 
 def rows(*, small: bool) -> list[Row]:
@@ -69,7 +72,7 @@ def _axolotl(lengths: np.ndarray, capacity: int) -> Call:
 def _bins(packed: Any) -> dict[str, np.ndarray]:
     """Return bins, CSR or lists, as the places in order and where each bin ends."""
     if not isinstance(packed, list):
-        return {"places": np.asarray(packed.indices), "ends": np.asarray(packed.offsets)[1:]}
+        return {"places": np.asarray(packed.items), "ends": np.asarray(packed.offsets)[1:]}
     places = np.fromiter((place for one in packed for place in one), np.int64)
     return {"places": places, "ends": np.cumsum([len(one) for one in packed])}
 
@@ -162,36 +165,62 @@ def _lists_of(table: Any) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _lists(count: int) -> Row:
-    """Rows into token rows with end and padding: what no other library has as a kernel."""
     arrays = functools.cache(lambda: [one.tolist() for one in data.token_arrays(count)])
     return Row(
-        id="concatenate",
-        title=f"{count:,} lists of tokens concatenated into rows of 4096 (no kernel of ours)",
+        id="sequences",
+        title=f"{count:,} lists of tokens, one behind the other, into rows of 4096",
         calls={
-            "pure Python": lambda: Call(_concatenate, (arrays(), 4096, 0, 2)),
-            "fast-axolotl pack_sequences": lambda: _fast_axolotl(arrays()),
+            "shimhub pack_sequences": lambda: _ours_sequences(arrays()),
+            "shimhub pack_sequences, lists out": lambda: _ours_sequences(arrays(), lists=True),
+            "pure Python, lists out": lambda: _pure_python(arrays()),
+            "fast-axolotl pack_sequences, lists out": lambda: _fast_axolotl(arrays()),
         },
-        rounds=3,
+        rounds=5,
         amount=count / 1e6,
         unit="M rows",
     )
 
 
+def _ours_sequences(arrays: list[list[int]], *, lists: bool = False) -> Call:
+    run = functools.partial(rivals.ours("pack_sequences"), lists=lists)
+    return Call(run, (arrays, *_OPTIONS), answer=_three)
+
+
 def _fast_axolotl(arrays: list[list[int]]) -> Call:
-    run = functools.partial(rivals.fast_axolotl().pack_sequences, arrays, 4096, 0, 2)
-    return Call(run, answer=lambda got: got["input_ids"])
+    return Call(rivals.fast_axolotl().pack_sequences, (arrays, *_OPTIONS), answer=_three)
 
 
-def _concatenate(arrays: list[list[int]], longest: int, pad: int, end: int) -> list[list[int]]:
+def _pure_python(arrays: list[list[int]]) -> Call:
+    return Call(_concatenate, (arrays, *_OPTIONS), answer=_three)
+
+
+def _three(got: Any) -> dict[str, np.ndarray]:
+    return {name: np.asarray(got[name]) for name in _THREE}
+
+
+def _concatenate(arrays: list[list[int]], longest: int, pad: int, end: int) -> Any:
     """Fill rows with sequences, ``end`` and ``pad`` behind each, while they fit."""
-    packed: list[list[int]] = []
-    current: list[int] = []
+    rows_, row = [], _empty_row()
     for one in arrays:
-        if len(current) + len(one) + 2 > longest:
-            packed.append(current + [pad] * (longest - len(current)))
-            current = []
-        current.extend(one)
-        current += (end, pad)
-    if current:
-        packed.append(current + [pad] * (longest - len(current)))
-    return packed
+        if len(row[0]) + len(one) + 2 > longest:
+            rows_.append(_padded(row, longest, pad))
+            row = _empty_row()
+        ids, labels, mask = row
+        ids.extend(one)
+        ids += (end, pad)
+        labels.extend(one)
+        labels += (end, -100)
+        mask += [1] * (len(one) + 1)
+        mask.append(0)
+    rows_.append(_padded(row, longest, pad))
+    return dict(zip(_THREE, zip(*rows_, strict=True), strict=True))
+
+
+def _empty_row() -> tuple[list[int], list[int], list[int]]:
+    return [], [], []
+
+
+def _padded(row: tuple[list[int], ...], longest: int, pad: int) -> tuple[list[int], ...]:
+    rest = longest - len(row[0])
+    fills = zip(row, (pad, -100, 0), strict=True)
+    return tuple(values + [fill] * rest for values, fill in fills)
