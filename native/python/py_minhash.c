@@ -7,7 +7,7 @@
 #include "shingles.h"
 #include "utf8.h"
 
-enum { BLOCK = 1024, AHEAD = 8 };
+enum { BLOCK = 1024, AHEAD = 16 };
 
 struct arguments {
     PyObject *texts; /* a tuple: nobody can change it while we read */

@@ -12,18 +12,6 @@ struct batch {
     uint8_t word_hashes[8 * (BATCH + SHIMHUB_NGRAM_MAX)]; /* little-endian */
 };
 
-void shimhub_shingling_begin(shimhub_shingling *shingling, uint64_t seed)
-{
-    shingling->seed = seed;
-    shingling->lane = shimhub_xxh3_lane();
-    shimhub_xxh3_derive(seed, shingling->secret);
-    shingling->windows = NULL;
-#if SHIMHUB_X86_LANES
-    if (shimhub_has_lane(SHIMHUB_LANE_AVX512) && shingling->ngram >= 4 && shingling->ngram <= 8)
-        shingling->windows = shimhub_windows_avx512;
-#endif
-}
-
 /* The arrays are left as they are: most texts fill little of them. */
 static void begin(struct batch *batch, const shimhub_shingling *shingling,
                   shimhub_shingle_sink *sink, void *context)
@@ -163,21 +151,76 @@ SHIMHUB_INLINE size_t space(const uint8_t *from, const uint8_t *end)
     return is_general || point == 0x19a80 || point == 0x38080 ? 3 : 0;
 }
 
+/* Whether a byte is white space, or the first of some. */
+SHIMHUB_INLINE bool begins_space(uint8_t byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r') || (byte >= 0x1c && byte < 0x20) ||
+           byte == 0xc2 || (byte >= 0xe1 && byte <= 0xe3);
+}
+
+static uint64_t spaces_portable(const uint8_t *from)
+{
+    uint64_t found = 0;
+    for (unsigned i = 0; i < 64; i++)
+        found |= (uint64_t)begins_space(from[i]) << i;
+    return found;
+}
+
+struct splitter {
+    struct batch *batch;
+    const uint8_t *word, *end; /* where the word begins that was not ended yet; the text's end */
+    size_t total;
+};
+
+SHIMHUB_INLINE void end_word(struct splitter *splitter, const uint8_t *at)
+{
+    if (at == splitter->word)
+        return;
+    size_t size = (size_t)(at - splitter->word);
+    put_word(splitter->batch, hash(splitter->batch->shingling, splitter->word, size));
+    splitter->total++;
+}
+
+/* `found` has a bit for each of the next 64 bytes (or fewer) that may be white space. */
+static void split(struct splitter *splitter, const uint8_t *from, uint64_t found)
+{
+    for (; found != 0; found &= found - 1) {
+        const uint8_t *at = from + trailing_zeros64(found);
+        size_t size = space(at, splitter->end);
+        if (size == 0)
+            continue;
+        end_word(splitter, at);
+        splitter->word = at + size;
+    }
+}
+
 static void shingle_text_words(struct batch *batch, const uint8_t *at, const uint8_t *end)
 {
-    size_t total = 0;
-    while (at < end) {
-        const uint8_t *word = at;
-        size_t spaces = 0;
-        while (at < end && (spaces = space(at, end)) == 0)
-            at++;
-        if (at > word) {
-            put_word(batch, hash(batch->shingling, word, (size_t)(at - word)));
-            total++;
-        }
-        at += spaces;
+    struct splitter splitter = {batch, at, end, 0};
+    for (; end - at >= 64; at += 64)
+        split(&splitter, at, batch->shingling->spaces(at));
+    if (at < end) {
+        uint8_t rest[64] = {0};
+        memcpy(rest, at, (size_t)(end - at));
+        split(&splitter, at, batch->shingling->spaces(rest));
     }
-    end_words(batch, total);
+    end_word(&splitter, end);
+    end_words(batch, splitter.total);
+}
+
+void shimhub_shingling_begin(shimhub_shingling *shingling, uint64_t seed)
+{
+    shingling->seed = seed;
+    shingling->lane = shimhub_xxh3_lane();
+    shimhub_xxh3_derive(seed, shingling->secret);
+    shingling->windows = NULL;
+    shingling->spaces = spaces_portable;
+#if SHIMHUB_X86_LANES
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX512) && shingling->ngram >= 4 && shingling->ngram <= 8)
+        shingling->windows = shimhub_windows_avx512;
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX2))
+        shingling->spaces = shimhub_spaces_avx2;
+#endif
 }
 
 void shimhub_shingle_text(const shimhub_shingling *shingling, const shimhub_bytes *text,

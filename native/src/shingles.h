@@ -15,6 +15,8 @@ typedef struct {
      * and count + 8 bytes can be read. NULL without a lane for it. */
     void (*windows)(const uint8_t *text, size_t ngram, uint64_t seed, uint32_t *hashes,
                     size_t count);
+    /* Bit i: whether byte i of 64 is white space, or the first of some in UTF-8. */
+    uint64_t (*spaces)(const uint8_t *from);
 } shimhub_shingling;
 
 /* Gets the hashes of a text's shingles, some at a time. */
@@ -30,5 +32,6 @@ void shimhub_shingle_hashes(const shimhub_shingling *shingling, const uint64_t *
 
 void shimhub_windows_avx512(const uint8_t *text, size_t ngram, uint64_t seed, uint32_t *hashes,
                             size_t count);
+uint64_t shimhub_spaces_avx2(const uint8_t *from);
 
 #endif

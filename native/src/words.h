@@ -54,6 +54,19 @@ SHIMHUB_INLINE uint64_t swap64(uint64_t x)
     return (uint64_t)swap32((uint32_t)x) << 32 | swap32((uint32_t)(x >> 32));
 }
 
+/* x is not 0. */
+SHIMHUB_INLINE unsigned trailing_zeros64(uint64_t x)
+{
+#if defined(__GNUC__)
+    return (unsigned)__builtin_ctzll(x);
+#else
+    unsigned count = 0;
+    for (; !(x & 1); x >>= 1)
+        count++;
+    return count;
+#endif
+}
+
 SHIMHUB_INLINE uint32_t load_le32(const void *from)
 {
     uint32_t word;
