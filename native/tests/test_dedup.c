@@ -86,7 +86,8 @@ static void chunks_do_not_matter(void)
     CHECK(shimhub_deduplicate(chunks, 4, true, 3, 1, kept, &count) == SHIMHUB_OK);
     CHECK(count == s.firsts_count);
     CHECK(memcmp(kept, s.firsts, count * sizeof *kept) == 0);
-    for (int kind = SHIMHUB_SHA256; kind <= SHIMHUB_XXH3_128; kind++) {
+    for (int i = 0; i < 2; i++) {
+        shimhub_digest_kind kind = i == 0 ? SHIMHUB_SHA256 : SHIMHUB_XXH3_128;
         CHECK(shimhub_digest_columns(&s.column, 1, kind, 5, 1, whole) == SHIMHUB_OK);
         CHECK(shimhub_digest_columns(chunks, 4, kind, 5, 3, parts) == SHIMHUB_OK);
         CHECK(memcmp(whole, parts, (kind == SHIMHUB_SHA256 ? 32 : 16) * ROWS) == 0);
