@@ -226,6 +226,8 @@ int shimhub_chunks_check(const struct shimhub_batch *batch, const struct shimhub
     shimhub_pad pad = field->pad;
     shimhub_pad_fault fault = {0};
     pad.ones = field->made;
+    if (batch->rows == 0)
+        return 0;
     if (!field->made && !shimhub_number_converts(chunks->type, pad.type)) {
         struct shimhub_where where = {batch->place, field->name, 0, 0, -1};
         return shimhub_py_fail(&where, PyExc_TypeError, "%s numbers do not go into %s",

@@ -134,13 +134,13 @@ static bool is_sequence(PyObject *object)
 static int fail_bin(PyObject *object, Py_ssize_t row)
 {
     PyErr_Format(PyExc_TypeError, "features[%zd]: expected a list of mappings: a bin, got %s", row,
-                 Py_TYPE(object)->tp_name);
+                 shimhub_type_name(object));
     return -1;
 }
 
 static int fail_feature(PyObject *object, Py_ssize_t bin, Py_ssize_t index)
 {
-    const char *wanted = "expected a mapping of names to rows, got", *got = Py_TYPE(object)->tp_name;
+    const char *wanted = "expected a mapping of names to rows, got", *got = shimhub_type_name(object);
     if (bin < 0)
         PyErr_Format(PyExc_TypeError, "features[%zd]: %s %s", index, wanted, got);
     else
@@ -273,7 +273,7 @@ int shimhub_features_take(struct shimhub_batch *batch, PyObject *features)
         return take_dict_of_rows(batch, features);
     if (!is_sequence(features)) {
         PyErr_Format(PyExc_TypeError, "features: expected a list of mappings, got %s",
-                     Py_TYPE(features)->tp_name);
+                     shimhub_type_name(features));
         return -1;
     }
     return batch->place == SHIMHUB_BINS ? take_bins(batch, features)

@@ -83,13 +83,6 @@ static int take_name(struct shimhub_field *field, PyObject *name)
     return 0;
 }
 
-static int take_value(struct shimhub_field *field, PyObject *value)
-{
-    char what[80];
-    PyOS_snprintf(what, sizeof what, "value of field '%.50s'", PyUnicode_AsUTF8(field->name));
-    return shimhub_pad_value_take(value, what, &field->pad);
-}
-
 /* The index of a field that was taken before `before`; -1, and no error, if there is none. */
 static Py_ssize_t find_field(const struct shimhub_batch *batch, PyObject *name, Py_ssize_t before)
 {
@@ -108,7 +101,7 @@ static int take_field(struct shimhub_batch *batch, Py_ssize_t index, PyObject *t
     PyObject *mask = PyTuple_GET_ITEM(told, 3);
     if (take_name(field, PyTuple_GET_ITEM(told, 0)) != 0 ||
         shimhub_dtype_take(batch, PyTuple_GET_ITEM(told, 2), field) != 0 ||
-        take_value(field, PyTuple_GET_ITEM(told, 1)) != 0)
+        shimhub_pad_value_take(PyTuple_GET_ITEM(told, 1), field->name, &field->pad) != 0)
         return -1;
     if (find_field(batch, field->name, index) >= 0)
         return fail_option(PyExc_ValueError, "fields", "each name once", field->name);
@@ -132,7 +125,7 @@ static int take_pair(struct shimhub_batch *batch, Py_ssize_t index, PyObject *na
     if (take_name(field, name) != 0 ||
         shimhub_dtype_take(batch, (PyObject *)&PyLong_Type, field) != 0)
         return -1;
-    return take_value(field, value);
+    return shimhub_pad_value_take(value, field->name, &field->pad);
 }
 
 /* In a mapping, too, attention_mask is made from input_ids where features have none. */

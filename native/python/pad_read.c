@@ -8,6 +8,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
+#include <string.h>
 
 static const char *const names[] = {
     [SHIMHUB_NUMBER_INT8] = "int8",       [SHIMHUB_NUMBER_INT16] = "int16",
@@ -21,6 +22,12 @@ static const char *const names[] = {
 const char *shimhub_number_name(int32_t type)
 {
     return names[type];
+}
+
+const char *shimhub_type_name(PyObject *object)
+{
+    const char *name = Py_TYPE(object)->tp_name, *dot = strrchr(name, '.');
+    return dot == NULL ? name : dot + 1;
 }
 
 static PyObject *row_text(const struct shimhub_where *where)
@@ -107,7 +114,7 @@ static int fail_row(const struct shimhub_where *where, PyObject *object)
 {
     return shimhub_py_fail(where, PyExc_TypeError,
                            "expected a list, tuple or 1-D array of numbers, got %s",
-                           Py_TYPE(object)->tp_name);
+                           shimhub_type_name(object));
 }
 
 /* The object itself if it has a buffer, or what its numpy() gives (a torch tensor's); a new
@@ -369,7 +376,7 @@ static int write_item(PyObject *item, int32_t type, PyObject *numpy_bool, void *
     case MISFIT: status = fail_misfit(where, item, type); break;
     case WRONG_KIND:
         status = shimhub_py_fail(where, PyExc_TypeError, "expected %s, got %s", expected(type),
-                                 item == Py_None ? "None" : Py_TYPE(item)->tp_name);
+                                 item == Py_None ? "None" : shimhub_type_name(item));
     }
     Py_DECREF(item);
     return status;
@@ -463,7 +470,20 @@ int shimhub_row_write(const struct shimhub_row *row, Py_ssize_t count, int32_t t
     return 0;
 }
 
-int shimhub_pad_value_take(PyObject *value, const char *what, shimhub_pad *pad)
+static int fail_value(enum reading reading, PyObject *value, PyObject *name, int32_t type)
+{
+    PyObject *what = name == NULL ? PyUnicode_FromString("value")
+                                  : PyUnicode_FromFormat("value of field %R", name);
+    if (what != NULL && reading == MISFIT)
+        PyErr_Format(PyExc_OverflowError, "%U: %R does not fit %s", what, value, names[type]);
+    else if (what != NULL)
+        PyErr_Format(PyExc_TypeError, "%U: expected %s or 'range', got %R", what, expected(type),
+                     value);
+    Py_XDECREF(what);
+    return -1;
+}
+
+int shimhub_pad_value_take(PyObject *value, PyObject *name, shimhub_pad *pad)
 {
     if (PyUnicode_Check(value) && PyUnicode_CompareWithASCIIString(value, "range") == 0) {
         pad->range = 1;
@@ -474,11 +494,5 @@ int shimhub_pad_value_take(PyObject *value, const char *what, shimhub_pad *pad)
         real ? read_real(value, NULL, &pad->real) : read_integer(value, NULL, &pad->integer);
     if (reading == READ && !shimhub_pad_value_fits(pad, 0))
         reading = MISFIT;
-    if (reading == MISFIT)
-        PyErr_Format(PyExc_OverflowError, "%s: %R does not fit %s", what, value,
-                     names[pad->type]);
-    if (reading == WRONG_KIND)
-        PyErr_Format(PyExc_TypeError, "%s: expected %s or 'range', got %R", what,
-                     expected(pad->type), value);
-    return reading == READ ? 0 : -1;
+    return reading <= RAISED ? -(int)reading : fail_value(reading, value, name, pad->type);
 }

@@ -54,10 +54,12 @@ int shimhub_row_write(const struct shimhub_row *row, Py_ssize_t count, int32_t t
 int shimhub_py_fail_misfit(const struct shimhub_where *where, const struct shimhub_items *item,
                            int32_t type);
 
+/* The name of its type without the module's. */
+const char *shimhub_type_name(PyObject *object);
 /* "int64" and so on. */
 const char *shimhub_number_name(int32_t type);
 
-/* 0, or -1 and an error that calls the value `what`. */
-int shimhub_pad_value_take(PyObject *value, const char *what, shimhub_pad *pad);
+/* Takes the value of padding of a field, or of pad() where name is NULL. 0, or -1 and an error. */
+int shimhub_pad_value_take(PyObject *value, PyObject *name, shimhub_pad *pad);
 
 #endif

@@ -208,9 +208,8 @@ static PyObject *new_array(const struct shimhub_batch *batch, const struct shimh
 /* Points the matrix to the memory of an array that numpy.empty() made. */
 static int point_to(struct shimhub_field *field, const Py_buffer *view, Py_ssize_t index)
 {
-    int64_t row = field->pad.length * shimhub_number_size(field->pad.type);
-    if (shimhub_view_type(view) != field->pad.type ||
-        view->len < (index + 1) * field->pad.rows * row) {
+    int64_t size = shimhub_number_size(field->pad.type), row = field->pad.length * size;
+    if (view->itemsize != size || view->len < (index + 1) * field->pad.rows * row) {
         PyErr_SetString(PyExc_TypeError, "context: empty() gave another array");
         return -1;
     }
@@ -230,10 +229,10 @@ static int give_planes(struct shimhub_batch *batch, Py_ssize_t first, Py_ssize_t
 {
     struct shimhub_field *field = &batch->fields[first];
     PyObject *block = new_array(batch, field, alike);
-    Py_buffer view;
+    Py_buffer view; /* without a format, which takes NumPy longer than the memory did */
     if (block == NULL)
         return -1;
-    if (PyObject_GetBuffer(block, &view, PyBUF_CONTIG | PyBUF_FORMAT) != 0) {
+    if (PyObject_GetBuffer(block, &view, PyBUF_WRITABLE) != 0) {
         Py_DECREF(block);
         return -1;
     }

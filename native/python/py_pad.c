@@ -32,7 +32,7 @@ static int pad(struct shimhub_batch *batch, PyObject *const *arguments)
         shimhub_context_take(arguments[9], &batch->context) != 0 ||
         shimhub_options_take(batch, arguments[1], arguments[2], arguments[3]) != 0 ||
         shimhub_dtype_take(batch, arguments[5], field) != 0 ||
-        shimhub_pad_value_take(arguments[4], "value", &field->pad) != 0 ||
+        shimhub_pad_value_take(arguments[4], NULL, &field->pad) != 0 ||
         (batch->columns ? shimhub_chunks_take(batch, field, arguments[0])
                         : shimhub_rows_take(batch, field, arguments[0])) != 0)
         return -1;

@@ -97,23 +97,36 @@ static bool find_items(const shimhub_column *column, int64_t row, int64_t *begin
     return 0 <= *begin && *begin <= *end && *end <= column->children->length;
 }
 
+/* Finds the longest row of a chunk that was checked; false if items are not all there. */
+static bool measure(const shimhub_column *column, int64_t *longest)
+{
+    int64_t begin, end, rows = column->length;
+    if (column->kind == SHIMHUB_COLUMN_FIXED_LIST && rows != 0) {
+        *longest = column->width > *longest ? column->width : *longest;
+        return find_items(column, rows - 1, &begin, &end);
+    }
+    for (int64_t row = 0; row < rows; row++) {
+        if (!find_items(column, row, &begin, &end))
+            return false;
+        /* What lies behind a null row is nobody's business. */
+        if (end - begin > *longest && is_valid(&column->validity, column->offset + row))
+            *longest = end - begin;
+    }
+    return true;
+}
+
 shimhub_status shimhub_pad_measure(const shimhub_column *chunks, size_t count, int64_t *rows,
                                    int64_t *longest)
 {
     if ((chunks == NULL && count != 0) || rows == NULL || longest == NULL)
         return SHIMHUB_BAD_ARGUMENT;
-    int64_t all = 0, most = 0, begin, end;
+    int64_t all = 0, most = 0;
     for (size_t i = 0; i < count; i++) {
         shimhub_status status = check_lists(&chunks[i]);
         if (status != SHIMHUB_OK)
             return status;
-        for (int64_t row = 0; row < chunks[i].length; row++) {
-            if (!find_items(&chunks[i], row, &begin, &end))
-                return SHIMHUB_BAD_OFFSETS;
-            /* What lies behind a null row is nobody's business. */
-            if (end - begin > most && is_valid(&chunks[i].validity, chunks[i].offset + row))
-                most = end - begin;
-        }
+        if (!measure(&chunks[i], &most))
+            return SHIMHUB_BAD_OFFSETS;
         all += chunks[i].length;
         if (!is_count(all))
             return SHIMHUB_OVERFLOW;

@@ -28,6 +28,7 @@ _MODULES: Final[dict[str, tuple[str, ...]]] = {
         "matmul", "linear", "add", "subtract", "multiply", "divide", "relu", "sigmoid", "tanh",
         "gelu", "softmax", "layer_norm", "native_limit",
     ),
+    "padding": ("Field", "collate", "pad"),
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -7,7 +7,8 @@ Rows come as lists or tuples, 1-D arrays or tensors, one 2-D array, Arrow's list
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from collections import abc
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -95,13 +96,12 @@ def pad(
     ``OverflowError`` (a number outside of the dtype) naming the place, and ``RuntimeError`` if a
     list changes while it is read, which only an ``__index__`` can make it do.
 
-    O(len(rows) * length). Lists are read under the GIL; Arrow's columns and ``Ragged`` without.
+    O(len(rows) * length). Lists are read under the GIL by one thread; Arrow's columns and
+    ``Ragged`` without it if there are many items, by up to ``threads`` (0: one per processor).
     """
-    native = _loading.native()
-    if native is None:
-        from shimhub.kernels._reference import padding
-
-        return padding.pad(
+    native = _loading.load()
+    if isinstance(native, str):
+        return _reference("pad")(
             rows,
             length=length,
             multiple_of=multiple_of,
@@ -110,6 +110,7 @@ def pad(
             dtype=dtype,
             out=out,
             truncate=truncate,
+            threads=threads,
         )
     call = native.pad_rows
     if not isinstance(rows, (list, tuple)) and _pad_columns.is_column(rows):
@@ -128,14 +129,79 @@ def collate(
     bins: bool = False,
     threads: int = 1,
 ) -> dict[str, Any]:
-    native = _loading.native()
-    call = native.collate_features
-    if not isinstance(features, (list, tuple)) and _has_columns(features):
-        names = fields if isinstance(fields, dict) else [f.name for f in fields]
-        call, features = native.collate_columns, _pad_columns.columns_of(features, names)
-    return call(features, fields, length, multiple_of, side, out, bins, threads, _CONTEXT)
+    """Pad several fields of a batch in one pass, and return a dict of arrays by name.
 
-def _has_columns(features):
+    ``features`` is a list of mappings of names to rows, as data sets give them; a mapping of names
+    to rows of all features (as ``dataset[:8]`` gives it); a pyarrow Table or RecordBatch, or
+    anything else with Arrow's C interface; or a mapping of names to Arrow columns or
+    :class:`~shimhub.kernels.Ragged`. Rows are those of :func:`pad`. Other names are ignored. The
+    features are not changed; axolotl's collator, which leaves them padded, does change them.
+
+    ``fields`` are :class:`Field`, or a mapping of names to values of padding: int64 then, none
+    optional, and ``attention_mask`` made for ``input_ids`` where the first feature has none. The
+    answer has the fields in their order, and is what ``DataCollatorForSeq2Seq`` of axolotl and of
+    transformers make of them: each field is as long as its own longest row unless ``length`` is
+    told, rounded up to ``multiple_of``. Arrays of one shape and dtype are planes of one array.
+
+    With ``bins`` each feature is a list of mappings, whose rows are joined before they are padded
+    (as axolotl's ``V2BatchSamplerDataCollatorForSeq2Seq`` does, with a ``numbered`` mask).
+
+    ``out`` has memory for each field of the answer, as in :func:`pad`, and on error nothing is
+    written to any. ``threads`` work on Arrow's columns and ``Ragged``, 0 for one per processor;
+    lists are for one thread, under the GIL.
+
+    Raises as :func:`pad`; ``ValueError`` too if a feature lacks a field that the first one has, if
+    columns differ in their number of rows, or if a mask has not the length of its row.
+
+    O(len(features) * length) for each field.
+    """
+    native = _loading.load()
+    if not isinstance(fields, (dict, tuple)):
+        fields = dict(fields) if isinstance(fields, abc.Mapping) else tuple(fields)
+    if isinstance(native, str):
+        return cast(
+            "dict[str, Any]",
+            _reference("collate")(
+                features,
+                _as_fields(fields),
+                length=length,
+                multiple_of=multiple_of,
+                side=side,
+                out=out,
+                bins=bins,
+                threads=threads,
+            ),
+        )
+    call = native.collate_features
+    if not isinstance(features, list) and _has_columns(features):
+        names = list(fields) if isinstance(fields, dict) else [field[0] for field in fields]
+        call, features = native.collate_columns, _pad_columns.columns_of(features, names)
+    answer: dict[str, Any] = call(
+        features, fields, length, multiple_of, side, out, bins, threads, _CONTEXT
+    )
+    return answer
+
+
+def _reference(name: str) -> Any:
+    from shimhub.kernels._reference import padding
+
+    return getattr(padding, name)
+
+
+def _as_fields(fields: Any) -> tuple[Field, ...]:
+    """Return a mapping's fields as the library understands it."""
+    if not isinstance(fields, dict):
+        return tuple(fields)
+    masked = "input_ids" if "input_ids" in fields else None
+    return tuple(
+        Field(name, value, ones_for=masked if name == "attention_mask" else None)
+        for name, value in fields.items()
+    )
+
+
+def _has_columns(features: Any) -> bool:
+    if isinstance(features, tuple):
+        return False
     if isinstance(features, dict):
-        return any(_pad_columns.is_column(v) for v in features.values())
+        return any(map(_pad_columns.is_column, features.values()))
     return _pad_columns.is_column(features)
