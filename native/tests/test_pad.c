@@ -181,7 +181,7 @@ static void floats_misfit_where_they_round_to_infinity(void)
 static shimhub_status pad_bytes(int32_t type, int32_t to, int64_t length, shimhub_pad_fault *fault)
 {
     static int64_t memory[ROWS * MOST];
-    shimhub_pad pad = {memory, length * shimhub_number_size(to), example.list.length, length, to,
+    shimhub_pad pad = {memory, MOST * shimhub_number_size(to), example.list.length, length, to,
                        0, 0, 0, 0, 0, 0};
     memory[0] = 42;
     shimhub_status status = shimhub_pad_columns(&example.list, 1, type, &pad, 1, fault);
