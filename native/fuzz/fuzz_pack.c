@@ -85,6 +85,11 @@ static void fuzz_pack(const uint8_t *data, size_t size)
 
 enum { CHUNKS = 3, PIECES = 24, MOST_OUT = 1 << 16 };
 
+static int64_t eightfold(int64_t value)
+{
+    return value >= -INT64_MAX / 8 && value <= INT64_MAX / 8 ? value * 8 : value / 8 * 8;
+}
+
 static void fuzz_gather(const uint8_t *data, size_t size)
 {
     shimhub_values chunks[CHUNKS];
@@ -92,16 +97,16 @@ static void fuzz_gather(const uint8_t *data, size_t size)
     int64_t starts[PIECES], lengths[PIECES], place, bits = 0;
     uint32_t chunk_of[PIECES], order[PIECES];
     shimhub_pieces pieces = {chunks, CHUNKS, starts, lengths, chunk_of, PIECES, 0};
-    pieces.width = take(&data, &size, 1) % 2 ? 1 : 8 * number(&data, &size);
+    pieces.width = take(&data, &size, 1) % 2 ? 1 : eightfold(number(&data, &size));
     for (int c = 0; c < CHUNKS; c++) {
         size_t bytes = (size_t)(take(&data, &size, 1) % 64);
-        memory[c] = malloc(bytes);
+        memory[c] = bytes > 0 ? malloc(bytes) : NULL;
         must(memory[c] != NULL || bytes == 0);
         if (bytes > 0)
             memset(memory[c], (int)bytes, bytes);
         chunks[c] = (shimhub_values){memory[c], (int64_t)bytes, number(&data, &size)};
         if (pieces.width != 1)
-            chunks[c].bit_offset *= 8;
+            chunks[c].bit_offset = eightfold(chunks[c].bit_offset);
     }
     for (int p = 0; p < PIECES; p++) {
         starts[p] = number(&data, &size);

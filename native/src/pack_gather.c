@@ -119,7 +119,7 @@ static inline uint8_t get_byte(const uint8_t *data, int64_t at)
 
 static inline unsigned get_bit(const uint8_t *data, int64_t at)
 {
-    return data == NULL ? 1 : data[at / 8] >> at % 8 & 1;
+    return data == NULL ? 1 : (unsigned)data[at / 8] >> at % 8 & 1;
 }
 
 static void append_bits(struct bits *bits, const uint8_t *data, int64_t at, int64_t length)

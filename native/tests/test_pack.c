@@ -270,7 +270,7 @@ static void test_bad_lengths(void)
 
 static unsigned bit_at(const uint8_t *bytes, int64_t bit)
 {
-    return bytes[bit / 8] >> bit % 8 & 1;
+    return (unsigned)bytes[bit / 8] >> bit % 8 & 1;
 }
 
 /* Bits and values of some widths, from three chunks, one of which has no bits of its own. */
