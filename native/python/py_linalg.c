@@ -21,6 +21,9 @@ struct shimhub_py_linalg shimhub_py_linalg;
 #define LONG_PRODUCT 500000.
 #define LONG_ELEMENTS 20000
 
+/* Rows of a matrix and a row are added one by one: below this numpy is as fast. */
+#define SHORT_ROW 16
+
 #if defined(__x86_64__)
 
 /* The functions of fenv.h also save and load the x87's state, which takes longer than a product. */
@@ -137,11 +140,25 @@ static bool set_product(const struct shimhub_array *a, const struct shimhub_arra
     return x->k == b->shape[0];
 }
 
+/* Shapes at which a copy, or waiting for memory, takes what the vectors save: measured beside
+ * OpenBLAS's (shimhub/kernels/_thresholds.py). */
+#define FEW_ROWS 4
+#define FEW_ROWS_WORK 65536.
+#define DEEP 1024
+#define DEEP_RESULT 4096.
+#define TRANSPOSED_ROWS 64 /* that use a copy of B, or else the copy is as small as */
+#define TRANSPOSED_SIZE 1024.
+
 static bool is_ours(shimhub_float type, const struct shimhub_product *x)
 {
-    double work = (double)x->m * (double)x->n * (double)x->k;
-    double thin = type == SHIMHUB_FLOAT32 ? 8 : 4;
-    return work <= ((double)x->n < thin ? us.thin_products : us.products)[type];
+    double m = (double)x->m, n = (double)x->n, k = (double)x->k;
+    if (m * n * k > us.products[type])
+        return false;
+    if (n < (type == SHIMHUB_FLOAT32 ? 8 : 4))
+        return m * k <= us.thin_products[type];
+    if (x->b_column != 1 && m < TRANSPOSED_ROWS && k * n > TRANSPOSED_SIZE)
+        return false;
+    return (m >= FEW_ROWS || m * n * k <= FEW_ROWS_WORK) && (k <= DEEP || m * n >= DEEP_RESULT);
 }
 
 static shimhub_status run_product(shimhub_float type, struct shimhub_product *x,
@@ -447,7 +464,7 @@ static PyObject *combine_here(int function, PyObject *first, PyObject *second)
     if (!read_combination(first, second, &c))
         return NULL;
     Py_ssize_t count = shimhub_array_count(&c.a), columns = c.a.shape[c.a.nd - 1];
-    if ((double)count > us.elements[c.a.type])
+    if ((double)count > us.elements[c.a.type] || (c.kind == 0 && columns < SHORT_ROW))
         return NULL;
     PyObject *result = shimhub_array_new(c.a.type, c.a.nd, c.a.shape, &to);
     if (result == NULL)
@@ -458,7 +475,7 @@ static PyObject *combine_here(int function, PyObject *first, PyObject *second)
         return NULL;
     }
     if (c.kind != 0)
-        columns = count;
+        columns = count; /* one long row */
     shimhub_py_clear_float_flags();
     shimhub_status status = shimhub_combine(
         c.a.type, (shimhub_operation)(function - SHIMHUB_PY_ADD), columns ? count / columns : 0,

@@ -27,7 +27,7 @@ struct shimhub_py_linalg {
     PyObject *contiguous;                      /* numpy.ascontiguousarray */
     /* Above these numpy is as fast or faster. By shimhub_float. */
     double products[2];      /* m * n * k */
-    double thin_products[2]; /* where n is less than half of a vector of the widest lane */
+    double thin_products[2]; /* m * k where n is less than half of a vector of the widest lane */
     double elements[2];      /* of elementwise results */
 };
 extern struct shimhub_py_linalg shimhub_py_linalg;

@@ -18,7 +18,7 @@ class Limits(NamedTuple):
     products: float
     #: The same where it may start more: OpenBLAS does so above this (interface/gemm.c).
     threaded_products: float
-    #: m * n * k where n is less than half of a vector, so that most of each vector is unused.
+    #: m * k where n is less than half of a vector, so that most of each vector is unused.
     thin_products: float
     #: Elements of the result of add, subtract, multiply and divide.
     elements: float
@@ -27,16 +27,16 @@ class Limits(NamedTuple):
 #: By the fastest lane in use, then by the dtype's name.
 LIMITS: Final = {
     "avx512": {
-        "float32": Limits(384.0**3, 64.0**3, 16.0**3, 4096),
-        "float64": Limits(200.0**3, 64.0**3, 16.0**3, 2048),
+        "float32": Limits(384.0**3, 64.0**3, 4096, 16384),
+        "float64": Limits(200.0**3, 64.0**3, 4096, 4096),
     },
     "avx2": {
-        "float32": Limits(48.0**3, 48.0**3, 16.0**3, 4096),
-        "float64": Limits(48.0**3, 48.0**3, 16.0**3, 2048),
+        "float32": Limits(48.0**3, 48.0**3, 4096, 16384),
+        "float64": Limits(48.0**3, 48.0**3, 4096, 4096),
     },
     "portable": {
-        "float32": Limits(10.0**3, 10.0**3, 10.0**3, 1024),
-        "float64": Limits(10.0**3, 10.0**3, 10.0**3, 1024),
+        "float32": Limits(10.0**3, 10.0**3, 256, 1024),
+        "float64": Limits(10.0**3, 10.0**3, 256, 1024),
     },
 }
 

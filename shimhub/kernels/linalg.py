@@ -27,8 +27,8 @@ _KINDS: Final = ("products", "thin_products", "elements")
 def native_limit(kind: str, dtype: str, limit: float | None = None) -> float:
     """Return the size up to which native code is used, and set it if ``limit`` is given.
 
-    ``kind`` is "products" (m * n * k), "thin_products" (the same, of results with so few columns
-    that a vector is mostly unused) or "elements" (of add, subtract, multiply and divide); ``dtype``
+    ``kind`` is "products" (m * n * k), "thin_products" (m * k, of results with so few columns that
+    a vector is mostly unused) or "elements" (of add, subtract, multiply and divide); ``dtype``
     "float32" or "float64". ``0`` leaves all that is not empty to numpy, ``math.inf`` nothing.
     Returns 0 without the native library. For the process; O(1). Raises ``ValueError``.
     """
