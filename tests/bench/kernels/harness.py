@@ -161,7 +161,10 @@ def _per_run(spent: Instant, number: int) -> Instant:
 
 
 def _number(call: Call, took: float) -> int:
-    """Return how many runs fill a sample. The first run took ``took`` seconds, warming up."""
+    """Return how many runs fill a sample. The first run took ``took`` seconds, warming up.
+
+    Of a quick one several are timed: a single one may be interrupted and look slow.
+    """
     if took < 10 * _SAMPLE_SECONDS:
-        took = _timed(call)[1]
+        took = min(_timed(call)[1] for _ in range(5))
     return max(1, min(100_000, int(_SAMPLE_SECONDS / max(1e-7, took))))

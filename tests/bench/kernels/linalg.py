@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import time
+import timeit
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,12 @@ from tests.bench.kernels.harness import Call, Row
 
 SIZES = (2, 3, 4, 8, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 2048)
 _SMALL_SIZES = (2, 8, 32)
+
+
+#: torch on the same input as ours: tensors that share the arrays' memory are made in the call.
+TORCH_OF_ARRAYS = "torch.mm, arrays in and out"
+#: What a dispatcher of all three does: the better one for this size, behind one comparison.
+CHOSEN = "shimhub or torch, by size"
 
 
 def rows(*, small: bool) -> list[Row]:
@@ -37,6 +45,8 @@ def _matmul(size: int, dtype: str) -> Row:
             "shimhub": lambda: Call(rivals.ours("matmul"), made()),
             "numpy": lambda: Call(np.matmul, made()),
             "torch.mm": lambda: _torch("mm", *made()),
+            TORCH_OF_ARRAYS: lambda: Call(_torch_of_arrays(), made()),
+            CHOSEN: lambda: Call(_chosen(*made()), made()),
         },
         rounds=5 if size >= 1024 else 40,
         amount=2 * size**3 / 1e9,
@@ -60,6 +70,25 @@ def _torch(name: str, *arrays: np.ndarray) -> Call:
     torch = _one_thread()
     tensors = tuple(torch.from_numpy(one) for one in arrays)
     return Call(getattr(torch, name), tensors, answer=lambda got: got.numpy())
+
+
+def _torch_of_arrays() -> Callable[..., Any]:
+    torch = _one_thread()
+    mm, tensor = torch.mm, torch.from_numpy
+    return lambda left, right: mm(tensor(left), tensor(right)).numpy()
+
+
+def _chosen(left: np.ndarray, right: np.ndarray) -> Callable[..., Any]:
+    """Return a function that picks by size, with a limit that is measured here, beforehand."""
+    ours, torch = rivals.ours("matmul"), _torch_of_arrays()
+    times = [min(_times(one, left, right)) for one in (ours, torch)]
+    limit = left.size if times[0] <= times[1] else 0
+    return lambda a, b: ours(a, b) if a.size <= limit else torch(a, b)
+
+
+def _times(function: Callable[..., Any], *arguments: np.ndarray) -> list[float]:
+    timer = timeit.Timer(functools.partial(function, *arguments), timer=time.process_time)
+    return timer.repeat(repeat=7, number=max(1, int(2e6 / arguments[0].size ** 1.5)))
 
 
 def _one_thread() -> Any:
@@ -118,7 +147,8 @@ def _ours(name: str) -> Callable[[], Callable[..., Any]]:
 
 
 def _ours_linear() -> Callable[..., Any]:
-    return functools.partial(rivals.ours("linear"), activation="relu")
+    linear = rivals.ours("linear")
+    return lambda x, w, b: linear(x, w, b, "relu")
 
 
 def _torch_f(name: str) -> Callable[..., Any]:

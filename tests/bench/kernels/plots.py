@@ -16,8 +16,8 @@ from tests.bench.kernels.linalg import row_of
 from tests.bench.kernels.report import OURS, base_of, duration, low
 from tests.bench.kernels.required import REQUIRED
 
-_OURS_STYLE = {"color": "#0b5394", "hatch": "//", "edgecolor": "white"}
-_THEIRS_STYLE = {"color": "#b7b7b7", "edgecolor": "white"}
+_OURS_STYLE = {"facecolor": "#0b5394", "edgecolor": "white", "hatch": "//"}
+_THEIRS_STYLE = {"facecolor": "#b7b7b7", "edgecolor": "white"}
 _LINE_STYLES = {
     OURS: {"marker": "o", "linestyle": "-", "color": "#0b5394", "linewidth": 2.2},
     "numpy": {"marker": "s", "linestyle": "--", "color": "#7f7f7f", "linewidth": 1.2},
