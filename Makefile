@@ -20,7 +20,7 @@ SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 .DEFAULT_GOAL := help
 .PHONY: help install test test-fast lint format types check wheel sdist bench bench-check \
         bench-kernels bench-kernels-check bench-rivals \
-        native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz e2e titan conformance-torch28 \
+        native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz leaks e2e titan conformance-torch28 \
         conformance-cpython ci clean
 
 help: ## list these commands
@@ -108,6 +108,9 @@ sha-ni: $(BUILD)/check ## the same on an emulated processor with SHA-NI (qemu-us
 fuzz: $(FUZZERS) ## fuzz each reader of buffers under ASan and UBSan, FUZZ_SECONDS each (clang)
 	@set -e; for fuzzer in $^; do echo "$$fuzzer: $(FUZZ_SECONDS) s"; mkdir -p $$fuzzer.corpus; \
 	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$fuzzer.corpus; done
+
+leaks: ## call each kernel a million times and watch the memory (5 min)
+	SHIMHUB_TEST_CALLS=1000000 $(PYTHON) -m pytest -n 2 tests/test_kernels_process.py
 
 e2e: ## run the tests that train real models
 	$(PYTHON) -m pytest -m e2e

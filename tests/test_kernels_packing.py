@@ -77,7 +77,9 @@ def problems(draw):
     capacity = draw(st.sampled_from([1, 2, 9, 40, 2**20, 2**20 + 1, 2**31 - 1]))
     overlong = draw(st.sampled_from(packing.OVERLONG))
     longest = capacity if overlong == "error" else 2 * capacity
-    lengths = draw(st.lists(st.integers(0, longest) | st.integers(0, 9 * longest // 20), max_size=60))
+    lengths = draw(
+        st.lists(st.integers(0, longest) | st.integers(0, 9 * longest // 20), max_size=60)
+    )
     limit = st.none() | st.integers(1, 6)
     options = {
         "strategy": draw(st.sampled_from(packing.STRATEGIES)),
@@ -328,7 +330,7 @@ def test_lists_of_damaged_bins():
 
 @pytest.fixture(scope="module")
 def multipack():
-    """axolotl's own module."""
+    """The module of axolotl itself."""
     pytest.importorskip("numba")
     return pytest.importorskip("axolotl.utils.samplers.multipack")
 

@@ -9,30 +9,88 @@ example, leaves only that instruction set's versions in use, and the portable on
 from __future__ import annotations
 
 import importlib
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shimhub._version import __version__
 from shimhub.kernels import _loading
 from shimhub.kernels._reference import cpu
 
-#: Public names by the module that has them; imported at first use.
-_MODULES: Final[dict[str, tuple[str, ...]]] = {
-    "_columns": ("Ragged",),
-    "dedup": ("Seen", "deduplicate"),
-    "hashing": ("hash_rows",),
-    "packing": ("Bins", "pack", "pack_multipack"),
-    "packing_tables": ("pack_table",),
-    "packing_tokens": ("concatenate_and_pack", "pack_sequences"),
-    "similarity": ("jaccard", "lsh_bands", "minhash", "near_duplicates"),
-    "linalg": (
-        "matmul", "linear", "add", "subtract", "multiply", "divide", "relu", "sigmoid", "tanh",
-        "gelu", "softmax", "layer_norm", "native_limit",
-    ),
-    "padding": ("Field", "collate", "pad"),
-}
-_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
+if TYPE_CHECKING:
+    from shimhub.kernels._columns import Ragged
+    from shimhub.kernels.dedup import Seen, deduplicate
+    from shimhub.kernels.hashing import hash_rows
+    from shimhub.kernels.linalg import (
+        add,
+        divide,
+        gelu,
+        layer_norm,
+        linear,
+        matmul,
+        multiply,
+        native_limit,
+        relu,
+        sigmoid,
+        softmax,
+        subtract,
+        tanh,
+    )
+    from shimhub.kernels.packing import Bins, pack, pack_multipack
+    from shimhub.kernels.packing_tables import pack_table
+    from shimhub.kernels.packing_tokens import concatenate_and_pack, pack_sequences
+    from shimhub.kernels.padding import Field, collate, pad
+    from shimhub.kernels.similarity import jaccard, lsh_bands, minhash, near_duplicates
 
-__all__ = ["available", "cpu_features", "lanes", "version", "why_unavailable", *sorted(_HOMES)]
+__all__ = [
+    "Bins",
+    "Field",
+    "Ragged",
+    "Seen",
+    "add",
+    "available",
+    "collate",
+    "concatenate_and_pack",
+    "cpu_features",
+    "deduplicate",
+    "divide",
+    "gelu",
+    "hash_rows",
+    "jaccard",
+    "lanes",
+    "layer_norm",
+    "linear",
+    "lsh_bands",
+    "matmul",
+    "minhash",
+    "multiply",
+    "native_limit",
+    "near_duplicates",
+    "pack",
+    "pack_multipack",
+    "pack_sequences",
+    "pack_table",
+    "pad",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "subtract",
+    "tanh",
+    "version",
+    "why_unavailable",
+]
+
+#: Public names by the module that has them; imported at first use.
+_MODULES: Final = {
+    "_columns": "Ragged",
+    "dedup": "Seen deduplicate",
+    "hashing": "hash_rows",
+    "linalg": "add divide gelu layer_norm linear matmul multiply native_limit relu sigmoid softmax subtract tanh",
+    "packing": "Bins pack pack_multipack",
+    "packing_tables": "pack_table",
+    "packing_tokens": "concatenate_and_pack pack_sequences",
+    "padding": "Field collate pad",
+    "similarity": "jaccard lsh_bands minhash near_duplicates",
+}
+_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def available() -> bool:
