@@ -83,7 +83,8 @@ _MODULES: Final = {
     "_columns": "Ragged",
     "dedup": "Seen deduplicate",
     "hashing": "hash_rows",
-    "linalg": "add divide gelu layer_norm linear matmul multiply native_limit relu sigmoid softmax subtract tanh",
+    "linalg": "add divide gelu layer_norm linear matmul multiply native_limit relu sigmoid "
+    "softmax subtract tanh",
     "packing": "Bins pack pack_multipack",
     "packing_tables": "pack_table",
     "packing_tokens": "concatenate_and_pack pack_sequences",
