@@ -146,7 +146,10 @@ $(BUILD)/check $(BUILD)/portable $(BUILD)/neon $(BUILD)/asan $(BUILD)/ubsan $(BU
 	@mkdir -p $(@D)
 	$(CC) $(C_FLAGS) $(C_FILES) $(C_LIBS) -o $@
 
-$(BUILD)/fuzz_%: native/fuzz/fuzz_%.c $(C_SOURCES) $(C_HEADERS) shimhub/_version.py
+FUZZ_FLAGS = $(C_FLAGS) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+$(BUILD)/fuzz/%.o: native/src/%.c $(C_HEADERS) shimhub/_version.py
 	@mkdir -p $(@D)
-	clang $(C_FLAGS) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
-	  -fsanitize=fuzzer,address,undefined $< $(C_SOURCES) $(C_LIBS) -o $@
+	clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
+
+$(BUILD)/fuzz_%: native/fuzz/fuzz_%.c $(C_SOURCES:native/src/%.c=$(BUILD)/fuzz/%.o) $(C_HEADERS)
+	clang $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) $(C_LIBS) -o $@
