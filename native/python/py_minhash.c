@@ -88,8 +88,10 @@ SHIMHUB_INLINE bool view(struct block *block, PyObject *item, shimhub_bytes *byt
                          Py_ssize_t part)
 {
     if (PyUnicode_Check(item)) {
-        if (PyUnicode_READY(item) != 0)
+#if PY_VERSION_HEX < 0x030c0000
+        if (PyUnicode_READY(item) != 0) /* strings of the old C API are made in two steps */
             return false;
+#endif
         if (!PyUnicode_IS_ASCII(item))
             return encode(block, item, bytes, row, part);
         bytes->data = PyUnicode_DATA(item);
