@@ -6,6 +6,7 @@ in common: the Jaccard similarity J, with a standard error of sqrt(J (1 - J) / n
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -225,13 +226,20 @@ def _check(num_perm: int, ngram: int, unit: str, seed: int, threads: int) -> Non
 
 
 def _check_range(name: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
+    if not least <= _integer(name, value) <= most:
         raise ValueError(f"{name}: {value}, want {least} to {most}")
 
 
 def _check_bands(bands: int, num_perm: int) -> None:
-    if not 1 <= bands <= num_perm or num_perm % bands:
+    if not 1 <= _integer("bands", bands) <= num_perm or num_perm % bands:
         raise ValueError(f"bands: {bands}, want a divisor of the {num_perm} permutations")
+
+
+def _integer(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: {type(value).__name__}, want an integer") from None
 
 
 def _entries(signatures: Any, name: str) -> Signatures:
