@@ -20,9 +20,9 @@ const uint32_t shimhub_sha256_k[64] = {
 static const struct shimhub_sha256_lanes sha_ni = {
     shimhub_sha256_step_sha_ni, shimhub_sha256_sha_ni, 3, 1, 1, 8};
 static const struct shimhub_sha256_lanes avx512 = {
-    shimhub_sha256_step_avx512, shimhub_sha256_bmi2, 16, 2, 16, 1};
+    shimhub_sha256_step_avx512, shimhub_sha256_bmi2, 16, 1, 16, 1};
 static const struct shimhub_sha256_lanes avx2 = {
-    shimhub_sha256_step_avx2, shimhub_sha256_bmi2, 8, 2, 8, 1};
+    shimhub_sha256_step_avx2, shimhub_sha256_bmi2, 8, 1, 8, 1};
 #endif
 
 /* NULL: one by one. */

@@ -38,7 +38,7 @@ def lsh_bands(
     signatures: Signatures, bands: int, seed: int
 ) -> np.ndarray[Any, np.dtype[np.uint64]]:
     """Return XXH3-64, with seed + k, of band k of each signature."""
-    parts = signatures.astype("<u4").reshape(len(signatures), bands, -1)
+    parts = signatures.astype("<u4").reshape(len(signatures), bands, signatures.shape[1] // bands)
     found = [
         [xxh3.xxh3_64(part.tobytes(), (seed + k) & _M64) for k, part in enumerate(row)]
         for row in parts
