@@ -60,6 +60,30 @@ def test_digests_of_lists_are_hashlibs(rows):
     assert sha256(rows) == kernels.hash_rows(tuple(rows), output="hex", threads=2)
 
 
+def test_long_stretches_and_mixtures_are_utf8():
+    """A character of each width anywhere within 30 others of each is encoded as by Python."""
+    parts = [
+        "a",
+        "\x7f",
+        "\x80",
+        "é",
+        "\u07ff",
+        "\u0800",
+        "日",
+        "\uffff",
+        "\U00010000",
+        "\U0010ffff",
+    ]
+    rows = [
+        around * at + part + around * (30 - at)
+        for part in parts
+        for around in parts
+        for at in range(31)
+    ]
+
+    assert sha256(rows) == kernels.hash_rows(rows, output="hex")
+
+
 def test_digests_are_those_of_xxhash():
     """XXH3 with a seed is what the xxhash package says, in its canonical order of bytes."""
     xxhash = pytest.importorskip("xxhash")
