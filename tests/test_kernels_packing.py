@@ -9,18 +9,18 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-
-np = pytest.importorskip("numpy")
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shimhub import kernels
-from shimhub.kernels import _loading, packing
-from shimhub.kernels._reference import packing as reference
+from shimhub.kernels import _loading
+
+np = pytest.importorskip("numpy")
+packing = pytest.importorskip("shimhub.kernels.packing")
+reference = pytest.importorskip("shimhub.kernels._reference.packing")
 
 UNLIMITED = 2**63 - 1
-LONG = settings(max_examples=200, deadline=None)
+LONG = settings(max_examples=100, deadline=None)
 
 
 @contextmanager

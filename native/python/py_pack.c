@@ -381,14 +381,18 @@ static int convert(const struct rows *rows, struct field *field, Py_ssize_t row)
     return 0;
 }
 
-/* The items of a row that has still the length of the plan, or NULL and an error. */
-static PyObject **items_of(const struct rows *rows, struct field *field, Py_ssize_t row)
+/* Gets the items of a row, which are NULL for an empty list; -1 and an error if it has no more the
+ * length of the plan. */
+static int get_items(const struct rows *rows, struct field *field, Py_ssize_t row,
+                     PyObject ***items)
 {
-    if (PySequence_Fast_GET_SIZE(field->rows[row]) == rows->lengths[row])
-        return PySequence_Fast_ITEMS(field->rows[row]);
-    PyErr_Format(PyExc_RuntimeError, "%s[%zd] changed its size while it was read", field->name,
-                 row);
-    return NULL;
+    if (PySequence_Fast_GET_SIZE(field->rows[row]) != rows->lengths[row]) {
+        PyErr_Format(PyExc_RuntimeError, "%s[%zd] changed its size while it was read",
+                     field->name, row);
+        return -1;
+    }
+    *items = PySequence_Fast_ITEMS(field->rows[row]);
+    return 0;
 }
 
 static bool row_numbers(PyObject **items, Py_ssize_t count, int64_t *to)
@@ -402,15 +406,14 @@ static bool row_numbers(PyObject **items, Py_ssize_t count, int64_t *to)
 
 static int write_numbers(struct rows *rows, struct field *field, Py_ssize_t row, int64_t *to)
 {
-    for (;;) {
-        PyObject **items = items_of(rows, field, row);
-        if (items == NULL)
+    PyObject **items;
+    do {
+        if (get_items(rows, field, row, &items) < 0)
             return -1;
         if (row_numbers(items, rows->lengths[row], to))
             return 0;
-        if (convert(rows, field, row) < 0)
-            return -1;
-    }
+    } while (convert(rows, field, row) == 0);
+    return -1;
 }
 
 static bool row_is_plain(PyObject **items, Py_ssize_t count)
@@ -425,12 +428,17 @@ static bool row_is_plain(PyObject **items, Py_ssize_t count)
 
 static int write_objects(struct rows *rows, struct field *field, Py_ssize_t row, PyObject **to)
 {
-    PyObject **items = items_of(rows, field, row);
-    while (items != NULL && !row_is_plain(items, rows->lengths[row]))
-        items = convert(rows, field, row) < 0 ? NULL : items_of(rows, field, row);
-    for (Py_ssize_t i = 0; items != NULL && i < rows->lengths[row]; i++)
-        to[i] = Py_NewRef(items[i]);
-    return items == NULL ? -1 : 0;
+    PyObject **items;
+    do {
+        if (get_items(rows, field, row, &items) < 0)
+            return -1;
+        if (row_is_plain(items, rows->lengths[row])) {
+            for (Py_ssize_t i = 0; i < rows->lengths[row]; i++)
+                to[i] = Py_NewRef(items[i]);
+            return 0;
+        }
+    } while (convert(rows, field, row) == 0);
+    return -1;
 }
 
 static void fill_objects(PyObject **to, PyObject *object, int64_t count)

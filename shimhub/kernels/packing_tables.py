@@ -83,6 +83,8 @@ def _column(name: str, column: pa.ChunkedArray) -> tuple[Array, _Column]:
     chunks = [chunk for chunk in column.chunks if len(chunk)]
     offsets = [np.asarray(chunk.offsets) for chunk in chunks]
     lengths = _join([np.diff(part) for part in offsets])
+    if len(lengths) and lengths.min() < 0:
+        raise ValueError(f"{name!r}: offsets of row {int(np.argmax(lengths < 0))} fall")
     starts = _join([part[:-1] for part in offsets])
     chunk_of = None
     if len(chunks) > 1:

@@ -40,7 +40,8 @@ def pack_sequences(
     ``TypeError`` for what is no integer and ``OverflowError`` for what does not fit int64, with
     the place.
     """
-    options = _options(max_length, pad_token_id, label_pad_id, eos_token_id)
+    eos = integer(eos_token_id, "eos_token_id")
+    options = _options(max_length, pad_token_id, label_pad_id, eos)
     return _rows((sequences, None, None), options, lists)
 
 
@@ -64,13 +65,13 @@ def concatenate_and_pack(
 
 
 def _options(
-    max_length: int, pad_token_id: int, label_pad_id: int, eos_token_id: int | None
+    max_length: int, pad_token_id: int, label_pad_id: int, eos: int | None
 ) -> reference.Options:
     options = reference.Options(
         integer(max_length, "max_length"),
         integer(pad_token_id, "pad_token_id"),
         integer(label_pad_id, "label_pad_id"),
-        None if eos_token_id is None else integer(eos_token_id, "eos_token_id"),
+        eos,
     )
     if options.max_length < 1:
         raise ValueError(f"max_length: {options.max_length} is less than 1")
