@@ -1,4 +1,4 @@
-"""Packing from the definitions, one item after another: O(items * bins)."""
+"""Packing from the definitions, one item after another over all bins: O(items * bins)."""
 
 from __future__ import annotations
 
@@ -33,11 +33,17 @@ class Packed(NamedTuple):
     tokens: int
 
 
-class _Bin:
-    def __init__(self, room: int) -> None:
-        self.room = room
-        self.items: list[int] = []
-        self.since = 0  #: the place in the order of the last item put here
+class _Bins:
+    """Bins of a group: what is in them, their room (-1: closed), and the turn of the last item."""
+
+    def __init__(self, most: int) -> None:
+        self.items: list[list[int]] = []
+        self.room = np.full(most, -1)
+        self.since = np.zeros(most, np.int64)
+
+    def able(self, size: int) -> Array:
+        """Return the bins with room for an item, in order."""
+        return np.flatnonzero(self.room[: len(self.items)] >= size)
 
 
 def pack(lengths: Array, options: Options) -> Packed:
@@ -45,7 +51,7 @@ def pack(lengths: Array, options: Options) -> Packed:
     values = [int(value) for value in lengths]
     _check(values, options)
     bins = [
-        one.items
+        one
         for start in range(0, len(values), min(options.group_size, len(values)) or 1)
         for one in _pack_group(values, range(start, _end(start, values, options)), options)
     ]
@@ -103,29 +109,34 @@ def _is_packed(value: int, options: Options) -> bool:
     return value > 0 or options.strategy != "best_fit_decreasing"
 
 
-def _pack_group(values: list[int], items: range, options: Options) -> list[_Bin]:
-    bins: list[_Bin] = []
-    for turn, item in enumerate(_order(values, items, options)):
+def _pack_group(values: list[int], items: range, options: Options) -> list[list[int]]:
+    order = _order(values, items, options)
+    bins = _Bins(len(order))
+    for turn, item in enumerate(order):
         size = _size(values[item], options)
-        able = [one for one in bins if one.room >= size and len(one.items) < options.max_items]
-        into = _choose(able, bins, options)
+        into = _choose(bins, size, options.strategy)
         if into is None:
-            if len(bins) >= options.max_bins:
+            into = len(bins.items)
+            if into >= options.max_bins:
                 continue
-            into = _Bin(options.capacity)
-            bins.append(into)
-        into.items.append(item)
-        into.room -= size
-        into.since = turn
-    return bins
+            bins.items.append([])
+            bins.room[into] = options.capacity
+        bins.items[into].append(item)
+        bins.since[into] = turn
+        full = len(bins.items[into]) >= options.max_items
+        bins.room[into] = -1 if full else max(-1, int(bins.room[into]) - size)
+    return bins.items
 
 
-def _choose(able: list[_Bin], bins: list[_Bin], options: Options) -> _Bin | None:
-    if options.strategy == "best_fit_decreasing":
-        return min(able, key=lambda one: (one.room, one.since), default=None)
-    if options.strategy == "next_fit":
-        able = [one for one in able if one is bins[-1]]
-    return able[0] if able else None
+def _choose(bins: _Bins, size: int, strategy: str) -> int | None:
+    able = bins.able(size)
+    if strategy == "next_fit":
+        able = able[able == len(bins.items) - 1]
+    if strategy == "best_fit_decreasing" and len(able):
+        room = bins.room[able]
+        able = able[room == room.min()]
+        return int(able[bins.since[able].argmin()])
+    return int(able[0]) if len(able) else None
 
 
 def tolist(offsets: Array, items: Array, ids: tuple[Any, ...] | None) -> list[list[Any]]:
