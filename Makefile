@@ -15,7 +15,7 @@ FUZZERS    := $(patsubst native/fuzz/%.c,$(BUILD)/%,$(wildcard native/fuzz/fuzz_
 FUZZ_SECONDS  ?= 600
 QEMU_X86_64   ?= qemu-x86_64
 QEMU_AARCH64  ?= qemu-aarch64
-SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -DSHIMHUB_NO_UNROLL
 
 .DEFAULT_GOAL := help
 .PHONY: help install test test-fast lint format types check wheel sdist bench bench-check \
@@ -146,7 +146,7 @@ $(BUILD)/check $(BUILD)/portable $(BUILD)/neon $(BUILD)/asan $(BUILD)/ubsan $(BU
 	@mkdir -p $(@D)
 	$(CC) $(C_FLAGS) $(C_FILES) $(C_LIBS) -o $@
 
-FUZZ_FLAGS = $(C_FLAGS) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+FUZZ_FLAGS = $(C_FLAGS) $(SANITIZE)
 $(BUILD)/fuzz/%.o: native/src/%.c $(C_HEADERS) shimhub/_version.py
 	@mkdir -p $(@D)
 	clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@

@@ -4,6 +4,7 @@
  * wrong arguments - goes to the numpy function of the same name, or to the reference in Python. */
 #include "py_linalg.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "linalg.h"
@@ -152,6 +153,8 @@ static bool set_product(const struct shimhub_array *a, const struct shimhub_arra
 static bool is_ours(shimhub_float type, const struct shimhub_product *x)
 {
     double m = (double)x->m, n = (double)x->n, k = (double)x->k;
+    if (isinf(us.products[type]))
+        return true;
     if (m * n * k > us.products[type])
         return false;
     if (n < (type == SHIMHUB_FLOAT32 ? 8 : 4))
@@ -500,36 +503,53 @@ static PyObject *combine(int function, PyObject *const *args, Py_ssize_t nargs, 
 
 struct rows {
     PyObject *x, *result; /* strong; x is contiguous */
+    PyObject *out;        /* that gets a copy of the result, or NULL */
     struct shimhub_array from, to;
     Py_ssize_t rows, columns;
 };
 
+/* Whether results can be written to out while x is read. */
+static bool can_write(const struct rows *r)
+{
+    return shimhub_array_is_contiguous(&r->to) &&
+           (r->to.data == r->from.data || !shimhub_arrays_overlap(&r->from, &r->to));
+}
+
+/* Where results go: to out, or to a new array from which out gets them, or an error, at the end. */
+static PyObject *rows_result(PyObject *out, struct rows *r)
+{
+    PyObject *result = result_for(out, r->from.type, r->from.nd, r->from.shape, &r->to);
+    if (out == NULL || (result == NULL && PyErr_Occurred()))
+        return result;
+    if (result != NULL && can_write(r))
+        return result;
+    Py_XDECREF(result);
+    r->out = out;
+    return shimhub_array_new(r->from.type, r->from.nd, r->from.shape, &r->to);
+}
+
 /* x in order, and where results go. False with an exception, or without for the reference. */
 static bool rows_open(PyObject *x, PyObject *out, struct rows *r)
 {
-    if (!shimhub_array_read(x, &r->from))
+    if (us.contiguous == NULL || !shimhub_array_read(x, &r->from))
         return false;
-    r->x = Py_NewRef(x);
-    if (!shimhub_array_is_contiguous(&r->from)) {
-        Py_SETREF(r->x, PyObject_CallOneArg(us.contiguous, x));
-        if (r->x == NULL)
-            return false;
-        if (!shimhub_array_read(r->x, &r->from))
-            goto other;
+    r->out = NULL;
+    if (shimhub_array_is_contiguous(&r->from))
+        r->x = Py_NewRef(x);
+    else if ((r->x = PyObject_CallOneArg(us.contiguous, x)) == NULL)
+        return false;
+    if (!shimhub_array_read(r->x, &r->from))
+        goto fail;
+    if ((r->result = rows_result(out, r)) == NULL)
+        goto fail;
+    if (!shimhub_array_is_unchanged(r->x, &r->from)) {
+        Py_DECREF(r->result);
+        goto fail;
     }
-    r->result = result_for(out, r->from.type, r->from.nd, r->from.shape, &r->to);
-    if (r->result == NULL)
-        goto other;
-    if (!shimhub_array_is_unchanged(r->x, &r->from))
-        goto both;
     r->columns = r->from.nd > 0 ? r->from.shape[r->from.nd - 1] : 1;
     r->rows = r->columns > 0 ? shimhub_array_count(&r->from) / r->columns : 0;
-    if (out == NULL || (shimhub_array_is_contiguous(&r->to) &&
-                        (r->to.data == r->from.data || !shimhub_arrays_overlap(&r->from, &r->to))))
-        return true;
-both:
-    Py_DECREF(r->result);
-other:
+    return true;
+fail:
     Py_DECREF(r->x);
     return false;
 }
@@ -537,14 +557,24 @@ other:
 static PyObject *rows_close(struct rows *r)
 {
     Py_DECREF(r->x);
+    if (r->out == NULL)
+        return r->result;
+    PyObject *arguments[] = {r->result, r->out};
+    Py_XSETREF(r->result, PyObject_Vectorcall(us.give, arguments, 2, NULL));
     return r->result;
+}
+
+static void rows_drop(struct rows *r)
+{
+    Py_DECREF(r->x);
+    Py_DECREF(r->result);
 }
 
 static PyObject *activate(shimhub_activation activation, int function, PyObject *out,
                           PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     struct rows r;
-    if (us.contiguous == NULL || !rows_open(args[0], out, &r))
+    if (!rows_open(args[0], out, &r))
         return PyErr_Occurred() ? NULL : call_reference(function, args, nargs, kwnames);
     Py_ssize_t count = r.rows * r.columns;
     if (count < LONG_ELEMENTS) {
@@ -601,13 +631,13 @@ static PyObject *softmax(PyObject *module, PyObject *const *args, Py_ssize_t nar
     struct rows r;
     (void)module;
     bool known = shimhub_py_bind(args, nargs, kwnames, names, 2, 3, values) &&
-                 is_last_axis(values[1]) && us.contiguous != NULL;
+                 is_last_axis(values[1]);
     PyErr_Clear(); /* an axis that fits no long: the reference tells */
     if (!known || !rows_open(args[0], values[2], &r))
         return PyErr_Occurred() ? NULL
                                 : call_reference(SHIMHUB_PY_SOFTMAX, args, nargs, kwnames);
     if (r.from.nd == 0) {
-        Py_DECREF(rows_close(&r));
+        rows_drop(&r);
         return call_reference(SHIMHUB_PY_SOFTMAX, args, nargs, kwnames);
     }
     Py_BEGIN_ALLOW_THREADS
@@ -640,13 +670,13 @@ static PyObject *layer_norm(PyObject *module, PyObject *const *args, Py_ssize_t 
     const void *weight, *bias;
     (void)module;
     bool known = shimhub_py_bind(args, nargs, kwnames, names, 4, 5, values) &&
-                 us.contiguous != NULL && (values[3] == NULL || PyFloat_CheckExact(values[3]));
+                 (values[3] == NULL || PyFloat_CheckExact(values[3]));
     double epsilon = known && values[3] != NULL ? PyFloat_AS_DOUBLE(values[3]) : 1e-5;
     if (!known || !(epsilon >= 0) || !rows_open(args[0], values[4], &r))
         return PyErr_Occurred() ? NULL
                                 : call_reference(SHIMHUB_PY_LAYER_NORM, args, nargs, kwnames);
     if (r.from.nd == 0 || !read_row(values[1], &r, &weight) || !read_row(values[2], &r, &bias)) {
-        Py_DECREF(rows_close(&r));
+        rows_drop(&r);
         return call_reference(SHIMHUB_PY_LAYER_NORM, args, nargs, kwnames);
     }
     Py_BEGIN_ALLOW_THREADS
@@ -680,7 +710,8 @@ static PyObject *setup(PyObject *module, PyObject *const *args, Py_ssize_t nargs
         return NULL;
     }
     if (shimhub_arrays_setup(args[0], args[2]) != 0 ||
-        keep(args[0], "ascontiguousarray", &us.contiguous) != 0)
+        keep(args[0], "ascontiguousarray", &us.contiguous) != 0 ||
+        keep(args[1], "give", &us.give) != 0)
         return NULL;
     for (int i = 0; i < SHIMHUB_PY_FUNCTIONS; i++) {
         if (keep(args[1], function_names[i], &us.reference[i]) != 0)

@@ -25,6 +25,7 @@ struct shimhub_py_linalg {
     PyObject *reference[SHIMHUB_PY_FUNCTIONS]; /* same arguments, any input */
     PyObject *numpy[SHIMHUB_PY_DIVIDE + 1];    /* the ufunc of the same name, or NULL */
     PyObject *contiguous;                      /* numpy.ascontiguousarray */
+    PyObject *give;                            /* the reference's, which checks and fills out */
     /* Above these numpy is as fast or faster. By shimhub_float. */
     double products[2];      /* m * n * k */
     double thin_products[2]; /* m * k where n is less than half of a vector of the widest lane */

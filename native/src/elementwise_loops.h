@@ -7,7 +7,10 @@
  * SQRT, ROUND, ABS, SIGN_OF(v, s) (v with the sign of s), SCALE(v, n) (v * 2^n), SQUARE_LOW(y, h)
  * (y * y - h), SELECT_NEGATIVE(x, a, b) (a where x < 0), SUM(v) and GREATEST(v) (to a number). */
 
-#if defined(__clang__)
+#if defined(SHIMHUB_NO_UNROLL) && defined(__GNUC__) /* sanitizers: minutes of compilation less */
+#define UNROLL
+#define INLINE static inline __attribute__((always_inline))
+#elif defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #define INLINE static inline __attribute__((always_inline))
 #elif defined(__GNUC__)

@@ -6,7 +6,11 @@
  * STORE(p, v), STORE_PART(p, v, n), SPREAD(p), FMA(a, b, c) and ADD(a, b); a part is the first n.
  * TARGET, DIRECT_1, DIRECT_2, DIRECT_4 and PACKED_ALL (how many rows to make tiles of) stay. */
 
-#if defined(__clang__)
+#if defined(SHIMHUB_NO_UNROLL) && defined(__GNUC__) /* sanitizers: minutes of compilation less */
+#define UNROLL
+#define INLINE static inline __attribute__((always_inline))
+#define PREFETCH(p) __builtin_prefetch(p, 1)
+#elif defined(__clang__)
 #define UNROLL _Pragma("unroll")
 #define INLINE static inline __attribute__((always_inline))
 #define PREFETCH(p) __builtin_prefetch(p, 1)

@@ -3,8 +3,8 @@
 Each function is one C function where the native library is loaded, and
 :mod:`shimhub.kernels._reference.linalg` where it is not. That module documents them, with shapes,
 dtypes, tolerances and errors. Native results are the same bits for the same values and shapes on
-one lane, whatever strides and alignment; above a size (:func:`native_limit`) products and the four
-operations are numpy's own.
+one lane, whatever strides and alignment; where numpy was measured to be faster products and the
+four operations are numpy's own (:func:`native_limit`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def native_limit(kind: str, dtype: str, limit: float | None = None) -> float:
 
     ``kind`` is "products" (m * n * k), "thin_products" (m * k, of results with so few columns that
     a vector is mostly unused) or "elements" (of add, subtract, multiply and divide); ``dtype``
-    "float32" or "float64". ``0`` leaves all that is not empty to numpy, ``math.inf`` nothing.
+    "float32" or "float64". ``0`` leaves all that is not empty to numpy; ``math.inf`` nothing, not
+    even the shapes at which numpy was measured to be faster (a transposed ``b`` of few rows).
     Returns 0 without the native library. For the process; O(1). Raises ``ValueError``.
     """
     if kind not in _KINDS:

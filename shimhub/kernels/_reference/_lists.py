@@ -46,7 +46,9 @@ def _row(name: str, row: _Numbers) -> list[float]:
 def _number(place: str, number: Any) -> float:
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise TypeError(f"{place}: {type(number).__name__} is not a number")
+    kind: Any = float if isinstance(number, float) else int
     try:
-        return float(number)
+        found: float = kind.__float__(number)  # the number, whatever a subclass makes of it
     except OverflowError:
         raise OverflowError(f"{place}: int does not fit float64") from None
+    return found

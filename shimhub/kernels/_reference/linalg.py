@@ -22,6 +22,7 @@ Array = npt.NDArray[Any]
 
 _FLOATS: Final = (np.dtype(np.float32), np.dtype(np.float64))
 _SEQUENCES: Final = (list, tuple)
+_MATRIX: Final = 2  # dimensions
 
 
 def matmul(a: Any, b: Any, /, *, out: Array | None = None) -> Any:
@@ -81,7 +82,7 @@ def linear(
     _check_array("x", x)
     _check_array("weight", weight, x.dtype)
     weight = weight.T if transposed else weight
-    if x.ndim < 1 or weight.ndim != 2 or x.shape[-1] != weight.shape[0]:
+    if x.ndim < 1 or weight.ndim != _MATRIX or x.shape[-1] != weight.shape[0]:
         order = "(out, in)" if transposed else "(in, out)"
         shape = weight.shape[::-1] if transposed else weight.shape
         raise ValueError(f"weight: shape {shape} is not {order} for x of shape {x.shape}")
@@ -89,25 +90,25 @@ def linear(
     with np.errstate(all="ignore"):
         result = np.matmul(x, weight)
         result = result if bias is None else result + bias
-        return _give(function(result), out)
+        return give(function(result), out)
 
 
 def relu(x: Array, /, *, out: Array | None = None) -> Array:
     """Return ``max(x, 0)``, NaN where x is. Any shape, float32 or float64. O(n)."""
     _check_array("x", x)
-    return _give(_relu(x), out)
+    return give(_relu(x), out)
 
 
 def sigmoid(x: Array, /, *, out: Array | None = None) -> Array:
     """Return ``1 / (1 + exp(-x))``. Any shape, float32 or float64; within 4 eps. O(n)."""
     _check_array("x", x)
-    return _give(_sigmoid(x), out)
+    return give(_sigmoid(x), out)
 
 
 def tanh(x: Array, /, *, out: Array | None = None) -> Array:
     """Return the hyperbolic tangent. Any shape, float32 or float64; within 4 eps. O(n)."""
     _check_array("x", x)
-    return _give(_tanh(x), out)
+    return give(_tanh(x), out)
 
 
 def gelu(x: Array, /, approximate: str = "none", *, out: Array | None = None) -> Array:
@@ -120,7 +121,7 @@ def gelu(x: Array, /, approximate: str = "none", *, out: Array | None = None) ->
     _check_array("x", x)
     if approximate not in ("none", "tanh"):
         raise ValueError(f"approximate: {approximate!r} is neither 'none' nor 'tanh'")
-    return _give(_gelu(x) if approximate == "none" else _gelu_tanh(x), out)
+    return give(_gelu(x) if approximate == "none" else _gelu_tanh(x), out)
 
 
 def softmax(x: Array, /, axis: int = -1, *, out: Array | None = None) -> Array:
@@ -129,15 +130,13 @@ def softmax(x: Array, /, axis: int = -1, *, out: Array | None = None) -> Array:
     float32 or float64 of at least one dimension; an empty axis gives an empty result. O(n).
     """
     _check_array("x", x)
-    if not isinstance(axis, int) or isinstance(axis, bool):
-        raise TypeError(f"axis: {type(axis).__name__} is not an int")
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"axis: {axis} is not one of the {x.ndim} of x")
+    _check_axis(axis, x.ndim)
     if x.size == 0:
-        return _give(x, out)
+        return give(x, out)
+    x = np.asarray(x, order="C")
     with np.errstate(all="ignore"):
         power = np.exp(x - x.max(axis=axis, keepdims=True))
-        return _give(power / power.sum(axis=axis, keepdims=True), out)
+        return give(power / power.sum(axis=axis, keepdims=True), out)
 
 
 def layer_norm(
@@ -157,25 +156,26 @@ def layer_norm(
     _check_array("x", x)
     if x.ndim < 1:
         raise ValueError("x: has no dimension to normalise over")
-    if not isinstance(eps, int | float) or not eps >= 0:
-        raise ValueError(f"eps: {eps!r} is not a number >= 0")
+    _check_eps(eps)
     _check_row("weight", weight, x.dtype, x.shape[-1])
     _check_row("bias", bias, x.dtype, x.shape[-1])
     if x.size == 0:
-        return _give(x, out)
+        return give(x, out)
+    x = np.asarray(x, order="C")
     with np.errstate(all="ignore"):
         apart = x - x.mean(axis=-1, keepdims=True)
         variance = np.square(apart).mean(axis=-1, keepdims=True)
         result = apart / np.sqrt(variance + x.dtype.type(eps))
         result = result if weight is None else result * weight
-        return _give(result if bias is None else result + bias, out)
+        return give(result if bias is None else result + bias, out)
 
 
 def _relu(x: Array) -> Array:
-    return np.maximum(x, x.dtype.type(0))
+    return np.asarray(np.maximum(x, x.dtype.type(0)))
 
 
 def _sigmoid(x: Array) -> Array:
+    x = np.asarray(x, order="C")
     with np.errstate(all="ignore"):
         power = np.exp(-np.abs(x))
         upper = 1 / (1 + power)
@@ -239,7 +239,19 @@ def _check_row(name: str, row: Any, dtype: Any, count: int) -> None:
         raise ValueError(f"{name}: shape {row.shape} is not ({count},)")
 
 
-def _give(result: Array, out: Any) -> Array:
+def _check_axis(axis: Any, dimensions: int) -> None:
+    if not isinstance(axis, int) or isinstance(axis, bool):
+        raise TypeError(f"axis: {type(axis).__name__} is not an int")
+    if not -dimensions <= axis < dimensions:
+        raise ValueError(f"axis: {axis} is not one of the {dimensions} of x")
+
+
+def _check_eps(eps: Any) -> None:
+    if not isinstance(eps, int | float) or not eps >= 0:
+        raise ValueError(f"eps: {eps!r} is not a number >= 0")
+
+
+def give(result: Array, out: Any) -> Array:
     """Return the result in C order, or in ``out`` where it fits that; nothing is written if not."""
     if out is None:
         return np.array(result, order="C")
