@@ -53,13 +53,17 @@ def _ngrams(words: list[bytes]) -> list[bytes]:
 
 
 def _row(count: int, texts: Callable[[], list[str]], *, ready: bool) -> Row:
-    what = "rivals get their n-grams ready-made" if ready else "from texts, n-grams made by each"
+    what = "n-grams made before" if ready else "from texts, n-grams made by each"
+    ours = {
+        "shimhub, Arrow in": lambda: _ours_arrow(texts()),
+        "shimhub, list[str] in": lambda: _ours(texts()),
+    }
+    of_grams = {"shimhub, n-grams in": lambda: _ours_of_shingles(texts())}
     return Row(
         id="signatures, n-grams ready" if ready else "signatures",
         title=f"{count:,} texts of {_WORDS} words, {_PERMUTATIONS} permutations; {what}",
         calls={
-            "shimhub, Arrow in": lambda: _ours_arrow(texts()),
-            "shimhub, list[str] in": lambda: _ours(texts()),
+            **(of_grams if ready else ours),
             "rensa RMinHash": lambda: _of(_rensa(), texts(), ready=ready),
             "rensa CMinHash": lambda: _of(_rensa_c(), texts(), ready=ready),
             "datasketch MinHash.bulk": lambda: _of(_datasketch(), texts(), ready=ready),
@@ -69,20 +73,24 @@ def _row(count: int, texts: Callable[[], list[str]], *, ready: bool) -> Row:
         amount=count / 1e3,
         unit="k texts",
         tolerance=_TOLERANCE,
-        threaded=frozenset({"shimhub, Arrow in"}),
+        threaded=frozenset(of_grams if ready else {"shimhub, Arrow in"}),
     )
 
 
-def _ours(texts: Any) -> Call:
+def _ours(texts: Any, ngram: int = _NGRAM, unit: str = "word") -> Call:
     run = functools.partial(
         rivals.ours("minhash"),
         num_perm=_PERMUTATIONS,
-        ngram=_NGRAM,
-        unit="word",
+        ngram=ngram,
+        unit=unit,
         seed=_SEED,
         threads=machine.threads(),
     )
     return Call(run, (texts,), answer=_similarity)
+
+
+def _ours_of_shingles(texts: list[str]) -> Call:
+    return _ours(shingles(texts), ngram=1, unit="token")
 
 
 def _ours_arrow(texts: list[str]) -> Call:

@@ -27,9 +27,12 @@ _HASHING = (
 )
 
 _MINHASH = tuple(
-    AtLeast("minhash", row, "shimhub, list[str] in", rival, 1)
-    for row in ("signatures", "signatures, n-grams ready")
-    for rival in ("rensa RMinHash", "datasketch MinHash.bulk")
+    AtLeast("minhash", row, ours, rival, 1)
+    for row, ours in (
+        ("signatures", "shimhub, list[str] in"),
+        ("signatures, n-grams ready", "shimhub, n-grams in"),
+    )
+    for rival in ("rensa RMinHash", "rensa CMinHash", "datasketch MinHash.bulk")
 )
 
 _COLLATION = (
