@@ -61,7 +61,7 @@ int shimhub_rows_take(struct shimhub_batch *batch, struct shimhub_field *field, 
 /* Rows of all fields, from a list of dicts, a dict of rows, or a list of lists of dicts. */
 int shimhub_features_take(struct shimhub_batch *batch, PyObject *features);
 
-/* Rows of one field, or of all in a dict by name, from what columns_of() in _pad_columns.py gives. */
+/* Rows of one field, or of all in a dict by name, as columns_of() in _pad_columns.py gives them. */
 int shimhub_chunks_take(struct shimhub_batch *batch, struct shimhub_field *field, PyObject *told);
 int shimhub_columns_take(struct shimhub_batch *batch, PyObject *features);
 void shimhub_chunks_drop(struct shimhub_chunks *chunks);
@@ -73,5 +73,9 @@ int shimhub_leave_out(const struct shimhub_batch *batch, struct shimhub_field *f
 
 /* Decides lengths; then writes into fresh arrays, or into `out` (a dict by name for collate()). */
 int shimhub_batch_write(struct shimhub_batch *batch, PyObject *out);
+/* Its parts: one field, whose matrix is known; and memory that the caller gave, for all of them. */
+int shimhub_field_write(const struct shimhub_batch *batch, const struct shimhub_field *field);
+int shimhub_outs_take(struct shimhub_batch *batch, PyObject *out);
+int shimhub_outs_write(struct shimhub_batch *batch);
 
 #endif

@@ -1,8 +1,8 @@
 /* Columns of a batch: Arrow's lists, as _pad_columns.py tells them.
  *
- * A chunk is a tuple (number, kind, width, length, offset, values' length, values' offset, buffers,
- * owner); buffers are those of the lists' validity and offsets and of the values' validity and data, each
- * None, an object with a buffer, or (address, size) of memory that the owner keeps. */
+ * A chunk is a tuple: number, kind, width, length, offset, values' length, values' offset, buffers,
+ * owner. Buffers are those of the lists' validity and offsets and of the values' validity and
+ * data: each None, an object with a buffer, or (address, size) of memory that the owner keeps. */
 #include "pad_batch.h"
 
 enum { NUMBER, KIND, WIDTH, LENGTH, OFFSET, VALUES_LENGTH, VALUES_OFFSET, BUFFERS, OWNER, PARTS };
@@ -89,7 +89,8 @@ static int take_chunk(struct shimhub_chunks *chunks, PyObject *told, Py_ssize_t 
     /* Without a type there are but nulls, and none is ever read. */
     chunks->type = numbers[NUMBER] < 0 ? SHIMHUB_NUMBER_BIT : (int32_t)numbers[NUMBER];
     *list = (shimhub_column){
-        .kind = numbers[KIND] == SHIMHUB_COLUMN_LIST ? SHIMHUB_COLUMN_LIST : SHIMHUB_COLUMN_FIXED_LIST,
+        .kind = numbers[KIND] == SHIMHUB_COLUMN_LIST ? SHIMHUB_COLUMN_LIST
+                                                     : SHIMHUB_COLUMN_FIXED_LIST,
         .children_count = 1, .width = numbers[WIDTH], .length = numbers[LENGTH],
         .offset = numbers[OFFSET], .children = values,
     };

@@ -111,8 +111,11 @@ static int take_feature(struct shimhub_batch *batch, PyObject *feature, Py_ssize
             continue;
         PyObject *object = look_up(feature, field->name);
         if (object == NULL) {
-            if (PyErr_Occurred() ||
-                (index == 0 ? shimhub_leave_out(batch, field) : fail_absent(batch, field, row, part)) != 0)
+            if (PyErr_Occurred())
+                return -1;
+            if (index != 0)
+                return fail_absent(batch, field, row, part);
+            if (shimhub_leave_out(batch, field) != 0)
                 return -1;
             continue;
         }
@@ -140,7 +143,8 @@ static int fail_bin(PyObject *object, Py_ssize_t row)
 
 static int fail_feature(PyObject *object, Py_ssize_t bin, Py_ssize_t index)
 {
-    const char *wanted = "expected a mapping of names to rows, got", *got = shimhub_type_name(object);
+    const char *wanted = "expected a mapping of names to rows, got";
+    const char *got = shimhub_type_name(object);
     if (bin < 0)
         PyErr_Format(PyExc_TypeError, "features[%zd]: %s %s", index, wanted, got);
     else

@@ -24,7 +24,8 @@ static int fail_option(PyObject *kind, const char *name, const char *wanted, PyO
 static int take_size(PyObject *told, const char *name, Py_ssize_t least, Py_ssize_t otherwise,
                      Py_ssize_t *size)
 {
-    const char *wanted = least == 0 ? "an int of at least 0, or None" : "an int of at least 1, or None";
+    const char *wanted =
+        least == 0 ? "an int of at least 0, or None" : "an int of at least 1, or None";
     *size = otherwise;
     if (told == Py_None)
         return 0;
@@ -97,7 +98,7 @@ static int take_field(struct shimhub_batch *batch, Py_ssize_t index, PyObject *t
 {
     struct shimhub_field *field = &batch->fields[index];
     if (!PyTuple_Check(told) || PyTuple_GET_SIZE(told) != 6)
-        return fail_option(PyExc_TypeError, "fields", "Fields, or a mapping of names to values", told);
+        return fail_option(PyExc_TypeError, "fields", "Fields or a mapping", told);
     PyObject *mask = PyTuple_GET_ITEM(told, 3);
     if (take_name(field, PyTuple_GET_ITEM(told, 0)) != 0 ||
         shimhub_dtype_take(batch, PyTuple_GET_ITEM(told, 2), field) != 0 ||
@@ -105,8 +106,12 @@ static int take_field(struct shimhub_batch *batch, Py_ssize_t index, PyObject *t
         return -1;
     if (find_field(batch, field->name, index) >= 0)
         return fail_option(PyExc_ValueError, "fields", "each name once", field->name);
-    field->optional = PyTuple_GET_ITEM(told, 4) == Py_True;
-    field->numbered = PyTuple_GET_ITEM(told, 5) == Py_True;
+    int optional = PyObject_IsTrue(PyTuple_GET_ITEM(told, 4));
+    int numbered = optional < 0 ? -1 : PyObject_IsTrue(PyTuple_GET_ITEM(told, 5));
+    if (numbered < 0)
+        return -1;
+    field->optional = optional;
+    field->numbered = numbered;
     if (field->numbered && (shimhub_number_is_float(field->pad.type) ||
                             field->pad.type == SHIMHUB_NUMBER_BOOL))
         return fail_option(PyExc_TypeError, "fields", "an integer dtype where numbered", told);
@@ -162,7 +167,7 @@ int shimhub_fields_take(struct shimhub_batch *batch, PyObject *told)
 {
     bool mapping = PyDict_Check(told);
     if (!mapping && !PyTuple_Check(told))
-        return fail_option(PyExc_TypeError, "fields", "Fields, or a mapping of names to values", told);
+        return fail_option(PyExc_TypeError, "fields", "Fields or a mapping", told);
     Py_ssize_t count = mapping ? PyDict_GET_SIZE(told) : PyTuple_GET_SIZE(told);
     if (count == 0)
         return fail_option(PyExc_ValueError, "fields", "at least one field", told);

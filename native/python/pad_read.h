@@ -50,6 +50,13 @@ bool shimhub_row_is_plain(const struct shimhub_row *row, Py_ssize_t count, int32
 int shimhub_row_write(const struct shimhub_row *row, Py_ssize_t count, int32_t type,
                       PyObject *numpy_bool, void *to, struct shimhub_where *where);
 
+/* The same of a list or tuple. */
+bool shimhub_list_is_plain(const struct shimhub_row *row, Py_ssize_t count, int32_t type);
+int shimhub_list_write(const struct shimhub_row *row, Py_ssize_t count, int32_t type,
+                       PyObject *numpy_bool, char *to, struct shimhub_where *where);
+
+/* Raises that the value does not fit. Returns -1. */
+int shimhub_py_fail_value(const struct shimhub_where *where, PyObject *value, int32_t type);
 /* Raises that the number at `at`, of type `from`, does not fit. Returns -1. */
 int shimhub_py_fail_misfit(const struct shimhub_where *where, const struct shimhub_items *item,
                            int32_t type);

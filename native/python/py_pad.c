@@ -26,9 +26,10 @@ static int take_threads(PyObject *told, unsigned *threads)
 static int pad(struct shimhub_batch *batch, PyObject *const *arguments)
 {
     struct shimhub_field *field = batch->fields;
-    batch->truncate = arguments[7] == Py_True;
+    int truncate = PyObject_IsTrue(arguments[7]);
+    batch->truncate = truncate > 0;
     field->pad.truncate = batch->truncate;
-    if (take_threads(arguments[8], &batch->threads) != 0 ||
+    if (truncate < 0 || take_threads(arguments[8], &batch->threads) != 0 ||
         shimhub_context_take(arguments[9], &batch->context) != 0 ||
         shimhub_options_take(batch, arguments[1], arguments[2], arguments[3]) != 0 ||
         shimhub_dtype_take(batch, arguments[5], field) != 0 ||
@@ -97,10 +98,11 @@ static PyObject *collate_any(PyObject *const *arguments, Py_ssize_t count, bool 
 {
     if (expect("collate", count, 9) != 0)
         return NULL;
+    int bins = columns ? 0 : PyObject_IsTrue(arguments[6]);
+    if (bins < 0)
+        return NULL;
     struct shimhub_batch batch = {
-        .place = columns                      ? SHIMHUB_COLUMNS
-                 : arguments[6] == Py_True ? SHIMHUB_BINS
-                                              : SHIMHUB_FEATURES,
+        .place = columns ? SHIMHUB_COLUMNS : bins ? SHIMHUB_BINS : SHIMHUB_FEATURES,
         .columns = columns,
     };
     PyObject *result = collate(&batch, arguments) == 0 ? result_of(&batch) : NULL;
