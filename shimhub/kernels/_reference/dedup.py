@@ -24,7 +24,7 @@ def deduplicate(rows: list[Any]) -> Indices:
     """Return the first rows of ``hashing.as_rows(data)``; raise ``TypeError`` naming a row."""
     if rows and isinstance(rows[0], Column):
         return _firsts(hashing.row_bytes(rows))
-    return _firsts(rows)
+    return _firsts(tuple(rows))  # what hashes them may change the list
 
 
 def _firsts(rows: Iterable[Hashable]) -> Indices:

@@ -58,7 +58,7 @@ def row_bytes(rows: list[Any]) -> Iterator[bytes | None]:
         for column in rows:
             yield from _column_bytes(column)
         return
-    for at, row in enumerate(rows):
+    for at, row in enumerate(tuple(rows)):
         yield _item_bytes(row, at)
 
 
