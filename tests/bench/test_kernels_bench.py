@@ -238,6 +238,16 @@ def test_page_and_pictures_are_written(monkeypatch, tmp_path):
     assert (tmp_path / "kernels-abi.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("times", [1, 3, 30])
+def test_picture_has_room_for_what_is_required(monkeypatch, tmp_path, times):
+    """A mark far beyond the bars fits in: matplotlib warns, which is an error, where it does not."""
+    plots = pytest.importorskip("tests.bench.kernels.plots", exc_type=ImportError)
+    monkeypatch.setattr(plots, "REQUIRED", [AtLeast("abi", "r", "shimhub", "rival", times)])
+    row = {"title": "t", "amount": 1, "unit": "u", "calls": _HELD}
+    plots.draw("abi", {"r": row}, tmp_path / "a.png")
+    assert (tmp_path / "a.png").exists()
+
+
 def test_process_of_an_area_measures_it():
     """One area is measured from the command line, in processes of its own, with little data."""
     line = [sys.executable, "-m", "tests.bench.kernels", "--small", "--area", "abi"]
