@@ -240,7 +240,7 @@ def test_page_and_pictures_are_written(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("times", [1, 3, 30])
 def test_picture_has_room_for_what_is_required(monkeypatch, tmp_path, times):
-    """A mark far beyond the bars fits in: matplotlib warns, which is an error, where it does not."""
+    """A mark far beyond the bars fits in; where one does not, matplotlib warns: an error here."""
     plots = pytest.importorskip("tests.bench.kernels.plots", exc_type=ImportError)
     monkeypatch.setattr(plots, "REQUIRED", [AtLeast("abi", "r", "shimhub", "rival", times)])
     row = {"title": "t", "amount": 1, "unit": "u", "calls": _HELD}

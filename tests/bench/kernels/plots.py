@@ -18,8 +18,13 @@ from tests.bench.kernels.required import REQUIRED
 
 _OURS_STYLE = {"facecolor": "#0b5394", "edgecolor": "white", "hatch": "//"}
 _THEIRS_STYLE = {"facecolor": "#b7b7b7", "edgecolor": "white"}
-#: The line at 1 x must not cross the text.
-_LABEL_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+#: To the right of bar and diamond; the line at 1 x must not cross the text.
+_LABEL: dict[str, Any] = {
+    "xytext": (6, 0),
+    "textcoords": "offset points",
+    "va": "center",
+    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+}
 _DIAMOND = {"marker": "D", "color": "black", "markersize": 4, "linestyle": "none"}
 _LINE_STYLES = {
     OURS: {"marker": "o", "linestyle": "-", "color": "#0b5394", "linewidth": 2.2},
@@ -57,18 +62,18 @@ def _panel(panel: Any, row: Mapping[str, Any], required: Mapping[str, float]) ->
     base = base_of(row["calls"]) or min(times.values(), default=1.0)
     ratios = [time / base for time in times.values()]
     bars = panel.barh(range(len(ratios)), ratios, **_THEIRS_STYLE)
-    told = [f" {time / base:.3g} x, {duration(time)}" for time in times.values()]
-    panel.bar_label(bars, labels=told, padding=2, bbox=_LABEL_BOX)
     panel.set_yticks(range(len(ratios)), list(times))
     panel.invert_yaxis()
     panel.set_title(row["title"], loc="left", fontsize=9)
-    for name, bar, label in zip(times, bars, panel.get_yticklabels(), strict=True):
+    for place, (name, time) in enumerate(times.items()):
         if name.startswith(OURS):
-            bar.set(**_OURS_STYLE)
-            label.set_fontweight("bold")
+            bars[place].set(**_OURS_STYLE)
+            panel.get_yticklabels()[place].set_fontweight("bold")
         if name in required:
-            panel.plot(required[name], list(times).index(name), **_DIAMOND)
+            panel.plot(required[name], place, **_DIAMOND)
             panel.set_xlabel("x ours; a diamond: what is required", fontsize=8)
+        right = max(time / base, required.get(name, 0.0))
+        panel.annotate(f"{time / base:.3g} x, {duration(time)}", (right, place), **_LABEL)
     _scale(panel, [*ratios, *required.values()])
 
 
