@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -127,6 +128,37 @@ def test_extension_types_are_their_storage():
     )
 
     assert [b"0123456789abcdef"] == chunk_values(array)
+
+
+def view_of(length, index, offset):
+    """Return a string view of one row that says it is there; the row's text has 200 bytes."""
+    pa = pytest.importorskip("pyarrow", minversion="16")
+    view = struct.pack("<i4sii", length, b"abcd", index, offset)
+    buffers = [None, pa.py_buffer(view), pa.py_buffer(b"abcd" * 50)]
+    return pa.Array.from_buffers(pa.string_view(), 1, buffers)
+
+
+@pytest.mark.parametrize(
+    ("length", "index", "offset"),
+    [(100, 5, 0), (100, 0, 10**6), (-5, 0, 0), (100, 0, -100), (100, -1, 0), (2**31 - 1, 0, 0)],
+)
+def test_views_of_other_memory_are_refused(length, index, offset):
+    """A view that leads out of its buffers is a ValueError; pyarrow's own cast follows it."""
+    with pytest.raises(ValueError, match="data: not a valid Arrow array: View at slot 0"):
+        kernels.deduplicate(view_of(length, index, offset))
+
+
+def test_lists_and_dictionaries_that_lead_out_of_their_values_are_refused():
+    """Views of lists and dictionary indices are looked at before pyarrow follows them."""
+    pa = pytest.importorskip("pyarrow", minversion="16")
+    numbers = [pa.py_buffer(np.array(one, np.int32)) for one in ([0, 10**6], [1, 5])]
+    values = pa.array([1, 2, 3], pa.int32())
+    lists = pa.Array.from_buffers(pa.list_view(pa.int32()), 2, [None, *numbers], children=[values])
+    indices = pa.array([0, 10**6], pa.int32())
+    words = pa.DictionaryArray.from_arrays(indices, pa.array(["a"]), safe=False)
+    for array in (lists, words):
+        with pytest.raises(ValueError, match="data: not a valid Arrow array"):
+            kernels.deduplicate(array)
 
 
 def test_unsupported_types_are_named():

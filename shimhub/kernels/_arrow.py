@@ -73,23 +73,32 @@ def _batch(batch: pa.RecordBatch, name: str) -> Column:
 
 def column(array: pa.Array, name: str) -> Column:
     """Return the array as a column, decoded where the library has no kind for its layout."""
-    array = _decoded(array)
+    array = _decoded(array, name)
     maker = _MAKERS.get(array.type.id, _fixed if _is_fixed(array.type) else None)
     if maker is None:
         raise TypeError(f"{name}: Arrow type {array.type} is not supported")
     return maker(array, name)
 
 
-def _decoded(array: pa.Array) -> pa.Array:
+def _decoded(array: pa.Array, name: str) -> pa.Array:
     """Return the array with dictionaries, runs, views and extensions replaced by what they mean."""
     kind = array.type
     if isinstance(array, pa.ExtensionArray):
-        return _decoded(array.storage)
+        return _decoded(array.storage, name)
     if pa.types.is_dictionary(kind):
-        return _decoded(array.dictionary_decode())
+        return _decoded(_checked(array, name).dictionary_decode(), name)
     if pa.types.is_run_end_encoded(kind):
-        return _decoded(pc.run_end_decode(array))
-    return array.cast(_CASTS[kind.id]) if kind.id in _CASTS else array
+        return _decoded(pc.run_end_decode(_checked(array, name)), name)
+    return _checked(array, name).cast(_CASTS[kind.id]) if kind.id in _CASTS else array
+
+
+def _checked(array: pa.Array, name: str, full: bool = True) -> pa.Array:
+    """Return the array once its buffers are as it says: pyarrow's own functions do not look."""
+    try:
+        array.validate(full=full)
+    except pa.ArrowException as error:  # ArrowIndexError is no ValueError
+        raise ValueError(f"{name}: not a valid Arrow array: {error}") from error
+    return array
 
 
 #: pyarrow below 16 has no views.
@@ -185,6 +194,7 @@ def _fixed_list(array: pa.Array, name: str) -> Column:
 
 def _struct(array: pa.Array, name: str) -> Column:
     """Return a struct; pyarrow gives its children without its offset, but its validity with it."""
+    array = _checked(array, name, full=False)
     fields = [array.type.field(i) for i in range(array.type.num_fields)]
     children = tuple(
         column(array.field(i), f"{name}.{field.name}") for i, field in enumerate(fields)
@@ -202,6 +212,7 @@ def _struct(array: pa.Array, name: str) -> Column:
 
 def _list_view(array: pa.Array, name: str) -> Column:
     """Return a view with its rows put in order; pyarrow 26's own cast leaves offsets that fall."""
+    array = _checked(array, name)
     offsets = np.zeros(len(array) + 1, dtype=np.int64)
     np.cumsum(pc.list_value_length(array).fill_null(0), out=offsets[1:])
     valid = _valid_bits(array)
@@ -224,7 +235,7 @@ def _valid_bits(array: pa.Array) -> np.ndarray[Any, Any] | None:
 
 
 def _map(array: pa.Array, name: str) -> Column:
-    return _list(array.cast(pa.list_(_entries(array.type))), name)
+    return _list(_checked(array, name).cast(pa.list_(_entries(array.type))), name)
 
 
 def _entries(kind: pa.MapType) -> pa.DataType:
