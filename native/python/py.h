@@ -8,7 +8,6 @@
 
 #include "shimhub.h"
 
-extern PyMethodDef shimhub_py_hash_methods[];
 extern PyMethodDef shimhub_py_dedup_methods[];
 extern PyMethodDef shimhub_py_minhash_methods[];
 extern PyMethodDef shimhub_py_pad_methods[];
