@@ -161,6 +161,16 @@ static shimhub_status prefetch_earlier(struct dedup *dedup, size_t count,
     return SHIMHUB_OK;
 }
 
+static void prefetch_hashes(const struct dedup *dedup, size_t count,
+                            const shimhub_hash128 *hashes)
+{
+    size_t entry;
+    for (size_t i = 0; i < count; i++) {
+        if (find_earlier(&dedup->table, &hashes[i], &entry))
+            SHIMHUB_PREFETCH(&dedup->hashes[entry]);
+    }
+}
+
 static bool is_attacked(const struct dedup *dedup, size_t rows)
 {
     return dedup->collisions > COLLISIONS_ALLOWED ||
@@ -172,7 +182,9 @@ static shimhub_status insert_block(struct dedup *dedup, size_t first, size_t cou
 {
     shimhub_status status = SHIMHUB_OK;
     prefetch_slots(dedup, count, hashes);
-    if (dedup->exact && dedup->rows->prefetch != NULL)
+    if (!dedup->exact)
+        prefetch_hashes(dedup, count, hashes);
+    else if (dedup->rows->prefetch != NULL)
         status = prefetch_earlier(dedup, count, hashes);
     for (size_t i = 0; status == SHIMHUB_OK && i < count; i++)
         status = insert(dedup, first, i, &hashes[i]);
