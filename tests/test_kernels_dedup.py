@@ -114,6 +114,15 @@ def test_nulls_are_equal_and_unlike_what_is_empty():
     assert [0, 1, 2] == found(pa.table({"a": [None, None, "", None], "b": [None, "", None, None]}))
 
 
+def test_a_struct_of_one_field_is_the_same_in_each_chunk():
+    """A chunk without nulls is compared as one with: a null struct is no struct of a null."""
+    pa = pytest.importorskip("pyarrow")
+    array = pa.array([None, {"a": None}, {"a": 1}], pa.struct({"a": pa.int8()}))
+
+    assert [0, 1, 2] == found(pa.chunked_array([array[:1], array[1:]]))
+    assert [0, 1, 2] == found(pa.table({"only": pa.chunked_array([array[:1], array[1:]])}))
+
+
 @given(st.data())
 def test_columns_are_deduplicated_as_by_their_encodings(data):
     """Any nested type, sliced and chunked anywhere: rows are equal if and only if encoded equal."""

@@ -143,21 +143,30 @@ static shimhub_status view_encoded(const void *rows, size_t first, size_t count,
     return SHIMHUB_OK;
 }
 
-/* A struct of one field that is never null is what its field is. */
-static shimhub_column unwrapped(shimhub_column column)
+/* Whether all chunks are structs of one field that are never null: equal if their fields are. */
+static bool are_wrapped(const shimhub_column_rows *source)
 {
-    while (column.kind == SHIMHUB_COLUMN_STRUCT && column.children_count == 1 &&
-           column.validity.data == NULL) {
-        shimhub_column child = column.children[0];
-        child.offset += column.offset;
-        child.length = column.length;
-        column = child;
+    for (size_t i = 0; i < source->count; i++) {
+        const shimhub_column *chunk = &source->chunks[i];
+        if (chunk->kind != SHIMHUB_COLUMN_STRUCT || chunk->children_count != 1 ||
+            chunk->validity.data != NULL)
+            return false;
     }
-    return column;
+    return source->count > 0;
+}
+
+static void unwrap(shimhub_column_rows *source)
+{
+    for (size_t i = 0; i < source->count; i++) {
+        shimhub_column child = source->chunks[i].children[0];
+        child.offset += source->chunks[i].offset;
+        child.length = source->chunks[i].length;
+        source->chunks[i] = child;
+    }
 }
 
 /* Takes the chunks that have rows. */
-static shimhub_status take_chunks(const shimhub_column *chunks, size_t count, shimhub_rows_use use,
+static shimhub_status take_chunks(const shimhub_column *chunks, size_t count,
                                   shimhub_column_rows *source)
 {
     size_t rows = 0;
@@ -170,8 +179,7 @@ static shimhub_status take_chunks(const shimhub_column *chunks, size_t count, sh
             continue;
         if ((uint64_t)chunks[i].length > PTRDIFF_MAX - rows)
             return SHIMHUB_OVERFLOW;
-        source->chunks[source->count] =
-            use == SHIMHUB_ROWS_COMPARED ? unwrapped(chunks[i]) : chunks[i];
+        source->chunks[source->count] = chunks[i];
         source->starts[source->count++] = rows;
         rows += (size_t)chunks[i].length;
     }
@@ -192,9 +200,11 @@ shimhub_status shimhub_column_rows_open(const shimhub_column *chunks, size_t cou
     source->starts = malloc((count + 1) * sizeof *source->starts);
     if (source->chunks == NULL || source->starts == NULL)
         return SHIMHUB_NO_MEMORY;
-    shimhub_status status = take_chunks(chunks, count, use, source);
+    shimhub_status status = take_chunks(chunks, count, source);
     if (status != SHIMHUB_OK)
         return status;
+    while (use == SHIMHUB_ROWS_COMPARED && are_wrapped(source))
+        unwrap(source);
     bool flat = all_flat(source, use);
     *rows = (shimhub_rows){source, source->starts[source->count], flat ? view_flat : view_encoded,
                            flat ? prefetch_flat : NULL};
