@@ -30,11 +30,12 @@ FOR_BOTH(DEFINE_LANE)
                               shimhub_activation activation, T *c)                             \
     {                                                                                          \
         const struct shimhub_elementwise_##name *lane = shimhub_elementwise_##name();          \
-        for (ptrdiff_t i = 0; i < m; i++, c += row) {                                          \
+        for (ptrdiff_t i = 0; i < m; i++) {                                                    \
+            T *to = c + i * row;                                                               \
             if (bias)                                                                          \
-                lane->combine[SHIMHUB_ADD][SHIMHUB_BOTH_LONG](c, bias, n, c);                  \
+                lane->combine[SHIMHUB_ADD][SHIMHUB_BOTH_LONG](to, bias, n, to);                \
             if (activation != SHIMHUB_IDENTITY)                                                \
-                lane->activate[activation](c, n, c);                                           \
+                lane->activate[activation](to, n, to);                                         \
         }                                                                                      \
     }
 FOR_BOTH(DEFINE_FINISH)
@@ -50,16 +51,24 @@ void shimhub_linear_finish(shimhub_float type, ptrdiff_t rows, ptrdiff_t columns
         finish_f64(rows, columns, row, bias, activation, out);
 }
 
-shimhub_status shimhub_product_run(shimhub_float type, const struct shimhub_product *x)
+shimhub_status shimhub_product_run(shimhub_float type, const struct shimhub_product *product)
 {
+    struct shimhub_product x = *product;
+    /* The stride of a dimension of one is any number, of which no address may be made. */
+    if (x.m <= 1)
+        x.a_row = x.c_row = 0;
+    if (x.k <= 1)
+        x.a_column = x.b_row = 0;
+    if (x.n <= 1)
+        x.b_column = 1;
     if (type == SHIMHUB_FLOAT32) {
-        struct shimhub_gemm_f32 product = {x->m,     x->n,     x->k,        x->a, x->a_row, x->a_column,
-                                           x->b,     x->b_row, x->b_column, x->c, x->c_row};
-        return shimhub_gemm_f32(&product);
+        struct shimhub_gemm_f32 single = {x.m, x.n,     x.k,        x.a, x.a_row, x.a_column,
+                                          x.b, x.b_row, x.b_column, x.c, x.c_row};
+        return shimhub_gemm_f32(&single);
     }
-    struct shimhub_gemm_f64 product = {x->m,     x->n,     x->k,        x->a, x->a_row, x->a_column,
-                                       x->b,     x->b_row, x->b_column, x->c, x->c_row};
-    return shimhub_gemm_f64(&product);
+    struct shimhub_gemm_f64 wide = {x.m, x.n,     x.k,        x.a, x.a_row, x.a_column,
+                                    x.b, x.b_row, x.b_column, x.c, x.c_row};
+    return shimhub_gemm_f64(&wide);
 }
 
 static int64_t size_of(shimhub_float type)

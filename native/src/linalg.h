@@ -6,7 +6,8 @@
 
 #include "shimhub/linalg.h"
 
-/* As struct shimhub_gemm_f32 and _f64, of either precision. */
+/* As struct shimhub_gemm_f32 and _f64, of either precision; the stride of a dimension of one may be
+ * any number. */
 struct shimhub_product {
     ptrdiff_t m, n, k;
     const void *a;

@@ -325,6 +325,21 @@ static void rows_are_normalised(shimhub_float type, uint64_t *state)
     }
 }
 
+static void strides_of_dimensions_of_one_are_any(shimhub_float type)
+{
+    double numbers[8], results[8], bias[1];
+    for (int i = 0; i < 8; i++)
+        set(type, numbers, i, i + 1);
+    set(type, bias, 0, 1);
+    shimhub_matrix x = {numbers, 64, 0, 1, 3, INT64_MAX, 1}, w = {numbers, 64, 3, 3, 1, 1, INT64_MIN};
+    shimhub_matrix out = {results, 64, 0, 1, 1, INT64_MAX, INT64_MIN};
+    CHECK(shimhub_linear(type, &x, &w, bias, SHIMHUB_RELU, &out) == SHIMHUB_OK);
+    CHECK(get(type, results, 0) == 1 * 4 + 2 * 5 + 3 * 6 + 1);
+    x.columns = w.rows = 1, x.column_stride = INT64_MIN, w.row_stride = INT64_MAX;
+    CHECK(shimhub_linear(type, &x, &w, bias, SHIMHUB_RELU, &out) == SHIMHUB_OK);
+    CHECK(get(type, results, 0) == 1 * 4 + 1);
+}
+
 static void wrong_arguments_are_refused(void)
 {
     float numbers[16] = {0}, results[16] = {7};
@@ -387,6 +402,7 @@ void test_linalg(void)
         activations_are_those_of_libm((shimhub_float)type, &state);
         operations_are_those_of_c((shimhub_float)type, &state);
         rows_are_normalised((shimhub_float)type, &state);
+        strides_of_dimensions_of_one_are_any((shimhub_float)type);
     }
     wrong_arguments_are_refused();
 }
