@@ -43,7 +43,8 @@ FOR_BOTH(DEFINE_FINISH)
 void shimhub_linear_finish(shimhub_float type, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row,
                            const void *bias, shimhub_activation activation, void *out)
 {
-    if (bias == NULL && activation == SHIMHUB_IDENTITY)
+    /* Of no columns there may be more rows than can be counted in a lifetime. */
+    if (columns == 0 || (bias == NULL && activation == SHIMHUB_IDENTITY))
         return;
     if (type == SHIMHUB_FLOAT32)
         finish_f32(rows, columns, row, bias, activation, out);

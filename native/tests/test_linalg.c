@@ -338,6 +338,8 @@ static void strides_of_dimensions_of_one_are_any(shimhub_float type)
     x.columns = w.rows = 1, x.column_stride = INT64_MIN, w.row_stride = INT64_MAX;
     CHECK(shimhub_linear(type, &x, &w, bias, SHIMHUB_RELU, &out) == SHIMHUB_OK);
     CHECK(get(type, results, 0) == 1 * 4 + 1);
+    x.columns = w.rows = w.columns = out.columns = 0, x.rows = out.rows = INT64_MAX;
+    CHECK(shimhub_linear(type, &x, &w, bias, SHIMHUB_RELU, &out) == SHIMHUB_OK); /* at once */
 }
 
 static void wrong_arguments_are_refused(void)
