@@ -12,6 +12,7 @@ import numpy as np
 
 from tests.bench.kernels import machine, rivals
 from tests.bench.kernels.harness import Call, Row
+from tests.bench.timing import in_turns
 
 SIZES = (2, 3, 4, 8, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 2048)
 _SMALL_SIZES = (2, 8, 32)
@@ -81,14 +82,16 @@ def _torch_of_arrays() -> Callable[..., Any]:
 def _chosen(left: np.ndarray, right: np.ndarray) -> Callable[..., Any]:
     """Return a function that picks by size, with a limit that is measured here, beforehand."""
     ours, torch = rivals.ours("matmul"), _torch_of_arrays()
-    times = [min(_times(one, left, right)) for one in (ours, torch)]
-    limit = left.size if times[0] <= times[1] else 0
+    turns = in_turns({"ours": _sample(ours, left, right), "torch": _sample(torch, left, right)}, 7)
+    limit = left.size if min(turns["ours"]) <= min(turns["torch"]) else 0
     return lambda a, b: ours(a, b) if a.size <= limit else torch(a, b)
 
 
-def _times(function: Callable[..., Any], *arguments: np.ndarray) -> list[float]:
+def _sample(function: Callable[..., Any], *arguments: np.ndarray) -> Callable[[], float]:
+    """Return a function that measures some milliseconds of calls, and answers with the CPU time."""
     timer = timeit.Timer(functools.partial(function, *arguments), timer=time.process_time)
-    return timer.repeat(repeat=7, number=max(1, int(2e6 / arguments[0].size ** 1.5)))
+    number = max(1, int(1e6 / arguments[0].size ** 1.5))
+    return functools.partial(timer.timeit, min(number, 10_000))
 
 
 def _one_thread() -> Any:
