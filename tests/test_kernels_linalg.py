@@ -808,3 +808,11 @@ def test_memory_stays_over_a_million_calls():
         calls()
 
     assert _resident() - before < 2 << 20
+
+
+@pytest.mark.parametrize("name", linalg._FUNCTIONS)
+def test_the_c_functions_have_the_references_docstrings(name):
+    """help() tells of each function what its reference tells, and its signature."""
+    native, plain = getattr(linalg, name), getattr(reference, name)
+    assert inspect.getdoc(plain) == inspect.getdoc(native)
+    assert list(inspect.signature(plain).parameters) == list(inspect.signature(native).parameters)

@@ -773,24 +773,51 @@ ACTIVATION(tanh_of, SHIMHUB_TANH, SHIMHUB_PY_TANH)
 
 #define FAST(function) (PyCFunction)(void (*)(void)) function
 #define KEYWORDS (METH_FASTCALL | METH_KEYWORDS)
-#define SEE "\n--\n\nSee shimhub/kernels/_reference/linalg.py, which answers alike."
+#define SIGNATURE_ONLY "\n--\n\n"
+
+static PyObject *document(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 PyMethodDef shimhub_py_linalg_methods[] = {
-    {"matmul", FAST(matmul), KEYWORDS, "matmul($module, a, b, /, *, out=None)" SEE},
+    {"matmul", FAST(matmul), KEYWORDS, "matmul($module, a, b, /, *, out=None)" SIGNATURE_ONLY},
     {"linear", FAST(linear), KEYWORDS,
-     "linear($module, x, weight, bias=None, activation=None, *, transposed=False, out=None)" SEE},
-    {"add", FAST(add), KEYWORDS, "add($module, a, b, /, *, out=None)" SEE},
-    {"subtract", FAST(subtract), KEYWORDS, "subtract($module, a, b, /, *, out=None)" SEE},
-    {"multiply", FAST(multiply), KEYWORDS, "multiply($module, a, b, /, *, out=None)" SEE},
-    {"divide", FAST(divide), KEYWORDS, "divide($module, a, b, /, *, out=None)" SEE},
-    {"relu", FAST(relu), KEYWORDS, "relu($module, x, /, *, out=None)" SEE},
-    {"sigmoid", FAST(sigmoid), KEYWORDS, "sigmoid($module, x, /, *, out=None)" SEE},
-    {"tanh", FAST(tanh_of), KEYWORDS, "tanh($module, x, /, *, out=None)" SEE},
-    {"gelu", FAST(gelu), KEYWORDS, "gelu($module, x, /, approximate='none', *, out=None)" SEE},
-    {"softmax", FAST(softmax), KEYWORDS, "softmax($module, x, /, axis=-1, *, out=None)" SEE},
+     "linear($module, x, weight, bias=None, activation=None, *, transposed=False, out=None)" SIGNATURE_ONLY},
+    {"add", FAST(add), KEYWORDS, "add($module, a, b, /, *, out=None)" SIGNATURE_ONLY},
+    {"subtract", FAST(subtract), KEYWORDS, "subtract($module, a, b, /, *, out=None)" SIGNATURE_ONLY},
+    {"multiply", FAST(multiply), KEYWORDS, "multiply($module, a, b, /, *, out=None)" SIGNATURE_ONLY},
+    {"divide", FAST(divide), KEYWORDS, "divide($module, a, b, /, *, out=None)" SIGNATURE_ONLY},
+    {"relu", FAST(relu), KEYWORDS, "relu($module, x, /, *, out=None)" SIGNATURE_ONLY},
+    {"sigmoid", FAST(sigmoid), KEYWORDS, "sigmoid($module, x, /, *, out=None)" SIGNATURE_ONLY},
+    {"tanh", FAST(tanh_of), KEYWORDS, "tanh($module, x, /, *, out=None)" SIGNATURE_ONLY},
+    {"gelu", FAST(gelu), KEYWORDS, "gelu($module, x, /, approximate='none', *, out=None)" SIGNATURE_ONLY},
+    {"softmax", FAST(softmax), KEYWORDS, "softmax($module, x, /, axis=-1, *, out=None)" SIGNATURE_ONLY},
     {"layer_norm", FAST(layer_norm), KEYWORDS,
-     "layer_norm($module, x, /, weight=None, bias=None, eps=1e-05, *, out=None)" SEE},
+     "layer_norm($module, x, /, weight=None, bias=None, eps=1e-05, *, out=None)" SIGNATURE_ONLY},
     {"linalg_setup", FAST(setup), METH_FASTCALL, NULL},
     {"linalg_limit", FAST(set_limit), METH_FASTCALL, NULL},
+    {"linalg_document", FAST(document), METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
+
+/* linalg_document(name, text): the docstring of the reference becomes the function's own, behind
+ * its signature, so that it is written once. The text stays as long as the process. */
+static PyObject *document(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    (void)module;
+    const char *name = nargs == 2 ? PyUnicode_AsUTF8(args[0]) : NULL;
+    const char *text = name != NULL ? PyUnicode_AsUTF8(args[1]) : NULL;
+    if (text == NULL)
+        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "want a name and a text");
+    for (PyMethodDef *method = shimhub_py_linalg_methods; method->ml_name != NULL; method++) {
+        if (strcmp(method->ml_name, name) != 0 || method->ml_doc == NULL)
+            continue;
+        const char *end = strstr(method->ml_doc, SIGNATURE_ONLY);
+        size_t signature = end == NULL ? 0 : (size_t)(end - method->ml_doc) + 5;
+        char *both = PyMem_RawMalloc(signature + strlen(text) + 1);
+        if (both == NULL)
+            return PyErr_NoMemory();
+        memcpy(both, method->ml_doc, signature);
+        strcpy(both + signature, text);
+        method->ml_doc = both;
+    }
+    Py_RETURN_NONE;
+}

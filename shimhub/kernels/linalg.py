@@ -9,6 +9,7 @@ four operations are numpy's own (:func:`native_limit`).
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _PRECISIONS: Final = ("float32", "float64")
+_FUNCTIONS: Final = (
+    *("matmul", "linear", "add", "subtract", "multiply", "divide"),
+    *("relu", "sigmoid", "tanh", "gelu", "softmax", "layer_norm"),
+)
 _KINDS: Final = ("products", "thin_products", "elements")
 
 
@@ -64,6 +69,8 @@ def _samples() -> list[Any]:
 
 def _set_up(native: ModuleType) -> None:
     native.linalg_setup(np, _reference, _samples())
+    for name in _FUNCTIONS:
+        native.linalg_document(name, inspect.getdoc(getattr(_reference, name)))
     threaded = _thresholds.blas_threads() > 1
     for dtype, limits in _thresholds.limits(kernels.lanes()).items():
         products = limits.threaded_products if threaded else limits.products
