@@ -371,3 +371,19 @@ def test_without_the_library_the_answers_are_the_same(monkeypatch):
     monkeypatch.setattr(_loading, "native", lambda: None)
 
     assert [[0, 1], [0, 2], [0]] == with_it == [found(case) for case in cases]
+
+
+@pytest.mark.parametrize("count", [50, 900, 5000])
+@pytest.mark.parametrize("size", [511, 512, 513, 5000])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_long_rows_that_differ_in_a_few_bytes_are_told_apart(count, size, threads):
+    """Few or many rows that agree in what a sample reads are compared, and none is lost."""
+    rng = np.random.default_rng(count)
+    base = rng.integers(32, 127, size, dtype=np.uint8)
+    rows = []
+    for value in rng.integers(0, count, count):
+        base[100:108] = np.frombuffer(f"{value:08}".encode(), np.uint8)
+        rows.append(base.tobytes())
+    expected = sorted({row: i for i, row in reversed(list(enumerate(rows)))}.values())
+
+    assert expected == kernels.deduplicate(rows, threads=threads).tolist()

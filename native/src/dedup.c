@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "sample.h"
 #include "table.h"
 #include "team.h"
 
@@ -17,6 +18,7 @@
 /* Private status: so many collisions are no accident. */
 #define COLLISIONS ((shimhub_status)-1)
 #define COLLISIONS_ALLOWED 1000
+#define SAMPLES_MAY_COLLIDE 64 /* one row of so many */
 #define STEPS_ALLOWED 16 /* a row; 1.5 are expected where half of the slots are taken */
 
 struct dedup {
@@ -147,16 +149,20 @@ static shimhub_status prefetch_earlier(struct dedup *dedup, size_t count,
                                        const shimhub_hash128 *hashes)
 {
     const shimhub_rows *rows = dedup->rows;
-    size_t found[SHIMHUB_BLOCK], many = 0;
+    size_t found[SHIMHUB_BLOCK], looking[SHIMHUB_BLOCK], many = 0;
     for (size_t i = 0; i < count; i++) {
-        if (find_earlier(&dedup->table, &hashes[i], &found[many]))
-            rows->prefetch(rows->source, found[many++]);
+        if (!find_earlier(&dedup->table, &hashes[i], &found[many]))
+            continue;
+        rows->prefetch(rows->source, found[many]);
+        looking[many++] = i;
     }
     for (size_t i = 0; i < many; i++) {
         shimhub_status status = rows->view(rows->source, found[i], 1, &dedup->earlier);
         if (status != SHIMHUB_OK)
             return status;
         prefetch_bytes(dedup->earlier.bytes[0]);
+        if (dedup->hash == shimhub_xxh3_128_sampled && dedup->viewed)
+            prefetch_bytes(dedup->block.bytes[looking[i]]);
     }
     return SHIMHUB_OK;
 }
@@ -173,7 +179,9 @@ static void prefetch_hashes(const struct dedup *dedup, size_t count,
 
 static bool is_attacked(const struct dedup *dedup, size_t rows)
 {
-    return dedup->collisions > COLLISIONS_ALLOWED ||
+    bool sampled = dedup->hash == shimhub_xxh3_128_sampled;
+    size_t allowed = COLLISIONS_ALLOWED + (sampled ? rows / SAMPLES_MAY_COLLIDE : 0);
+    return dedup->collisions > allowed ||
            dedup->steps / STEPS_ALLOWED > rows + COLLISIONS_ALLOWED;
 }
 
@@ -313,12 +321,18 @@ shimhub_status shimhub_dedup_rows(const shimhub_rows *rows, shimhub_hash_functio
     dedup.seed = seed;
     dedup.threads = threads;
     dedup.kept = kept;
-    struct dedup again = dedup;
-    again.hash = keyed_sha256;
-    again.patient = true;
+    struct dedup fresh = dedup;
+    if (exact && hash == shimhub_xxh3_128)
+        dedup.hash = shimhub_xxh3_128_sampled;
     shimhub_status status = run(&dedup);
+    if (status == COLLISIONS && dedup.hash != hash) {
+        dedup = fresh;
+        status = run(&dedup);
+    }
     if (status == COLLISIONS) {
-        dedup = again;
+        dedup = fresh;
+        dedup.hash = keyed_sha256;
+        dedup.patient = true;
         status = run(&dedup);
     }
     if (status == SHIMHUB_OK)
