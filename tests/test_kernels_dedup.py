@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import itertools
 import os
+import pickle
 import subprocess
 import sys
 import threading
+from concurrent import futures
 from pathlib import Path
 
 import numpy as np
@@ -274,6 +277,109 @@ def test_files_that_cannot_be_written_leave_the_old_one(seen_class, tmp_path):
     assert [target] == list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("digests", "error", "message"),
+    [
+        (None, TypeError, "NoneType, want the"),
+        ([[0] * 32], TypeError, "list, want the"),
+        (np.uint8(1), TypeError, "uint8, want the"),
+        (np.ma.zeros((1, 32), "u1"), TypeError, "MaskedArray, want the"),
+        (np.zeros((1, 32), "i8"), TypeError, "dtype int64, want the"),
+        (np.zeros((1, 32), "f8"), TypeError, "dtype float64, want the"),
+        (np.zeros((1, 32), "?"), TypeError, "dtype bool, want the"),
+        (np.zeros((1, 32), "i1"), TypeError, "dtype int8, want the"),
+        (np.zeros(32, "u1"), ValueError, r"shape \(32,\), want the"),
+        (np.zeros((10, 16), "u1"), ValueError, r"shape \(10, 16\), want the"),
+        (np.zeros((10**6, 1), "u1"), ValueError, r"shape \(1000000, 1\), want the"),
+        (np.zeros((10**6, 0), "u1"), ValueError, r"shape \(1000000, 0\), want the"),
+        (np.zeros((2, 32, 2), "u1"), ValueError, r"shape \(2, 32, 2\), want the"),
+    ],
+)
+def test_only_digests_are_added(seen_class, digests, error, message):
+    """What is no (n, 32) uint8 array is refused before any of it is read, and nothing is added."""
+    seen = seen_class()
+
+    with pytest.raises(error, match=f"^digests: {message}"):
+        seen.add(digests)
+    assert 0 == len(seen)
+
+
+def test_digests_may_lie_anywhere(seen_class):
+    """Strided and broadcast arrays are digests like others."""
+    wide = np.arange(256, dtype="u1").reshape(2, 128)
+
+    assert [0, 1] == seen_class().add(wide[:, ::4]).tolist()
+    assert [0, 1] == seen_class().add(np.asfortranarray(wide[:, :32])).tolist()
+    assert [0] == seen_class().add(np.broadcast_to(np.uint8(7), (5, 32))).tolist()
+    assert [] == seen_class().add(np.zeros((0, 32), "u1")).tolist()
+
+
+@pytest.mark.parametrize("wrong", ["x", set(), 5, kernels.Seen])
+def test_what_is_no_seen_is_named(wrong):
+    """An object of another kind in its place is a TypeError with the cure."""
+    with pytest.raises(TypeError, match=rf"seen: {type(wrong).__name__}, want a kernels\.Seen"):
+        kernels.deduplicate(["a"], seen=wrong)
+
+
+@pytest.mark.parametrize("make", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_seen_is_not_copied(make):
+    """A copy would miss what the other sees: it is refused, with the cure."""
+    with pytest.raises(TypeError, match=r"pass what save\(\) writes to Seen\.load\(\)"):
+        make(kernels.Seen())
+
+
+def test_saving_keeps_links_and_permissions(seen_class, tmp_path):
+    """The file that a link points at is written, and stays as private as it was."""
+    seen, path, link = seen_class(), tmp_path / "seen", tmp_path / "link"
+    link.symlink_to(path)
+    before = os.umask(0o027)
+    try:
+        seen.save(link)
+    finally:
+        os.umask(before)
+    assert link.is_symlink()
+    assert 0o640 == path.stat().st_mode & 0o777
+    for mode in (0o600, 0o644, 0o666):
+        path.chmod(mode)
+        seen.save(os.fsencode(link))
+        assert mode == path.stat().st_mode & 0o777
+    assert 0 == len(seen_class.load(os.fsencode(link)))
+    assert {link, path} == set(tmp_path.iterdir())
+
+
+def test_what_is_no_file_is_not_replaced(seen_class, tmp_path):
+    """A pipe, and a folder, named or empty, is an OSError and stays what it is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(OSError, match=r"not a regular file.*pipe"):
+        seen_class().save(pipe)
+    with pytest.raises(IsADirectoryError):
+        seen_class().save("")
+    assert pipe.is_fifo()
+    assert [pipe] == list(tmp_path.iterdir())
+
+
+def test_threads_save_to_one_path(seen_class, tmp_path):
+    """Each save is whole, whoever else saves there: any load finds one of them."""
+    path = tmp_path / "seen"
+
+    def save(number):
+        seen = seen_class()
+        kernels.deduplicate([f"{number} {i}" for i in range(500 + number)], seen=seen)
+        found = set()
+        for _ in range(25):
+            seen.save(path)
+            found.add(len(seen_class.load(path)))
+        return found
+
+    with futures.ThreadPoolExecutor(6) as threads:
+        loaded = set().union(*threads.map(save, range(6)))
+
+    assert set(range(500, 506)) >= loaded
+    assert [path] == list(tmp_path.iterdir())
+
+
 def test_seen_is_shared_by_threads():
     """Threads that add the same rows at once get each row once between them."""
     rows, seen, kept = [f"row {i}" for i in range(20_000)], kernels.Seen(), []
@@ -324,6 +430,42 @@ def test_works_after_a_fork():
         "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or not same)\n"
     )
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=False)
+
+    assert 0 == run.returncode
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("native", ["0", "1"])
+def test_a_fork_while_a_thread_is_in_a_call_is_told(native):
+    """The child's set is half-changed: each use says so at once, and other sets are fine."""
+    script = (
+        "import os, signal, threading, numpy as np\n"
+        "from shimhub import kernels\n"
+        "seen, other = kernels.Seen(), kernels.Seen()\n"
+        "kernels.deduplicate(['a'], seen=other)\n"
+        "digests = np.random.default_rng(1).integers(0, 256, (600_000, 32), dtype='u1')\n"
+        "adding = threading.Thread(target=seen.add, args=(digests,))\n"
+        "adding.start()\n"
+        "while not seen._shared.lock.locked(): pass\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    signal.alarm(20)\n"
+        "    calls = lambda: kernels.deduplicate(['a'], seen=seen), lambda: len(seen), "
+        "lambda: seen.save('/nonexistent/seen')\n"
+        "    told = 0\n"
+        "    for call in calls:\n"
+        "        try: call()\n"
+        "        except RuntimeError as error: told += 'after the fork' in str(error)\n"
+        "    fine = kernels.deduplicate(['a', 'b'], seen=other).tolist() == [1]\n"
+        "    right = told == 3 and fine and repr(seen) == '<Seen: lost in a fork>'\n"
+        "    del seen, calls, call\n"
+        "    os._exit(not right)\n"
+        "adding.join()\n"
+        "same = len(seen) == 600_000 == len(seen) + len(seen.add(digests))\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or not same)\n"
+    )
+    environ = {**os.environ, "SHIMHUB_NATIVE": native}
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=False, env=environ)
 
     assert 0 == run.returncode
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,7 +11,6 @@ from shimhub.kernels import _columns, _loading, _seen, hashing
 from shimhub.kernels._reference import dedup as reference
 
 if TYPE_CHECKING:
-    import os
     from types import ModuleType
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
@@ -29,41 +27,57 @@ class Seen:
     forgotten. ``len`` is the count of different rows. Use one for one kind of rows: the digests
     are those of :func:`~shimhub.kernels.hash_rows`, which sees ``"a"`` and ``b"a"`` as the same
     bytes. Threads may share it; each call is one step.
+
+    A child of fork has what its parent had. If another thread was in a call with it at the fork,
+    each use of it in the child is a ``RuntimeError``.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._digests = _seen.new(_SEED)
+        self._shared = _seen.Shared(_seen.new(_SEED))
 
     def __len__(self) -> int:
-        return len(self._digests)
+        return len(self._shared.digests)
 
     def __repr__(self) -> str:
-        return f"<Seen: {len(self)} rows>"
+        lost = isinstance(self._shared.digests, _seen.Lost)
+        return "<Seen: lost in a fork>" if lost else f"<Seen: {len(self)} rows>"
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse pickles and copies: a copy would not learn of the rows that the other one sees."""
+        raise TypeError("a Seen is not pickled or copied; pass what save() writes to Seen.load()")
+
+    def save(self, path: _seen.AnyPath) -> None:
         """Write the set to a file, at once or not at all: 32 bytes a row, and a checksum.
 
-        Raises ``OSError`` if it cannot; a file that was there is then as it was.
+        Links are followed, and the file keeps its permissions if there is one. Threads and
+        processes may save to one path: the last one's file is there, whole. Raises ``OSError`` if
+        it cannot, or if the path is that of something else than a file; a file that was there is
+        then as it was.
         """
-        with self._lock:
-            _seen.write(path, self._digests.tobytes())
+        with self._shared.lock:
+            digests = self._shared.digests.tobytes()
+        _seen.write(path, digests)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Seen:
+    def load(cls, path: _seen.AnyPath) -> Seen:
         """Return the set that :meth:`save` wrote. O(rows).
 
         Raises ``OSError`` if it cannot be read, and ``ValueError`` naming the file if it is not
         such a file, is of a later version, or was damaged.
         """
         made = cls()
-        made._digests = _seen.read(path, _SEED)
+        made._shared = _seen.Shared(_seen.read(path, _SEED))
         return made
 
     def add(self, digests: hashing.Digests) -> Indices:
-        """Add digests, (n, 32) uint8, and return the indices of those that were new, rising."""
-        with self._lock:
-            return self._digests.add(np.ascontiguousarray(digests))
+        """Add digests, (n, 32) uint8, and return the indices of those that were new, rising.
+
+        Raises ``TypeError`` unless it is a NumPy array of uint8 without a mask, and ``ValueError``
+        for another shape, such as that of ``xxh3_128``; nothing is added then.
+        """
+        rows = _seen.checked(digests)
+        with self._shared.lock:
+            return self._shared.digests.add(rows)
 
 
 def deduplicate(
@@ -102,6 +116,8 @@ def deduplicate(
     """
     hashing.check_arguments("sha256", seed or 0, threads)
     if seen is not None:
+        if not isinstance(seen, Seen):
+            raise TypeError(f"seen: {type(seen).__name__}, want a kernels.Seen()")
         return seen.add(hashing.hash_rows(data, threads=threads))
     rows = hashing.as_rows(data)
     native = _loading.native()
