@@ -380,3 +380,128 @@ def test_arrow_is_not_imported_for_others():
         "sys.exit(bool({'pyarrow', 'torch', 'datasets'} & set(sys.modules)))"
     )
     assert 0 == subprocess.run([sys.executable, "-c", script], check=False).returncode
+
+
+@pytest.mark.parametrize(
+    ("ends", "why"), [([5, 3], "Every run end"), ([3, 3], "Every run end"), ([-2, 3], "All run")]
+)
+def test_runs_that_do_not_rise_are_refused(ends, why):
+    """Run ends that do not rise, or are below 1, are no array."""
+    pa = pytest.importorskip("pyarrow")
+    array = pa.Array.from_buffers(
+        pa.run_end_encoded(pa.int32(), pa.string()),
+        3,
+        [None],
+        children=[pa.array(ends, pa.int32()), pa.array(["a", "b"])],
+    )
+
+    with pytest.raises(ValueError, match=f"data: not a valid Arrow array: {why}"):
+        _columns.chunks(array)
+
+
+def test_dictionaries_of_runs_and_runs_of_dictionaries_are_decoded():
+    """What is encoded twice, and views in a dictionary, mean what pyarrow says they do."""
+    pa = pytest.importorskip("pyarrow")
+    words = pa.array(["x", "x", "y", None])
+    at = pa.array([3, 0, None, 2, 1])
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([2, 3, 5, 6]), words.dictionary_encode())
+    expected = [b"x"] * 3 + [b"y"] * 2 + [None]
+
+    assert expected == chunk_values(runs)
+    assert expected[1:4] == chunk_values(runs[1:4])
+    for values in (words.cast(pa.string_view()), pa.compute.run_end_encode(words)):
+        array = pa.DictionaryArray.from_arrays(at, values)
+        assert [None, b"x", None, b"y", b"x"] == chunk_values(array)
+        assert [None, b"y"] == chunk_values(array[2:4])
+
+
+def test_a_decoded_column_that_does_not_fit_memory_is_told():
+    """Indices of one large value are more than the machine has: nothing is taken."""
+    pa = pytest.importorskip("pyarrow")
+    values = pa.array(["x" * 10**7])
+    array = pa.DictionaryArray.from_arrays(pa.nulls(5_000_000, pa.int8()).fill_null(0), values)
+
+    with pytest.raises(MemoryError, match="data: 50000000000000 bytes where decoded"):
+        _columns.chunks(array)
+
+
+def test_polars_categories_and_objects():
+    """Categories are their strings; objects, whose addresses Arrow would get, are refused."""
+    pl = pytest.importorskip("polars")
+    rows = ["a", "b", None, "a"]
+    for dtype in (pl.Categorical, pl.Enum(["b", "a"])):
+        series = pl.Series("s", rows, dtype=dtype)
+        assert [b"a", b"b", None, b"a"] == chunk_values(series)
+        assert [0, 1, 2] == kernels.deduplicate(pl.DataFrame([series])).tolist()
+    objects = pl.Series("s", [object(), object()], dtype=pl.Object)
+    for data, name in ((objects, "data"), (pl.DataFrame([objects]), "s")):
+        with pytest.raises(TypeError, match=rf"{name}: polars' Object .* pass series\.to_list"):
+            kernels.hash_rows(data)
+
+
+def test_a_pandas_index_is_no_column():
+    """A frame that was filtered, sorted or given an index has the rows of its columns alone."""
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1, 1, 2, 1], "b": list("xxyx")})
+    for same in (frame, frame[frame.a > 0].iloc[::-1], frame.set_index(pd.Index(list("abcd")))):
+        assert 2 == len(kernels.deduplicate(same))
+    assert ["a", "b"] == list(_columns.table(frame[::2]))
+    assert [b"x", b"y"] == chunk_values(frame.b.iloc[[0, 2]])
+
+
+def test_what_pyarrow_does_not_take_names_the_argument():
+    """Mixed objects and columns of one name in pandas are told by the argument's name."""
+    pd = pytest.importorskip("pandas")
+
+    with pytest.raises(TypeError, match=r"data: Expected bytes, got a 'int' .*column a"):
+        kernels.hash_rows(pd.DataFrame({"a": ["x", 1]}))
+    with pytest.raises(TypeError, match="texts: Expected bytes"):
+        kernels.minhash(pd.Series(["x", 1]))
+    with pytest.raises(ValueError, match="data: Duplicate column names"):
+        kernels.hash_rows(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+def test_nesting_is_64_deep_at_most():
+    """One level more is told as such, before the library or Python's stack comes to it."""
+    pa = pytest.importorskip("pyarrow")
+
+    def nested(array, levels):
+        for _ in range(levels):
+            array = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), array)
+        return array
+
+    deepest = nested(pa.array([1]), 63)
+    verified(deepest)
+    verified(nested(pa.array(["a"]).dictionary_encode(), 63))
+    verified(pa.table({"a": deepest.values}))
+    for data, name in ((nested(deepest, 1), "data"), (pa.table({"a": deepest}), "a")):
+        with pytest.raises(ValueError, match=f"{name}: nested more than 64 deep"):
+            kernels.deduplicate(data)
+    with pytest.raises(ValueError, match="data: nested more than 64 deep"):
+        kernels.deduplicate(nested(deepest, 1000))
+
+
+def test_masked_arrays_are_refused():
+    """A mask is not ignored: the error tells how to make nulls of it."""
+    masked = np.ma.array([1, 2, 3, 9], mask=[0, 1, 1, 0])
+    cure = r"a masked array .* pass pyarrow\.array\(it\)"
+
+    for data, name in ((masked, "data"), ({"a": masked}, r"data\['a'\]")):
+        with pytest.raises(TypeError, match=f"{name}: {cure}"):
+            kernels.deduplicate(data)
+    with pytest.raises(TypeError, match=f"values: {cure}"):
+        kernels.Ragged(masked, [0, 4])
+    with pytest.raises(TypeError, match=f"validity: {cure}"):
+        kernels.Ragged([1], [0, 1], np.ma.array([True]))
+    with pytest.raises(TypeError, match=f"signatures: {cure}"):
+        kernels.lsh_bands(np.ma.zeros((1, 4), np.uint32), 2)
+    pa = pytest.importorskip("pyarrow")
+    assert [0, 1, 3] == kernels.deduplicate(pa.array(masked)).tolist()
+
+
+def test_what_is_no_character_is_named():
+    """NumPy's U holds any number; those above Unicode's are a ValueError with the row."""
+    for order in "<>":
+        rows = np.array([97, 98, 97, 0x110000], f"{order}u4").view(f"{order}U2")
+        with pytest.raises(ValueError, match=r"data\[1\]: a number above 0x10FFFF"):
+            kernels.deduplicate(rows)

@@ -190,6 +190,28 @@ def test_wrong_options_are_named(options, message):
         kernels.deduplicate(["a"], **options)
 
 
+@pytest.mark.parametrize("options", [{}, {"seen": kernels.Seen()}])
+def test_too_many_rows_are_told_before_memory_is_taken(options):
+    """2**32 - 1 rows and more are an OverflowError, as the docstring says."""
+    pa = pytest.importorskip("pyarrow")
+    many = pa.chunked_array([pa.nulls(2**31)] * 2)
+
+    with pytest.raises(OverflowError, match=r"data: 4294967296 rows, want fewer than 2\*\*32"):
+        kernels.deduplicate(many, **options)
+
+
+@pytest.mark.parametrize("call", [kernels.deduplicate, kernels.hash_rows, kernels.minhash])
+@pytest.mark.parametrize("name", ["seed", "threads"])
+def test_integers_are_pythons_or_numpys(call, name):
+    """What is no integer, a bool too, is named; NumPy's are taken; one out of range is told."""
+    for wrong in ("1", 1.5, True, [1]):
+        with pytest.raises(TypeError, match=f"{name}: {type(wrong).__name__}, want an integer"):
+            call(["a"], **{name: wrong})
+    with pytest.raises(ValueError, match=f"{name}: {2**70}, want 0 to"):
+        call(["a"], **{name: 2**70})
+    assert np.array_equal(call(["a"], **{name: 1}), call(["a"], **{name: np.uint8(1)}))
+
+
 @pytest.fixture(params=["native", "reference"])
 def seen_class(request, monkeypatch):
     """Seen with the library's set, and with Python's."""
@@ -434,40 +456,61 @@ def test_works_after_a_fork():
     assert 0 == run.returncode
 
 
+FORK = """
+import os, signal, threading
+import numpy as np
+from shimhub import kernels
+
+digests = np.random.default_rng(1).integers(0, 256, (400_000, 32), dtype="u1")
+other = kernels.Seen()
+kernels.deduplicate(["a"], seen=other)
+
+
+def told(call):
+    try:
+        call()
+    except RuntimeError as error:
+        return "after the fork" in str(error)
+
+
+def child(seen):
+    signal.alarm(20)
+    if repr(seen) != "<Seen: lost in a fork>":
+        return 9
+    calls = [
+        lambda: kernels.deduplicate(["a"], seen=seen),
+        lambda: seen.save("/nonexistent/seen"),
+        lambda: len(seen),
+    ]
+    right = all(map(told, calls))
+    return not (right and kernels.deduplicate(["a", "b"], seen=other).tolist() == [1])
+
+
+for attempt in range(9):  # the call may be over before the fork
+    seen = kernels.Seen()
+    adding = threading.Thread(target=seen.add, args=(digests,))
+    adding.start()
+    while adding.is_alive() and not seen._shared.lock.locked():
+        pass
+    pid = os.fork()
+    if pid == 0:
+        os._exit(child(seen))
+    adding.join()
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code != 9:
+        raise SystemExit(code or len(seen) != 400_000 or len(seen.add(digests)))
+raise SystemExit(9)
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize("native", ["0", "1"])
 def test_a_fork_while_a_thread_is_in_a_call_is_told(native):
     """The child's set is half-changed: each use says so at once, and other sets are fine."""
-    script = (
-        "import os, signal, threading, numpy as np\n"
-        "from shimhub import kernels\n"
-        "seen, other = kernels.Seen(), kernels.Seen()\n"
-        "kernels.deduplicate(['a'], seen=other)\n"
-        "digests = np.random.default_rng(1).integers(0, 256, (600_000, 32), dtype='u1')\n"
-        "adding = threading.Thread(target=seen.add, args=(digests,))\n"
-        "adding.start()\n"
-        "while not seen._shared.lock.locked(): pass\n"
-        "child = os.fork()\n"
-        "if child == 0:\n"
-        "    signal.alarm(20)\n"
-        "    calls = lambda: kernels.deduplicate(['a'], seen=seen), lambda: len(seen), "
-        "lambda: seen.save('/nonexistent/seen')\n"
-        "    told = 0\n"
-        "    for call in calls:\n"
-        "        try: call()\n"
-        "        except RuntimeError as error: told += 'after the fork' in str(error)\n"
-        "    fine = kernels.deduplicate(['a', 'b'], seen=other).tolist() == [1]\n"
-        "    right = told == 3 and fine and repr(seen) == '<Seen: lost in a fork>'\n"
-        "    del seen, calls, call\n"
-        "    os._exit(not right)\n"
-        "adding.join()\n"
-        "same = len(seen) == 600_000 == len(seen) + len(seen.add(digests))\n"
-        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or not same)\n"
-    )
     environ = {**os.environ, "SHIMHUB_NATIVE": native}
-    run = subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=False, env=environ)
+    command = [sys.executable, "-W", "ignore", "-c", FORK]
 
-    assert 0 == run.returncode
+    assert 0 == subprocess.run(command, check=False, env=environ).returncode
 
 
 def _resident() -> int:

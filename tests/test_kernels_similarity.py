@@ -153,8 +153,13 @@ def test_numpys_strings_are_columns():
         ([["a"], None], "token", TypeError, r"texts\[1\]: NoneType, want a sequence"),
         ([["a", 2.5]], "token", TypeError, r"texts\[0\]\[1\]: float, want str or bytes"),
         ([["é", "\udc00"]], "token", ValueError, r"texts\[0\]\[1\]: a lone surrogate"),
-        (np.arange(3), "char", TypeError, "texts: a column of FIXED, want strings"),
-        (np.array(["a"]), "token", TypeError, "texts: a column of BINARY, want lists of strings"),
+        (
+            np.arange(3),
+            "char",
+            TypeError,
+            "texts: a column of values of a fixed size, want",
+        ),
+        (np.array(["a"]), "token", TypeError, "texts: a column of strings, want lists of strings"),
     ],
 )
 def test_what_is_no_text_is_refused(texts, unit, error, message, monkeypatch):
@@ -409,3 +414,32 @@ def test_nothing_leaks():
     before = resident()
     calls(33_000)
     assert resident() - before < 256
+
+
+@pytest.mark.parametrize("texts", [{"a": ["x", "y"]}, {"a"}, frozenset("a"), {"a": 1}.keys(), 5])
+def test_names_and_sets_are_no_texts(texts):
+    """A dict's items are names, those of a set have no order, a number none: all are refused."""
+    with pytest.raises(TypeError, match=f"texts: {type(texts).__name__}, want a list or a column"):
+        kernels.minhash(texts)
+
+
+@pytest.mark.parametrize("wrong", ["0.5", None, True, [0.5]])
+def test_thresholds_are_numbers(wrong):
+    """Another type is named."""
+    with pytest.raises(TypeError, match=f"threshold: {type(wrong).__name__}, want a float"):
+        kernels.near_duplicates(np.zeros((1, 4), np.uint32), threshold=wrong)
+
+
+def test_numpys_integers_are_integers():
+    """num_perm, ngram and bands take NumPy's integers, and no bool."""
+    plain = kernels.minhash(["abcdefg"], num_perm=4, ngram=3)
+    same = kernels.minhash(["abcdefg"], num_perm=np.int32(4), ngram=np.int8(3))
+
+    assert np.array_equal(plain, same)
+    assert (1, 2) == kernels.lsh_bands(plain, np.int64(2)).shape
+    assert [0] == kernels.near_duplicates(plain, threshold=np.float32(0.5)).tolist()
+    for options in ({"num_perm": True}, {"ngram": True}):
+        with pytest.raises(TypeError, match="bool, want an integer"):
+            kernels.minhash(["a"], **options)
+    with pytest.raises(TypeError, match="bands: bool, want an integer"):
+        kernels.lsh_bands(plain, True)

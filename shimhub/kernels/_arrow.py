@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from shimhub.kernels import _arrow_import
 from shimhub.kernels._columns import Buffer, Column, Kind
 from shimhub.kernels._numpy import memory
 
@@ -22,46 +24,23 @@ _NUMBERS: Final = {
         *("float16", "float32", "float64"),
     )
 }
-_STREAM: Final = "__arrow_c_stream__"
 
 
 def chunks(data: Any, name: str) -> list[Column]:
     """Return the chunks of what pyarrow takes for one array; see ``_columns.chunks``."""
-    if isinstance(data, pa.Array):
-        return [column(data, name)]
     if isinstance(data, (pa.Table, pa.RecordBatch)):
         raise TypeError(f"{name}: a table is no column; pass one of {data.column_names}")
-    if not isinstance(data, pa.ChunkedArray):
-        data = pa.chunked_array(data) if hasattr(data, _STREAM) else pa.array(data)
-        return chunks(data, name)
-    return [column(chunk, name) for chunk in data.chunks]
+    array = _arrow_import.array(data, name)
+    return [column(one, name) for one in getattr(array, "chunks", [array])]
 
 
 def batches(data: Any, name: str) -> list[Column]:
     """Return the batches of what pyarrow takes for a table; see ``_columns.batches``."""
     if isinstance(data, (pa.Array, pa.ChunkedArray)):
         raise TypeError(f"{name}: a column is no table; pass a pyarrow.Table")
-    if isinstance(data, pa.RecordBatch):
-        return [_batch(data, name)]
-    return [_batch(batch, name) for batch in _table(data, name).to_batches()]
-
-
-def _table(data: Any, name: str) -> pa.Table:
-    if isinstance(data, pa.Table):
-        return data
-    if not hasattr(data, _STREAM) or hasattr(data, "_indices"):
-        return _dataset(data, name)
-    return pa.table(data)
-
-
-def _dataset(data: Any, name: str) -> pa.Table:
-    """Return the table of a Hugging Face Dataset."""
-    if getattr(data, "_indices", None) is not None:
-        raise ValueError(
-            f"{name}: the Dataset has an indices mapping (select, shuffle, sort or filter made "
-            "it), and its table has other rows; pass dataset.flatten_indices()"
-        )
-    return data.data.table
+    table = _arrow_import.table(data, name)
+    found = [table] if isinstance(table, pa.RecordBatch) else table.to_batches()
+    return [_batch(batch, name) for batch in found]
 
 
 def _batch(batch: pa.RecordBatch, name: str) -> Column:
@@ -86,10 +65,51 @@ def _decoded(array: pa.Array, name: str) -> pa.Array:
     if isinstance(array, pa.ExtensionArray):
         return _decoded(array.storage, name)
     if pa.types.is_dictionary(kind):
-        return _decoded(_checked(array, name).dictionary_decode(), name)
+        array = _checked(array, name)
+        return _taken(array.dictionary, array.indices, name)
     if pa.types.is_run_end_encoded(kind):
-        return _decoded(pc.run_end_decode(_checked(array, name)), name)
+        array = _checked(array, name)
+        return _taken(array.values, pa.array(_runs(array)), name)
     return _checked(array, name).cast(_CASTS[kind.id]) if kind.id in _CASTS else array
+
+
+def _taken(values: pa.Array, at: pa.Array, name: str) -> pa.Array:
+    """Return the values at these places; with offsets of 64 bits, as they may be many."""
+    values = _decoded(values, name)
+    try:
+        return _widened(values, at, name).take(at)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise TypeError(f"{name}: pyarrow does not decode it: {error}; decode it first") from error
+
+
+def _widened(values: pa.Array, at: pa.Array, name: str) -> pa.Array:
+    """Return strings with offsets of 64 bits; raise ``MemoryError`` if those taken do not fit.
+
+    A system that gives out more memory than it has does not refuse it: it ends the process.
+    """
+    wide = _WIDE.get(values.type.id)
+    if wide is not None:
+        values = values.cast(wide)
+    if values.type.id in _WIDE_IDS:
+        taken = pc.sum(pc.binary_length(values).take(at)).as_py() or 0
+        if taken > _MEMORY:
+            raise MemoryError(f"{name}: {taken} bytes where decoded; pass the rows in parts")
+    return values
+
+
+def _runs(array: pa.Array) -> np.ndarray[Any, Any]:
+    """Return the run that each row is in."""
+    rows = np.arange(array.offset, array.offset + len(array))
+    return np.searchsorted(array.run_ends.to_numpy(), rows, side="right")
+
+
+_WIDE: Final = {pa.string().id: pa.large_string(), pa.binary().id: pa.large_binary()}
+
+#: Bytes of the machine's memory; macOS and Linux tell them.
+_MEMORY: Final = (
+    os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 1 << 63
+)
+_WIDE_IDS: Final = {kind.id for kind in _WIDE.values()}
 
 
 def _checked(array: pa.Array, name: str, full: bool = True) -> pa.Array:

@@ -93,13 +93,13 @@ class Ragged:
 
 
 def _vector(values: Any, name: str, kinds: str) -> np.ndarray[Any, Any]:
-    array = np.asarray(values)
+    from shimhub.kernels import _numpy
+
+    array = np.asarray(_numpy.unmasked(values, name))
     if array.ndim != 1:
         raise ValueError(f"{name}: {array.ndim} dimensions, want 1")
     if array.dtype.kind not in kinds:
         raise TypeError(f"{name}: dtype {array.dtype} is not supported here")
-    from shimhub.kernels import _numpy
-
     return _numpy.plain(array)
 
 
@@ -284,4 +284,4 @@ def _from_ragged(data: Ragged, name: str) -> Column:
 def _from_numpy(array: np.ndarray[Any, Any], name: str) -> Column:
     from shimhub.kernels import _numpy
 
-    return _numpy.column(array, name)
+    return _numpy.column(_numpy.unmasked(array, name), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,16 @@ def column(array: Array, name: str) -> Column:
     if array.dtype.kind in "SU":
         return _text(array, name)
     return _numbers(array, name)
+
+
+def unmasked(values: Any, name: str) -> Any:
+    """Return the values; raise ``TypeError`` with the cure if some of them may be masked."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name}: a masked array is not supported; pass pyarrow.array(it), where what is "
+            "masked is null, or it.filled()"
+        )
+    return values
 
 
 def plain(array: Array) -> Array:
@@ -88,6 +99,10 @@ def _text(array: Array, name: str) -> Column:
 
 
 def _encoded(array: Array, name: str) -> Array:
+    units = plain(array).view(np.uint32)
+    if units.max(initial=0) > sys.maxunicode:
+        row = int(np.argmax(units > sys.maxunicode)) // (array.itemsize // 4)
+        raise ValueError(f"{name}[{row}]: a number above 0x10FFFF, which is no character")
     try:
         return np.char.encode(array, "utf-8")
     except UnicodeEncodeError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,16 +17,24 @@ if TYPE_CHECKING:
 
 Rows = tuple[Any, ...] | list[Column]
 
+_NAMES: Final = {
+    Kind.NULL: "nulls",
+    Kind.FIXED: "values of a fixed size",
+    Kind.FLOAT: "floats",
+    Kind.BOOL: "booleans",
+    Kind.BINARY: "strings",
+    Kind.LIST: "lists",
+    Kind.FIXED_LIST: "lists of a fixed size",
+    Kind.STRUCT: "structs",
+}
 #: A shimhub_bytes: an address and a size, each of the machine's width.
 _POINTER: Final = np.dtype([("data", np.uintp), ("size", np.uintp)])
 
 
 def of(texts: Any, unit: str) -> Rows:
     """Return the rows of ``texts``, columns checked. Raises as :func:`similarity.minhash`."""
-    if isinstance(texts, (str, bytes)):
-        raise TypeError(f"texts: one {type(texts).__name__}, want a list of texts")
     if isinstance(texts, (list, tuple)) or not _is_column(texts):
-        return tuple(texts)
+        return _objects(texts)
     columns = _columns.chunks(texts, "texts")
     _columns.verify(columns, "texts")
     start = 0
@@ -32,6 +42,15 @@ def of(texts: Any, unit: str) -> Rows:
         _check(column, unit, start)
         start += column.length
     return columns
+
+
+def _objects(texts: Any) -> tuple[Any, ...]:
+    """Return the items; of a dict they would be names, and those of a set have no order."""
+    if isinstance(texts, (str, bytes)):
+        raise TypeError(f"texts: one {type(texts).__name__}, want a list of texts")
+    if isinstance(texts, (Mapping, AbstractSet)) or not hasattr(texts, "__iter__"):
+        raise TypeError(f"texts: {type(texts).__name__}, want a list or a column of texts")
+    return tuple(texts)
 
 
 def count(rows: Rows) -> int:
@@ -87,7 +106,9 @@ def _check(column: Column, unit: str, start: int) -> None:
     is_list = words is not column
     if words.kind is not Kind.BINARY or is_list != (unit == "token"):
         wanted = "lists of strings" if unit == "token" else "strings"
-        raise TypeError(f"texts: a column of {column.kind.name}, want {wanted} for unit={unit!r}")
+        raise TypeError(
+            f"texts: a column of {_NAMES[column.kind]}, want {wanted} for unit={unit!r}"
+        )
     _check_nulls(column, column.offset, column.length, "texts", start)
     if is_list and column.length:
         offsets = reading.offsets(column)[column.offset :][: column.length + 1]

@@ -17,6 +17,7 @@ Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 #: Not known to who makes the rows, so they cannot make them collide.
 _SEED: Final = secrets.randbits(64)
+_ROWS_MAX: Final = 2**32 - 2
 
 
 class Seen:
@@ -114,19 +115,26 @@ def deduplicate(
     held. O(bytes) expected, 16 to 40 bytes of memory a row. Raises as ``hash_rows``, and
     ``OverflowError`` from 2**32 - 1 rows on. ``seen`` is as it was if it raises.
     """
-    hashing.check_arguments("sha256", seed or 0, threads)
-    if seen is not None:
-        if not isinstance(seen, Seen):
-            raise TypeError(f"seen: {type(seen).__name__}, want a kernels.Seen()")
-        return seen.add(hashing.hash_rows(data, threads=threads))
+    chosen, threads = hashing.checked_arguments("sha256", _SEED if seed is None else seed, threads)
+    if seen is not None and not isinstance(seen, Seen):
+        raise TypeError(f"seen: {type(seen).__name__}, want a kernels.Seen()")
     rows = hashing.as_rows(data)
+    _check_count(rows)
+    if seen is not None:
+        return seen.add(hashing.digests(rows, "sha256", 0, threads))
     native = _loading.native()
     if native is None:
         return reference.deduplicate(rows)
-    chosen = _SEED if seed is None else seed
     if hashing.are_columns(rows):
         return _columns_firsts(native, rows, exact, chosen, threads)
     return _list_firsts(native, rows, exact, chosen, threads)
+
+
+def _check_count(rows: list[Any]) -> None:
+    """Raise ``OverflowError`` for more rows than entries of a table; before any memory is taken."""
+    count = _columns.count(rows) if hashing.are_columns(rows) else len(rows)
+    if count > _ROWS_MAX:
+        raise OverflowError(f"data: {count} rows, want fewer than 2**32 - 1; split them")
 
 
 def _list_firsts(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
 
-from shimhub.kernels import _columns, _loading
+from shimhub.kernels import _arguments, _columns, _loading
 from shimhub.kernels._reference import hashing as reference
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 Digests = np.ndarray[Any, np.dtype[np.uint8]]
 Algorithm = Literal["sha256", "xxh3_128"]
 
-_SEEDS: Final = 1 << 64
+#: Bytes of a digest.
+_SIZES: Final = {"sha256": 32, "xxh3_128": 16}
 
 
 @overload
@@ -63,29 +64,34 @@ def hash_rows(
     held. O(bytes). Raises ``TypeError`` for rows and columns that are none of these, ``ValueError``
     for a lone surrogate and for offsets that leave their buffers; both name the place.
     """
-    size = check_arguments(algorithm, seed, threads)
+    seed, threads = checked_arguments(algorithm, seed, threads)
     if output not in ("digest", "hex"):
         raise ValueError(f"output: {output!r}, want 'digest' or 'hex'")
-    native = _loading.native()
-    if native is None:
-        found = reference.digests(as_rows(data), algorithm, seed)
-    else:
-        found = _digests(native, as_rows(data), algorithm, seed, threads, size)
+    found = digests(as_rows(data), algorithm, seed, threads)
     if output == "digest":
         return found
+    native = _loading.native()
     return reference.hex_rows(found) if native is None else _hex(native, found)
 
 
-def check_arguments(algorithm: str, seed: int, threads: int) -> int:
-    """Return the algorithm's digest size in bytes; raise ``ValueError`` naming what is wrong."""
-    sizes = {"sha256": 32, "xxh3_128": 16}
-    if algorithm not in sizes:
-        raise ValueError(f"algorithm: {algorithm!r}, want one of {', '.join(sizes)}")
-    if not 0 <= seed < _SEEDS:
-        raise ValueError(f"seed: {seed}, want 0 to 2**64 - 1")
-    if threads < 0:
-        raise ValueError(f"threads: {threads}, want 0 (all processors) or more")
-    return sizes[algorithm]
+def checked_arguments(algorithm: str, seed: Any, threads: Any) -> tuple[int, int]:
+    """Return seed and threads; raise ``ValueError`` or ``TypeError`` naming what is wrong."""
+    if algorithm not in _SIZES:
+        raise ValueError(f"algorithm: {algorithm!r}, want one of {', '.join(_SIZES)}")
+    return (
+        _arguments.integer("seed", seed, 0, _arguments.SEEDS - 1),
+        _arguments.integer("threads", threads, 0, _arguments.THREADS - 1),
+    )
+
+
+def digests(
+    rows: list[Any] | list[_columns.Column], algorithm: Algorithm, seed: int, threads: int
+) -> Digests:
+    """Return the digests of :func:`as_rows`."""
+    native = _loading.native()
+    if native is None:
+        return reference.digests(rows, algorithm, seed)
+    return _digests(native, rows, algorithm, seed, threads)
 
 
 def as_rows(data: Any) -> list[Any] | list[_columns.Column]:
@@ -101,11 +107,11 @@ def are_columns(rows: list[Any]) -> bool:
 
 
 def _digests(
-    native: ModuleType, rows: list[Any], algorithm: str, seed: int, threads: int, size: int
+    native: ModuleType, rows: list[Any], algorithm: str, seed: int, threads: int
 ) -> Digests:
     kind = {"sha256": native.lib.SHIMHUB_SHA256, "xxh3_128": native.lib.SHIMHUB_XXH3_128}[algorithm]
     count = _columns.count(rows) if are_columns(rows) else len(rows)
-    found = np.empty((count, size), dtype=np.uint8)
+    found = np.empty((count, _SIZES[algorithm]), dtype=np.uint8)
     if not are_columns(rows):
         native.digest_list(rows, kind, seed, threads, found)
         return found

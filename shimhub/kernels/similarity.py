@@ -6,12 +6,13 @@ in common: the Jaccard similarity J, with a standard error of sqrt(J (1 - J) / n
 
 from __future__ import annotations
 
-import operator
+import numbers
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from shimhub.kernels import _columns, _loading, _texts
+from shimhub.kernels import _columns, _loading, _numpy, _texts
+from shimhub.kernels._arguments import SEEDS, THREADS, index, integer
 from shimhub.kernels._reference import minhash as reference
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ Keys = np.ndarray[Any, np.dtype[np.uint64]]
 Unit = Literal["char", "word", "token"]
 
 _UNITS: Final = ("char", "word", "token")
-_SEEDS: Final = 1 << 64
 _NGRAM_MAX: Final = 256
 _PERMUTATIONS_MAX: Final = 65536
 
@@ -45,12 +45,13 @@ def minhash(
     - ``word``: what ``str.split()`` gives (of ``bytes``: the same, of their UTF-8);
     - ``token``: the items of each text, which is a sequence of ``str`` or ``bytes``.
 
-    ``texts`` is a list or another iterable of such, or a column of strings or binaries (for
-    ``token``: of lists of them) of pyarrow, polars or NumPy. A ``str`` counts as its UTF-8: text in
-    ``bytes`` has the signature of the same text in ``str``.
+    ``texts`` is a list or another iterable of such (but no dict and no set), or a column of strings
+    or binaries (for ``token``: of lists of them) of pyarrow, polars or NumPy. A ``str`` counts as
+    its UTF-8: text in ``bytes`` has the signature of the same text in ``str``.
 
-    A shingle's hash x is the low half of XXH3-64 with ``seed`` of its bytes (of one word or token:
-    its bytes; of several: the little-endian XXH3-64 of each). Entry p is the least
+    A shingle's hash x is the low half of XXH3-64 with ``seed`` of its bytes (of words
+    and tokens with ``ngram`` 1: of each one's bytes; with any other, however few a text has: of
+    the little-endian XXH3-64, with ``seed``, of each). Entry p is the least
     (a[p] x + b[p]) mod 2^32 over all shingles (Broder 1997, doi 10.1109/SEQUEN.1997.666900; linear
     permutations: Broder et al. 2000, doi 10.1006/jcss.1999.1690), where ``a[p] = z | 1`` and
     ``b[p] = z >> 32`` of output z number p of SplitMix64 from ``seed`` on. A text with no units at
@@ -62,7 +63,12 @@ def minhash(
     a column, and for lone surrogates; ``TypeError`` for rows that are no texts, None among them.
     Both name the place.
     """
-    _check(num_perm, ngram, unit, seed, threads)
+    if unit not in _UNITS:
+        raise ValueError(f"unit: {unit!r}, want one of {', '.join(_UNITS)}")
+    num_perm = integer("num_perm", num_perm, 1, _PERMUTATIONS_MAX)
+    ngram = integer("ngram", ngram, 1, _NGRAM_MAX)
+    seed = integer("seed", seed, 0, SEEDS - 1)
+    threads = integer("threads", threads, 0, THREADS - 1)
     native = _loading.native()
     rows = _texts.of(texts, unit)
     if native is None:
@@ -88,8 +94,8 @@ def lsh_bands(signatures: Signatures, bands: int, *, seed: int = 0) -> Keys:
     another dtype.
     """
     table = _table(signatures, "signatures")
-    _check_bands(bands, table.shape[1])
-    _check_range("seed", seed, 0, _SEEDS - 1)
+    bands = _divisor(bands, table.shape[1])
+    seed = integer("seed", seed, 0, SEEDS - 1)
     native = _loading.native()
     if native is None:
         return reference.lsh_bands(table, bands, seed)
@@ -137,8 +143,7 @@ def near_duplicates(
     0 < ``threshold`` <= 1, and as :func:`lsh_bands`.
     """
     table = _table(signatures, "signatures")
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold: {threshold}, want more than 0 and at most 1")
+    _check_threshold(threshold)
     chosen = bands_for(threshold, table.shape[1]) if bands is None else bands
     joined = [_alike(table, column, threshold) for column in lsh_bands(table, chosen, seed=seed).T]
     return _first_of_groups(len(table), np.concatenate(joined, axis=1))
@@ -216,34 +221,22 @@ def _sign_columns(
         _columns.raise_for(native, status, columns, "texts")
 
 
-def _check(num_perm: int, ngram: int, unit: str, seed: int, threads: int) -> None:
-    if unit not in _UNITS:
-        raise ValueError(f"unit: {unit!r}, want one of {', '.join(_UNITS)}")
-    _check_range("num_perm", num_perm, 1, _PERMUTATIONS_MAX)
-    _check_range("ngram", ngram, 1, _NGRAM_MAX)
-    _check_range("seed", seed, 0, _SEEDS - 1)
-    _check_range("threads", threads, 0, (1 << 32) - 1)
-
-
-def _check_range(name: str, value: int, least: int, most: int) -> None:
-    if not least <= _integer(name, value) <= most:
-        raise ValueError(f"{name}: {value}, want {least} to {most}")
-
-
-def _check_bands(bands: int, num_perm: int) -> None:
-    if not 1 <= _integer("bands", bands) <= num_perm or num_perm % bands:
+def _divisor(bands: Any, num_perm: int) -> int:
+    found = index("bands", bands)
+    if not 1 <= found <= num_perm or num_perm % found:
         raise ValueError(f"bands: {bands}, want a divisor of the {num_perm} permutations")
+    return found
 
 
-def _integer(name: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: {type(value).__name__}, want an integer") from None
+def _check_threshold(threshold: Any) -> None:
+    if isinstance(threshold, bool) or not isinstance(threshold, numbers.Real):
+        raise TypeError(f"threshold: {type(threshold).__name__}, want a float")
+    if not 0 < float(threshold) <= 1:
+        raise ValueError(f"threshold: {threshold}, want more than 0 and at most 1")
 
 
 def _entries(signatures: Any, name: str) -> Signatures:
-    array = np.asarray(signatures)
+    array = np.asarray(_numpy.unmasked(signatures, name))
     if array.dtype != np.uint32:
         raise TypeError(f"{name}: dtype {array.dtype}, want uint32")
     if not array.ndim:
