@@ -98,7 +98,7 @@ def available() -> bool:
     """Return whether the native library is loaded, trying to at the first call.
 
     This and all functions here raise ``ValueError`` if ``SHIMHUB_LANES`` names a lane that is
-    unknown or that cannot run here.
+    unknown or that cannot run here, unless ``SHIMHUB_NATIVE=0`` is set.
     """
     return not isinstance(_loading.load(), str)
 

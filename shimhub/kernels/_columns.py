@@ -129,9 +129,10 @@ def chunks(data: Any, name: str = "data") -> list[Column]:
 def batches(data: Any, name: str = "data") -> list[Column]:
     """Return the rows of a table as STRUCT columns, one for each batch.
 
-    ``data`` is a pyarrow Table or RecordBatch, a data frame with ``__arrow_c_stream__``, a Hugging
-    Face ``Dataset`` (without an indices mapping: ``ValueError`` with the cure), or a mapping of
-    names to columns of one length. Raises as :func:`chunks`, and ``ValueError`` if lengths differ.
+    ``data`` is a pyarrow Table or RecordBatch, a data frame with ``__arrow_c_stream__`` (of pandas:
+    without its index), a Hugging Face ``Dataset`` (without an indices mapping: ``ValueError`` with
+    the cure), or a mapping of names to columns of one length. Raises as :func:`chunks`, and
+    ``ValueError`` if lengths differ.
     """
     if _is_arrow(data) or _is_dataset(data):
         from shimhub.kernels import _arrow

@@ -95,7 +95,8 @@ def deduplicate(
     those a dict compares, as Python does. Of the others, rows are equal if
 
     - strings and binaries have the same characters or bytes (``str`` and ``bytes`` differ; a
-      subclass is compared as its base; lone surrogates are characters like others);
+      subclass is compared as its base; lone surrogates are characters like others in lists, and
+      a ``ValueError`` in NumPy's ``U``);
     - numbers have the same value; NaN equals NaN, whatever its bits, and -0.0 equals 0.0: as in
       SQL's DISTINCT, pandas and polars, for a row that differs from itself could never be dropped;
     - both are null: a null is no empty string, no empty list, and a null struct is no struct of
@@ -113,7 +114,8 @@ def deduplicate(
 
     ``threads`` 0 is all processors; the answer is the same for any. With 1 and a list, the GIL is
     held. O(bytes) expected, 16 to 40 bytes of memory a row. Raises as ``hash_rows``, and
-    ``OverflowError`` from 2**32 - 1 rows on. ``seen`` is as it was if it raises.
+    ``OverflowError`` from 2**32 - 1 rows on, before it takes memory. ``seen`` is as it was if it
+    raises.
     """
     chosen, threads = hashing.checked_arguments("sha256", _SEED if seed is None else seed, threads)
     if seen is not None and not isinstance(seen, Seen):

@@ -55,14 +55,16 @@ def hash_rows(
     - a list or tuple of ``str`` (their UTF-8) and ``bytes``;
     - a column of strings or binaries: pyarrow, polars or NumPy (``S``, ``U``). The digest of a
       null is all zeros, which no row is known to have;
-    - any other column, or a table: pyarrow, polars, a Hugging Face ``Dataset``, a dict of columns.
+    - any other column, or a table: pyarrow, polars, pandas (without its index), a Hugging Face
+      ``Dataset``, a dict of columns.
       The digest is that of the row's canonical encoding (docs/kernels.md), which is the same
       whatever the chunks and offsets: values by their bits and width, -0.0 as 0.0, every NaN as
       one, null unlike empty; the names of columns and fields do not count.
 
     ``threads`` 0 is all processors; the bytes are the same for any. With 1 and a list, the GIL is
-    held. O(bytes). Raises ``TypeError`` for rows and columns that are none of these, ``ValueError``
-    for a lone surrogate and for offsets that leave their buffers; both name the place.
+    held; otherwise it is not, and columns must not be changed during the call. O(bytes). Raises
+    ``TypeError`` for rows and columns that are none of these, ``ValueError`` for a lone surrogate
+    and for offsets that leave their buffers; both name the place.
     """
     seed, threads = checked_arguments(algorithm, seed, threads)
     if output not in ("digest", "hex"):
