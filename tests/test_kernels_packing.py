@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -215,7 +216,16 @@ def refusals():
         (([1], 0), ValueError, "capacity: 0 is less than 1"),
         (([1], -5), ValueError, "capacity: -5 is less than 1"),
         (([1], 2**31), OverflowError, "capacity: 2147483648 is more than 2147483647"),
-        (([1], 7.0), TypeError, "'float' object"),
+        (([1], 7.0), TypeError, "capacity: expected an int, got 7.0"),
+        ((range(3), None), TypeError, "capacity: expected an int, got None"),
+        (
+            ((one for one in [1]), 7),
+            TypeError,
+            "lengths: expected an array or list of integers, got",
+        ),
+        (("123", 7), TypeError, "lengths: expected an array or list of integers, got str"),
+        ((np.ma.array([1, 2], mask=[0, 1]), 7), TypeError, "lengths: a masked array"),
+        ((np.ones((1, 2), int).view(np.matrix), 7), TypeError, "lengths: numpy.matrix"),
     ]
 
 
@@ -408,3 +418,38 @@ def test_no_leak():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     work(1_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2_000
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("name", ["max_items", "max_bins", "group_size"])
+def test_options_that_are_no_ints_are_named(name, native):
+    """Which argument is wrong is said, natively and without."""
+    with without_native() if not native else contextlib.nullcontext():
+        for value in (1.5, "3"):
+            with pytest.raises(TypeError, match=f"{name}: expected an int, got {value!r}"):
+                kernels.pack([1, 2], 4, **{name: value})
+        with pytest.raises(TypeError, match=r"bin_size: expected an int, got 1\.5"):
+            kernels.pack_multipack([1, 2], 4, bin_size=1.5)
+
+
+def test_arrow_columns_that_are_no_integers_are_named():
+    """Booleans and lists of Arrow are refused by their type; dictionaries of integers count."""
+    pa = pytest.importorskip("pyarrow")
+    for column in (pa.array([True]), pa.array([[1]], pa.list_(pa.int8(), 1)), pa.array(["a"])):
+        with pytest.raises(TypeError, match=r"lengths: Arrow type .*, want integers"):
+            kernels.pack(column, 4)
+    assert kernels.pack(pa.array([3, 1]).dictionary_encode(), 4).tolist() == [[0, 1]]
+
+
+def test_a_list_that_grows_without_the_library():
+    """The lengths are those of the beginning: the loop ends."""
+    lengths = []
+
+    class Longer:
+        def __index__(self):
+            lengths.append(self)
+            return 1
+
+    lengths.append(Longer())
+    with without_native():
+        assert kernels.pack(lengths, 4).tolist() == [[0]]

@@ -43,6 +43,16 @@ def without_native():
         _loading.load.cache_clear()
 
 
+@contextmanager
+def way(native):
+    """The library's way, or pyarrow's."""
+    if native:
+        yield
+        return
+    with without_native():
+        yield
+
+
 @st.composite
 def tables(draw, mixed=True):
     """Tables of one or two columns of lists that agree on lengths.
@@ -190,17 +200,69 @@ def test_bad_tables_are_refused(columns, options, error, words):
         kernels.pack_table(pa.table(columns), **{"capacity": 4, **options})
 
 
+def lists_of(offsets, values, kind=None):
+    """A column whose offsets are what they are, and a table of it."""
+    code = np.int32 if kind is None else np.int64
+    told = pa.py_buffer(np.array(offsets, code).tobytes())
+    kind = (pa.list_ if kind is None else kind)(values.type)
+    return pa.table(
+        {
+            "x": pa.Array.from_buffers(
+                kind, max(0, len(offsets) - 1), [None, told], children=[values]
+            )
+        }
+    )
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("values", [[1, 2, 3], ["a", "b", "c"]])
+@pytest.mark.parametrize("how", [{}, {"strategy": "wrapped"}, {"overlong": "split"}])
 @pytest.mark.parametrize(
-    ("rows", "words"),
-    [(2, "offsets of row 1 fall"), (1, "offsets are not within the values")],
+    ("offsets", "row"),
+    [
+        ([0, 900, 3], 0),
+        ([0, 3, 2], 1),
+        ([0, -3, 3], 0),
+        ([0, -(2**63), 3], 0),
+        ([0, 2**63 - 1, 3], 0),
+    ],
 )
-def test_offsets_that_lie_are_refused(rows, words):
+def test_offsets_that_lie_are_refused(offsets, row, how, values, native):
     """Arrow does not check all offsets by itself: no byte outside of the values is read."""
-    told = pa.py_buffer(np.array([0, 900, 3], np.int32).tobytes())
-    values = pa.array([1, 2, 3], pa.int32())
-    array = pa.ListArray.from_buffers(pa.list_(pa.int32()), 2, [None, told], children=[values])
-    with pytest.raises(ValueError, match=words):
-        kernels.pack_table(pa.table({"x": array}).slice(0, rows), 1000)
+    table = lists_of(offsets, pa.array(values), pa.large_list)
+    with way(native), pytest.raises(ValueError, match=f"'x': offsets of row {row} fall"):
+        kernels.pack_table(table, 4, **how)
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("strategy", ["wrapped", "first_fit"])
+def test_an_empty_column_may_have_no_offset_at_all(native, strategy):
+    """Arrow allows it, and pyarrow's flatten() ends the process."""
+    kind, told = pa.list_(pa.int64()), pa.py_buffer(b"")
+    empty = pa.Array.from_buffers(kind, 0, [None, told], children=[pa.array([1])])
+    with way(native):
+        packed = kernels.pack_table(pa.table({"x": empty}), 4, strategy=strategy)
+    assert packed.column("x").to_pylist() == []
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_tables_of_other_kinds(native):
+    """Record batches and what has Arrow's C stream are tables; other things say what would be."""
+    table = pa.table({"x": [[1], [2, 3]]})
+    with way(native):
+        packed = kernels.pack_table(table, 4)
+        assert kernels.pack_table(table.to_batches()[0], 4) == packed
+        for other in ({"x": [[1]]}, [1], None, table.column("x")):
+            with pytest.raises(TypeError, match=r"table: .* is no table of Arrow; pass"):
+                kernels.pack_table(other, 4)
+        for capacity in (None, 1.5):
+            with pytest.raises(TypeError, match="capacity: expected an int, got"):
+                kernels.pack_table(table, capacity)
+        polars = pytest.importorskip("polars")
+        frame = polars.DataFrame({"x": [[1], [2, 3]]})
+        assert kernels.pack_table(frame, 4).column("x").to_pylist() == [[2, 3, 1]]
+        with pytest.raises(TypeError, match="table: Series gives no table"):
+            kernels.pack_table(frame["x"], 4)
 
 
 def test_more_values_than_offsets_can_tell():

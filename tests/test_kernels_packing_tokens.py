@@ -202,3 +202,24 @@ def test_no_leak():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     work(1_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4_000
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("lists", [True, False])
+def test_empty_sequences_are_closed_too(native, lists):
+    """A sequence without tokens is its eos and pad, be it a list, a tuple or an array."""
+    with way(native):
+        for empty in ([], (), np.array([], int)):
+            made = kernels.pack_sequences([[1], empty], 6, 0, 9, lists=lists)["input_ids"]
+            assert [list(row) for row in made] == [[1, 9, 0, 9, 0, 0]]
+
+
+@pytest.mark.parametrize("lists", [True, False])
+@pytest.mark.parametrize("length", [2**58, 2**62, 2**63 - 1])
+def test_no_memory_is_said(length, lists, capfd):
+    """The error names the argument, and nothing is left behind that complains."""
+    with pytest.raises(MemoryError, match="max_length: no memory"):
+        kernels.pack_sequences([[1], [2]], length, 0, 9, lists=lists)
+    with pytest.raises(MemoryError, match="max_length: no memory"), without_native():
+        kernels.pack_sequences([[1], [2]], length, 0, 9, lists=lists)
+    assert capfd.readouterr().err == ""

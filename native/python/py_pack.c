@@ -87,6 +87,21 @@ static int length_value(PyObject *object, int64_t *value)
     return status;
 }
 
+/* A bytearray of so many int64; NULL and a MemoryError that says "text". One that CPython itself
+ * makes of that size complains of exported buffers where there is no memory. */
+static PyObject *new_numbers(Py_ssize_t count, const char *text)
+{
+    PyObject *made = PyByteArray_FromStringAndSize(NULL, 0);
+    if (made == NULL)
+        return NULL;
+    if (count <= PY_SSIZE_T_MAX / (Py_ssize_t)sizeof(int64_t) - 1 &&
+        PyByteArray_Resize(made, count * (Py_ssize_t)sizeof(int64_t)) == 0)
+        return made;
+    Py_DECREF(made);
+    PyErr_SetString(PyExc_MemoryError, text);
+    return NULL;
+}
+
 /* pack_lengths(list or tuple) -> bytearray of int64 */
 static PyObject *pack_lengths(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
@@ -96,7 +111,7 @@ static PyObject *pack_lengths(PyObject *self, PyObject *const *args, Py_ssize_t 
         return NULL;
     }
     Py_ssize_t items = PySequence_Fast_GET_SIZE(args[0]);
-    PyObject *found = PyByteArray_FromStringAndSize(NULL, items * (Py_ssize_t)sizeof(int64_t));
+    PyObject *found = new_numbers(items, "lengths: no memory for so many");
     if (found == NULL)
         return NULL;
     char *to = PyByteArray_AS_STRING(found);
@@ -301,13 +316,13 @@ static int plan(struct rows *rows)
     return 0;
 }
 
+static const char no_memory[] = "max_length: no memory for rows of so many tokens";
+
 static int make_array(struct rows *rows, struct field *field)
 {
-    if (rows->bins > 0 && rows->max_length > PY_SSIZE_T_MAX / 8 / rows->bins) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    field->array = PyByteArray_FromStringAndSize(NULL, rows->bins * rows->max_length * 8);
+    bool fits = rows->bins == 0 || rows->max_length <= PY_SSIZE_T_MAX / rows->bins;
+    field->array = new_numbers(fits ? rows->bins * (Py_ssize_t)rows->max_length : PY_SSIZE_T_MAX,
+                               no_memory);
     if (field->array == NULL)
         return -1;
     field->numbers = (int64_t *)(void *)PyByteArray_AS_STRING(field->array);
@@ -329,8 +344,10 @@ static int make_lists(struct rows *rows, struct field *field)
     PyObject_GC_UnTrack(field->lists);
     for (Py_ssize_t i = 0; i < rows->bins; i++) {
         PyObject *list = PyList_New((Py_ssize_t)rows->max_length);
-        if (list == NULL)
+        if (list == NULL) {
+            PyErr_SetString(PyExc_MemoryError, no_memory);
             return -1;
+        }
         PyObject_GC_UnTrack(list);
         PyList_SET_ITEM(field->lists, i, list);
     }

@@ -65,12 +65,12 @@ def _decoded(array: pa.Array, name: str) -> pa.Array:
     if isinstance(array, pa.ExtensionArray):
         return _decoded(array.storage, name)
     if pa.types.is_dictionary(kind):
-        array = _checked(array, name)
+        array = checked(array, name)
         return _taken(array.dictionary, array.indices, name)
     if pa.types.is_run_end_encoded(kind):
-        array = _checked(array, name)
+        array = checked(array, name)
         return _taken(array.values, pa.array(_runs(array)), name)
-    return _checked(array, name).cast(_CASTS[kind.id]) if kind.id in _CASTS else array
+    return checked(array, name).cast(_CASTS[kind.id]) if kind.id in _CASTS else array
 
 
 def _taken(values: pa.Array, at: pa.Array, name: str) -> pa.Array:
@@ -112,7 +112,7 @@ _MEMORY: Final = (
 _WIDE_IDS: Final = {kind.id for kind in _WIDE.values()}
 
 
-def _checked(array: pa.Array, name: str, full: bool = True) -> pa.Array:
+def checked(array: pa.Array, name: str, full: bool = True) -> pa.Array:
     """Return the array once its buffers are as it says: pyarrow's own functions do not look."""
     try:
         array.validate(full=full)
@@ -134,8 +134,9 @@ def _is_fixed(kind: pa.DataType) -> bool:
     return any(getattr(pa.types, test)(kind) for test in tests)
 
 
-def _buffer(buffer: pa.Buffer | None) -> Buffer:
-    return Buffer() if buffer is None else Buffer(buffer.address, buffer.size)
+def buffer(held: pa.Buffer | None) -> Buffer:
+    """Return where a buffer lies; its owner must outlive that."""
+    return Buffer() if held is None else Buffer(held.address, held.size)
 
 
 def _null(array: pa.Array, name: str) -> Column:
@@ -161,8 +162,8 @@ def _values(array: pa.Array, name: str, kind: Kind, width: int) -> Column:
         len(array),
         width=width,
         offset=array.offset,
-        validity=_buffer(validity),
-        data=_buffer(data),
+        validity=buffer(validity),
+        data=buffer(data),
         dtype=_NUMBERS.get(array.type.id),
         name=name,
         keep=array,
@@ -176,9 +177,9 @@ def _binary(array: pa.Array, name: str) -> Column:
         len(array),
         width=8 if array.type.id in _LARGE else 4,
         offset=array.offset,
-        validity=_buffer(validity),
-        offsets=_buffer(offsets),
-        data=_buffer(data),
+        validity=buffer(validity),
+        offsets=buffer(offsets),
+        data=buffer(data),
         name=name,
         keep=array,
     )
@@ -191,8 +192,8 @@ def _list(array: pa.Array, name: str) -> Column:
         len(array),
         width=8 if array.type.id in _LARGE else 4,
         offset=array.offset,
-        validity=_buffer(validity),
-        offsets=_buffer(offsets),
+        validity=buffer(validity),
+        offsets=buffer(offsets),
         children=(column(array.values, name),),
         name=name,
         keep=array,
@@ -205,7 +206,7 @@ def _fixed_list(array: pa.Array, name: str) -> Column:
         len(array),
         width=array.type.list_size,
         offset=array.offset,
-        validity=_buffer(array.buffers()[0]),
+        validity=buffer(array.buffers()[0]),
         children=(column(array.values, name),),
         name=name,
         keep=array,
@@ -214,7 +215,7 @@ def _fixed_list(array: pa.Array, name: str) -> Column:
 
 def _struct(array: pa.Array, name: str) -> Column:
     """Return a struct; pyarrow gives its children without its offset, but its validity with it."""
-    array = _checked(array, name, full=False)
+    array = checked(array, name, full=False)
     fields = [array.type.field(i) for i in range(array.type.num_fields)]
     children = tuple(
         column(array.field(i), f"{name}.{field.name}") for i, field in enumerate(fields)
@@ -232,7 +233,7 @@ def _struct(array: pa.Array, name: str) -> Column:
 
 def _list_view(array: pa.Array, name: str) -> Column:
     """Return a view with its rows put in order; pyarrow 26's own cast leaves offsets that fall."""
-    array = _checked(array, name)
+    array = checked(array, name)
     offsets = np.zeros(len(array) + 1, dtype=np.int64)
     np.cumsum(pc.list_value_length(array).fill_null(0), out=offsets[1:])
     valid = _valid_bits(array)
@@ -255,7 +256,7 @@ def _valid_bits(array: pa.Array) -> np.ndarray[Any, Any] | None:
 
 
 def _map(array: pa.Array, name: str) -> Column:
-    return _list(_checked(array, name).cast(pa.list_(_entries(array.type))), name)
+    return _list(checked(array, name).cast(pa.list_(_entries(array.type))), name)
 
 
 def _entries(kind: pa.MapType) -> pa.DataType:

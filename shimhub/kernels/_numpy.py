@@ -18,6 +18,19 @@ _MATRIX: Final = 2
 Array = np.ndarray[Any, Any]
 
 
+def refusal(array: Array) -> str | None:
+    """Return why an array of a subclass is no plain one; None if it is.
+
+    Masked items have no value, and rows of a ``numpy.matrix`` are matrices.
+    """
+    masked = sys.modules.get("numpy.ma")  # NumPy imports it when it is asked for
+    if masked is not None and isinstance(array, masked.MaskedArray):
+        return "a masked array is no row; pass its filled(), or its compressed()"
+    if isinstance(array, np.matrix):
+        return "numpy.matrix has no rows of one dimension; pass numpy.asarray() of it"
+    return None
+
+
 def column(array: Array, name: str) -> Column:
     """Return the array as one column; see ``_columns.chunks`` for what it takes and raises."""
     if array.ndim == _MATRIX:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from shimhub.kernels import _loading
+from shimhub.kernels import _loading, _numpy
 from shimhub.kernels._reference import packing as reference
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ def pack(
 
     Raises ``ValueError`` for a negative or overlong length (with its place), for a capacity or
     limit below 1 (``max_bins`` below 0), or another word; ``TypeError`` if lengths are not
-    integers; ``OverflowError`` for a capacity over 2**31 - 1, more than 2**32 - 2 items, or a sum
-    that does not fit int64.
+    integers, or an option is no int; ``OverflowError`` for a capacity over 2**31 - 1, more than
+    2**32 - 2 items, or a sum that does not fit int64.
     """
     array = _as_array(lengths)
     options = reference.Options(
@@ -156,7 +156,7 @@ def pack_multipack(
         lengths,
         capacity,
         overlong="own_bin",
-        max_items=max(1, operator.index(bin_size)),
+        max_items=max(1, as_index("bin_size", bin_size)),
         max_bins=max_bins if safe_mode else None,
         group_size=group_size,
     )
@@ -198,9 +198,16 @@ def _word(name: str, word: str, words: tuple[str, ...]) -> str:
     return word
 
 
+def as_index(name: str, value: Any) -> int:
+    """Return an int; ``TypeError`` naming the argument if it is none."""
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"{name}: expected an int, got {value!r}")
+    return operator.index(value)
+
+
 def as_capacity(capacity: int) -> int:
     """Return a capacity that ``pack`` takes; ``ValueError`` or ``OverflowError`` otherwise."""
-    found = operator.index(capacity)
+    found = as_index("capacity", capacity)
     if found < 1:
         raise ValueError(f"capacity: {found} is less than 1")
     if found > _MOST_CAPACITY:
@@ -211,7 +218,7 @@ def as_capacity(capacity: int) -> int:
 def _limit(name: str, limit: int | None, least: int) -> int:
     if limit is None:
         return _UNLIMITED
-    found = operator.index(limit)
+    found = as_index(name, limit)
     if found < least:
         raise ValueError(f"{name}: {found} is less than {least}")
     return min(found, _UNLIMITED)
@@ -222,7 +229,7 @@ def _as_array(lengths: Any) -> Array:
         return _from_list(lengths)
     if hasattr(lengths, "__arrow_c_array__") or hasattr(lengths, "__arrow_c_stream__"):
         lengths = _from_arrow(lengths)
-    array = np.asarray(lengths)
+    array = _as_numpy(lengths)
     if array.ndim != 1:
         raise ValueError(f"lengths: {array.ndim} dimensions, want 1")
     if array.dtype.kind not in "iu":
@@ -237,11 +244,31 @@ def _from_list(lengths: list[Any] | tuple[Any, ...]) -> Array:
     return np.frombuffer(native.pack_lengths(lengths), np.int64)
 
 
+def _as_numpy(lengths: Any) -> Array:
+    if isinstance(lengths, np.ndarray) and (why := _numpy.refusal(lengths)):
+        raise TypeError(f"lengths: {why}")
+    kind = type(lengths).__name__
+    try:
+        array = np.asarray(lengths)
+    except (RuntimeError, TypeError, ValueError) as error:  # as tensors of other devices say
+        raise TypeError(f"lengths: no NumPy array of this {kind}: {error}") from error
+    if array.ndim == 0 and not isinstance(lengths, np.ndarray):
+        raise TypeError(f"lengths: expected an array or list of integers, got {kind}")
+    return array
+
+
 def _from_arrow(lengths: Any) -> Any:
     import pyarrow as pa  # type: ignore[import-untyped]
 
+    if isinstance(lengths, (pa.Table, pa.RecordBatch)):
+        raise TypeError("lengths: a table is no column; pass one of its columns")
     if not isinstance(lengths, (pa.Array, pa.ChunkedArray)):
-        lengths = pa.chunked_array(lengths)
+        has_chunks = hasattr(lengths, "__arrow_c_stream__")
+        lengths = pa.chunked_array(lengths) if has_chunks else pa.array(lengths)
+    if pa.types.is_dictionary(lengths.type):
+        lengths = lengths.cast(lengths.type.value_type)
+    if not pa.types.is_integer(lengths.type):
+        raise TypeError(f"lengths: Arrow type {lengths.type}, want integers")
     if lengths.null_count:
         place = lengths.is_null().index(True).as_py()
         raise ValueError(f"lengths[{place}] is null")

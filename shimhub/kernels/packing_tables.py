@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.kernels import _loading, packing
+from shimhub.kernels._table_lists import Column, Where, columns_of, is_fixed
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -19,24 +19,8 @@ _OVERLONG: Final = ("truncate", "split", "drop", "error")
 _BITS: Final = 8
 
 
-class _Where(NamedTuple):
-    """Rows begin at ``starts`` of the values of chunk ``chunk_of``; None: there is but one."""
-
-    starts: Array
-    chunk_of: Array | None
-
-
-class _Column(NamedTuple):
-    """A column of lists."""
-
-    name: str
-    is_large: bool
-    chunks: list[Any]  #: the values of each chunk, arrays
-    where: _Where
-
-
 def pack_table(
-    table: pa.Table,
+    table: Any,
     capacity: int,
     *,
     strategy: str = "best_fit_decreasing",
@@ -44,7 +28,8 @@ def pack_table(
 ) -> pa.Table:
     """Pack the rows of a table of lists, such as tokens and their labels, into longer rows.
 
-    ``table`` has columns of lists (``list`` or ``large_list``, chunked and sliced as it may be)
+    ``table`` is a pyarrow Table or RecordBatch, or anything else with Arrow's C stream (polars, for
+    example). It has columns of lists (``list`` or ``large_list``, chunked and sliced as it may be)
     that agree on each row's length. Each bin of :func:`shimhub.kernels.pack` becomes a row with
     its items' values one behind the other; the column ``seq_lengths`` tells how long they are.
     Rows without values are left out. ``strategy`` is one of ``pack``'s or ``"wrapped"``:
@@ -58,59 +43,19 @@ def pack_table(
     https://github.com/huggingface/trl/blob/main/trl/data_utils.py
 
     O(values) copying beside ``pack``'s work; values of fixed width (numbers, booleans, times,
-    decimals) are copied by the native library, others by pyarrow. Raises ``TypeError`` for a column
-    that is not of lists, ``ValueError`` for a table without columns, rows that are null or of
-    different lengths (with the column and row) and as ``pack``, ``OverflowError`` if the values
+    decimals) are copied by the native library, others by pyarrow. Raises ``TypeError`` for what is
+    no table or a column that is not of lists, ``ValueError`` for a table without columns, rows that
+    are null, of different lengths or not within the values (with the column and row) and as
+    ``pack``, ``OverflowError`` if the values
     are too many for the offsets of ``list``: cast to ``large_list`` then.
     """
     if overlong not in _OVERLONG:
         raise ValueError(f"overlong: {overlong!r}; choose of {', '.join(_OVERLONG)}")
-    names = list(table.column_names)
-    columns = [_column(name, table.column(i)) for i, name in enumerate(names)]
-    lengths = _common_lengths(names, [one for one, _ in columns])
+    size = packing.as_index("capacity", capacity)
+    columns, lengths = columns_of(table)
     if strategy == "wrapped":
-        return _wrapped(table, capacity, int(lengths.sum()))
-    return _packed([one for _, one in columns], lengths, (capacity, strategy, overlong))
-
-
-def _column(name: str, column: pa.ChunkedArray) -> tuple[Array, _Column]:
-    is_large = pa.types.is_large_list(column.type)
-    if not (is_large or pa.types.is_list(column.type)):
-        raise TypeError(f"{name!r}: {column.type} is no list; packing joins lists")
-    if column.null_count:
-        row = column.is_null().index(True).as_py()
-        raise ValueError(f"{name!r}: row {row} is null")
-    chunks = [chunk for chunk in column.chunks if len(chunk)]
-    offsets = [np.asarray(chunk.offsets) for chunk in chunks]
-    lengths = _join([np.diff(part) for part in offsets])
-    if len(lengths) and lengths.min() < 0:
-        raise ValueError(f"{name!r}: offsets of row {int(np.argmax(lengths < 0))} fall")
-    starts = _join([part[:-1] for part in offsets])
-    chunk_of = None
-    if len(chunks) > 1:
-        sizes = [len(chunk) for chunk in chunks]
-        chunk_of = np.repeat(np.arange(len(chunks), dtype=np.uint32), sizes)
-    values = [chunk.values for chunk in chunks]
-    if not values:
-        values = [pa.array([], column.type.value_type)]
-    return lengths, _Column(name, is_large, values, _Where(starts, chunk_of))
-
-
-def _join(parts: list[Array]) -> Array:
-    return np.concatenate([np.zeros(0, np.int64), *parts])
-
-
-def _common_lengths(names: list[str], lengths: list[Array]) -> Array:
-    if not lengths:
-        raise ValueError("table: it has no columns")
-    for name, other in zip(names, lengths, strict=True):
-        if not np.array_equal(lengths[0], other):
-            row = int(np.argmax(lengths[0] != other))
-            raise ValueError(
-                f"{name!r}: row {row} has {other[row]} values, that of {names[0]!r} has "
-                f"{lengths[0][row]}"
-            )
-    return lengths[0]
+        return _wrapped(columns, size, int(lengths.sum()))
+    return _packed(columns, lengths, (size, strategy, overlong))
 
 
 class _Pieces(NamedTuple):
@@ -120,13 +65,13 @@ class _Pieces(NamedTuple):
     rows: Array | None
     skip: Array | None
 
-    def within(self, where: _Where) -> _Where:
+    def within(self, where: Where) -> Where:
         """Return where the pieces of a column begin whose rows are there."""
         starts, chunk_of = where
         if self.rows is not None:
             starts = starts[self.rows]
             chunk_of = None if chunk_of is None else chunk_of[self.rows]
-        return _Where(starts if self.skip is None else starts + self.skip, chunk_of)
+        return Where(starts if self.skip is None else starts + self.skip, chunk_of)
 
 
 def _pieces(lengths: Array, capacity: int, overlong: str) -> _Pieces:
@@ -161,7 +106,7 @@ def _split(lengths: Array, capacity: int) -> _Pieces:
     return _Pieces(np.minimum(lengths[rows] - skip, capacity), rows, skip)
 
 
-def _packed(columns: list[_Column], lengths: Array, how: tuple[int, str, str]) -> pa.Table:
+def _packed(columns: list[Column], lengths: Array, how: tuple[int, str, str]) -> pa.Table:
     capacity, strategy, overlong = how
     pieces = _pieces(lengths, packing.as_capacity(capacity), overlong)
     bins = packing.pack(pieces.lengths, capacity, strategy=strategy)
@@ -188,11 +133,11 @@ def _list_array(is_large: bool, offsets: Array, values: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
 
 
-def _gather(column: _Column, pieces: _Pieces, order: Array, total: int) -> pa.Array:
+def _gather(column: Column, pieces: _Pieces, order: Array, total: int) -> pa.Array:
     """Return the values of the pieces in that order as one array."""
     kind, where = column.chunks[0].type, pieces.within(column.where)
     native = _loading.native()
-    if native is None or not _is_fixed(kind):
+    if native is None or not is_fixed(kind):
         return _take(column.chunks, where, pieces.lengths, order)
     source = _Source(native, where, pieces.lengths, order)
     validity, nulls = None, any(chunk.null_count for chunk in column.chunks)
@@ -201,11 +146,6 @@ def _gather(column: _Column, pieces: _Pieces, order: Array, total: int) -> pa.Ar
     width = kind.bit_width
     data = source.gather([_values(one, 1, width) for one in column.chunks], width, total)
     return pa.Array.from_buffers(kind, total, [validity, data], -1 if nulls else 0)
-
-
-def _is_fixed(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_primitive, pa.types.is_fixed_size_binary, pa.types.is_decimal)
-    return any(test(kind) for test in tests) and kind.bit_width > 0
 
 
 def _values(array: pa.Array, which: int, width: int) -> tuple[int, int, int]:
@@ -219,7 +159,7 @@ def _values(array: pa.Array, which: int, width: int) -> tuple[int, int, int]:
 class _Source:
     """Where the pieces of a column are; keeps what the native library reads alive."""
 
-    def __init__(self, native: ModuleType, where: _Where, lengths: Array, order: Array) -> None:
+    def __init__(self, native: ModuleType, where: Where, lengths: Array, order: Array) -> None:
         self.native = native
         self.arrays = [np.ascontiguousarray(one, np.int64) for one in (where.starts, lengths)]
         self.chunk_of = where.chunk_of
@@ -248,7 +188,7 @@ class _Source:
         return made
 
 
-def _take(chunks: list[Any], where: _Where, lengths: Array, order: Array) -> pa.Array:
+def _take(chunks: list[Any], where: Where, lengths: Array, order: Array) -> pa.Array:
     """Return the same by pyarrow, for values of any type."""
     starts = where.starts
     if where.chunk_of is not None:
@@ -260,15 +200,9 @@ def _take(chunks: list[Any], where: _Where, lengths: Array, order: Array) -> pa.
     return pa.concat_arrays(chunks).take(pa.array(places))
 
 
-def _wrapped(table: pa.Table, capacity: int, total: int) -> pa.Table:
-    size = operator.index(capacity)
+def _wrapped(columns: list[Column], size: int, total: int) -> pa.Table:
     if size < 1:
         raise ValueError(f"capacity: {size} is less than 1")
     ends = np.append(np.arange(0, total, size), total)
-    arrays = []
-    for column in table.columns:
-        values = [chunk.flatten() for chunk in column.chunks]
-        kind = column.type.value_type
-        joined = values[0] if len(values) == 1 else pa.concat_arrays([pa.array([], kind), *values])
-        arrays.append(_list_array(pa.types.is_large_list(column.type), ends, joined))
-    return pa.Table.from_arrays(arrays, names=table.column_names)
+    arrays = [_list_array(one.is_large, ends, one.joined()) for one in columns]
+    return pa.Table.from_arrays(arrays, names=[one.name for one in columns])

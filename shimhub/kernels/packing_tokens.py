@@ -81,7 +81,10 @@ def _options(
 def _rows(sources: tuple[Any, Any, Any], options: reference.Options, lists: bool) -> dict[str, Any]:
     native = _loading.native()
     if native is None:
-        found = reference.pack_rows(sources, options)
+        try:
+            found = reference.pack_rows(sources, options)
+        except MemoryError as error:
+            raise MemoryError("max_length: no memory for rows of so many tokens") from error
         return dict(zip(_NAMES, found if lists else map(_array(options), found), strict=True))
     made = native.pack_rows(*sources, *options, lists)
     if lists:

@@ -152,7 +152,7 @@ def read_lengths(lengths: Sequence[Any]) -> Array:
 
 
 def _integers(lengths: Sequence[Any]) -> Iterator[int]:
-    for place, value in enumerate(lengths):
+    for place, value in enumerate(tuple(lengths)):  # which __index__ cannot make longer
         if isinstance(value, bool):
             raise TypeError(f"lengths[{place}]: a bool is no length")
         yield integer(value, f"lengths[{place}]")
