@@ -458,3 +458,86 @@ def test_default_fields_are_those_of_causal_models():
         ("position_ids", "range"),
         ("labels", -100),
     ] == [field[:2] for field in padding.FIELDS]
+
+
+def in_both(features, *fields, **options):
+    """Collate by the library, and check that the fallback does the same."""
+    found = outcome(kernels.collate, features, *fields, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_loading, "load", lambda: "turned off by the test")
+        assert outcome(kernels.collate, features, *fields, **options) == found
+    return found
+
+
+class Pairs:
+    """What dict() would take, and no more of a mapping."""
+
+    def __init__(self, **pairs):
+        self.pairs = pairs
+        self.keys = pairs.keys
+
+    def __getitem__(self, name):
+        return self.pairs[name]
+
+    def __contains__(self, name):
+        return name in self.pairs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "words"),
+    [
+        ((None,), {}, "features: expected a list of mappings, got NoneType"),
+        ((3,), {}, "features: expected a list of mappings, got int"),
+        (("text",), {}, "features: expected a list of mappings, got str"),
+        ((np.zeros(3),), {}, "features: expected a list of mappings, got ndarray"),
+        ((["text"],), {}, "features[0]: expected a mapping of names to rows, got str"),
+        (([np.zeros(3)],), {}, "features[0]: expected a mapping of names to rows, got ndarray"),
+        (([], None), {}, "fields: expected Fields or a mapping, got None"),
+        (([], "text"), {}, "fields: expected Fields or a mapping, got 'text'"),
+        (([], ["x"]), {}, "fields: expected Fields or a mapping, got 'x'"),
+        (([], {"x": 0}), {"out": 3}, "out: expected a mapping of names to arrays, got int"),
+        (({"x": [[1]]}, {"x": 0}), {"bins": True}, "features: expected a list of mappings, got"),
+    ],
+)
+def test_what_is_no_batch_is_named(arguments, options, words):
+    """The same TypeError in both, which says what it is about."""
+    kind, text = in_both(*arguments, **options)
+    assert kind is TypeError
+    assert text.startswith(words)
+
+
+def test_which_out_is_wrong_is_said():
+    """By the name of its field."""
+    features = [{"a": [1], "b": [2]}]
+    good = np.zeros((1, 1), np.int64)
+    for bad, words in (
+        (np.zeros((1, 1), np.int32), "out['b']: expected dtype int64, got int32"),
+        (np.zeros((2, 1), np.int64), "out['b']: expected 1 rows, got 2"),
+        (np.zeros((1, 3), np.int64), "out['b']: expected a length of 1, got 3"),
+    ):
+        found = in_both(features, {"a": 0, "b": 0}, out={"a": good, "b": bad}, length=1)
+        assert found[1] == words
+
+
+def test_a_mask_of_a_later_field_is_refused():
+    """In both; a mapping is in no order."""
+    fields = [Field("mask", ones_for="x"), Field("x")]
+    kind, text = in_both([{"x": [1]}], fields)
+    assert kind is ValueError
+    assert text.startswith("ones_for: expected the name of an earlier field, got 'x'")
+    mapping = {"attention_mask": 0, "input_ids": 0}
+    assert in_both([{"input_ids": [5]}], mapping)[0][2] == [[1]]
+
+
+def test_mappings_are_what_dict_takes():
+    """Features need keys() and items; a dict's class is not asked for."""
+    assert in_both([Pairs(x=[1])], {"x": 0})[0][2] == [[1]]
+    assert in_both(Pairs(x=[[1], [2, 3]]), {"x": 0})[0][2] == [[1, 0], [2, 3]]
+
+
+def test_columns_are_no_bins():
+    """A table has no bins, and says so in both."""
+    pa = pytest.importorskip("pyarrow")
+    kind, text = in_both(pa.table({"x": [[1]]}), {"x": 0}, bins=True)
+    assert kind is TypeError
+    assert text.startswith("features: expected a list of mappings, got Table")

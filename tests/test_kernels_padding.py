@@ -431,7 +431,7 @@ def test_ragged_is_a_list_of_arrays(drawn, options, threads):
 @both
 def test_offsets_outside_of_the_values_are_refused(offsets):
     """Nothing behind the values is read."""
-    with pytest.raises(ValueError, match="rows: offsets fall, or lie outside"):
+    with pytest.raises(ValueError, match=r"rows: offsets of row \d fall, or lie outside"):
         kernels.pad(kernels.Ragged(np.arange(3), np.array(offsets)))
 
 
@@ -589,3 +589,90 @@ def test_memory_does_not_grow():
             way()
         sizes.append(resident())
     assert sizes[-1] - sizes[0] < 3 << 20
+
+
+def test_arrays_that_are_not_what_their_memory_says():
+    """A masked array and a matrix are refused in both, with what to pass instead."""
+    masked = np.ma.array([1, 2], mask=[True, False])
+    matrix = np.ones((1, 2), np.int64).view(np.matrix)
+    for rows, cure in (([masked], "filled"), ([matrix], "asarray"), (matrix, "asarray")):
+        kind, text = pad_in_both(rows)
+        assert kind is TypeError
+        assert text.startswith("rows[0]: ")
+        assert cure in text
+
+
+def test_tensors_that_numpy_cannot_have():
+    """Of each kind the row is named, and a cure."""
+    torch = pytest.importorskip("torch")
+    tensors = [
+        torch.zeros(3, requires_grad=True),
+        torch.zeros(3, dtype=torch.bfloat16),
+        torch.zeros(3, device="meta"),
+        torch.zeros(3).to_sparse(),
+        torch.zeros(3, dtype=torch.complex64).conj(),
+    ]
+    for tensor in tensors:
+        kind, text = pad_in_both([[1], tensor], dtype="float32")
+        assert kind is TypeError
+        assert text.startswith("rows[1]: no NumPy array of this Tensor: ")
+        assert ".detach(), .cpu()" in text
+    out = torch.zeros(1, 1, requires_grad=True)
+    kind, text = pad_in_both([[1]], dtype="float32", out=out)
+    assert kind is TypeError
+    assert text.startswith("out: no NumPy array of this Tensor: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"length": 2**63}, OverflowError, "length: cannot fit 9223372036854775808"),
+        ({"length": -(2**70)}, ValueError, "length: expected an int of at least 0"),
+        ({"length": 2**62}, OverflowError, "length: 1 rows of 4611686018427387904 are more"),
+        ({"multiple_of": 2**64}, OverflowError, "multiple_of: cannot fit 18446744073709551616"),
+        ({"threads": 1.5}, TypeError, "threads: expected 0 .. 1024, got 1.5"),
+        ({"threads": None}, TypeError, "threads: expected 0 .. 1024, got None"),
+        ({"threads": 2**70}, ValueError, "threads: expected 0 .. 1024, got 11805916"),
+        ({"out": [[0] * 4]}, TypeError, "out: expected a 2-D array, got list"),
+        ({"dtype": "i2"}, TypeError, "dtype: expected int32,"),
+        ({"dtype": None}, TypeError, "dtype: expected int32,"),
+        ({"dtype": {"a": 1}}, TypeError, "dtype: expected int32,"),
+    ],
+)
+def test_options_are_named_where_they_are_wrong(options, kind, words):
+    """The same error in both, naming the argument."""
+    found, text = pad_in_both([[1]], **options)
+    assert found is kind
+    assert text.startswith(words)
+
+
+@pytest.mark.parametrize("dtype", ["i8", "<i8", "q", np.longlong, np.intc, "int", "?", "f4"])
+def test_dtypes_in_other_words(dtype):
+    """Whatever NumPy takes for one of the dtypes is one."""
+    assert pad_in_both([[1], [0, 1]], dtype=dtype)[0] == np.dtype(dtype)
+
+
+def test_numpy_bools_pad():
+    """They count as bools do."""
+    for dtype in ("bool", "int64", "float32"):
+        kind, shape, data = pad_in_both([[1]], length=2, dtype=dtype, value=np.True_)
+        assert (kind, shape) == (np.dtype(dtype), (1, 2))
+        assert data == np.ones(2, dtype).tobytes()
+
+
+def test_columns_of_every_layout():
+    """Views, dictionaries and runs are the lists that they mean, in both."""
+    pa = pytest.importorskip("pyarrow")
+    plain = pa.array([[1, 2], [], [3]])
+    encoded = pa.ListArray.from_arrays(plain.offsets, plain.values.dictionary_encode())
+    columns = [encoded, plain.slice(1), pa.array([[1, 2], [3, 4]], pa.list_(pa.int8(), 2)).slice(1)]
+    columns += [
+        pa.array([[True, False], [True]]),
+        pa.array([[1, None], [2]]),
+        pa.array([[1], None]),
+    ]
+    if hasattr(pa, "ListViewArray"):
+        columns.append(pa.ListViewArray.from_arrays([2, 0, 1], [1, 2, 0], pa.array([1, 2, 3])))
+    for column in columns:
+        pad_in_both(column)
+        pad_in_both(pa.chunked_array([column, column]), side="left", multiple_of=4)

@@ -4,13 +4,6 @@
 
 #include "pad_read.h"
 
-/* What padding.py passes with each call, so that the library has no state of Python's. */
-struct shimhub_context {
-    PyObject *empty;      /* numpy.empty */
-    PyObject *dtypes;     /* a dict: what a user may say -> (shimhub_number, numpy.dtype) */
-    PyObject *numpy_bool; /* the type numpy.bool_ */
-};
-
 /* Arrow's lists: shimhub_column structs over buffers that are held. */
 struct shimhub_chunks {
     shimhub_column *lists; /* of ours: count of them, and then their children */
@@ -47,7 +40,7 @@ struct shimhub_batch {
     bool left, truncate, columns;
 };
 
-/* (empty, dtypes, numpy_bool) */
+/* (empty, dtypes, numpy_bool, ndarray, dtype, refusal) */
 int shimhub_context_take(PyObject *told, struct shimhub_context *context);
 int shimhub_options_take(struct shimhub_batch *batch, PyObject *length, PyObject *multiple_of,
                          PyObject *side);
@@ -60,6 +53,9 @@ void shimhub_batch_drop(struct shimhub_batch *batch);
 int shimhub_rows_take(struct shimhub_batch *batch, struct shimhub_field *field, PyObject *rows);
 /* Rows of all fields, from a list of dicts, a dict of rows, or a list of lists of dicts. */
 int shimhub_features_take(struct shimhub_batch *batch, PyObject *features);
+
+/* Whether collate() takes it for a mapping. */
+bool shimhub_is_mapping(PyObject *object);
 
 /* Rows of one field, or of all in a dict by name, as columns_of() in _pad_columns.py gives them. */
 int shimhub_chunks_take(struct shimhub_batch *batch, struct shimhub_field *field, PyObject *told);

@@ -121,19 +121,35 @@ void shimhub_chunks_drop(struct shimhub_chunks *chunks)
     PyMem_Free(chunks->views);
 }
 
-static int fail_status(const struct shimhub_batch *batch, const struct shimhub_field *field,
-                       shimhub_status status)
+/* Says where offsets are wrong, as verify() in _columns.py does. */
+static void fail_offsets(const struct shimhub_field *field)
+{
+    int64_t row = -1, before = 0;
+    Py_ssize_t at = 0;
+    while (at + 1 < field->chunks.count &&
+           shimhub_column_check(&field->chunks.lists[at], &row) == SHIMHUB_OK)
+        before += field->chunks.lists[at++].length;
+    const shimhub_column *list = &field->chunks.lists[at];
+    PyObject *name = field->name == NULL ? PyUnicode_FromString("rows")
+                                         : PyUnicode_FromFormat("features[%R]", field->name);
+    if (name == NULL)
+        return;
+    shimhub_column_check(list, &row);
+    if (row >= 0)
+        PyErr_Format(PyExc_ValueError, "%U: offsets of row %lld fall, or lie outside of the values",
+                     name, (long long)(before + row));
+    else
+        PyErr_Format(PyExc_ValueError, "%U: a buffer is smaller than %lld rows at %lld need", name,
+                     (long long)list->length, (long long)list->offset);
+    Py_DECREF(name);
+}
+
+static int fail_status(const struct shimhub_field *field, shimhub_status status)
 {
     if (status == SHIMHUB_OVERFLOW)
         PyErr_SetString(PyExc_OverflowError, "there are more rows than can be counted");
-    else if (field->name == NULL)
-        PyErr_SetString(PyExc_ValueError,
-                        "rows: offsets fall, or lie outside of the values or their buffer");
     else
-        PyErr_Format(PyExc_ValueError,
-                     "features[%R]: offsets fall, or lie outside of the values or their buffer",
-                     field->name);
-    (void)batch;
+        fail_offsets(field);
     return -1;
 }
 
@@ -151,7 +167,7 @@ int shimhub_chunks_take(struct shimhub_batch *batch, struct shimhub_field *field
             return -1;
     shimhub_status status = shimhub_pad_measure(chunks->lists, (size_t)chunks->count, &chunks->rows,
                                                 &chunks->longest);
-    return status == SHIMHUB_OK ? 0 : fail_status(batch, field, status);
+    return status == SHIMHUB_OK ? 0 : fail_status(field, status);
 }
 
 static int take_column(struct shimhub_batch *batch, struct shimhub_field *field, PyObject *features)
@@ -241,7 +257,7 @@ int shimhub_chunks_check(const struct shimhub_batch *batch, const struct shimhub
     if (status == SHIMHUB_OK)
         return 0;
     return status == SHIMHUB_BAD_FORMAT ? fail_fault(batch, field, chunks, &fault)
-                                        : fail_status(batch, field, status);
+                                        : fail_status(field, status);
 }
 
 void shimhub_chunks_write(const struct shimhub_batch *batch, const struct shimhub_field *field)

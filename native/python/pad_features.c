@@ -33,7 +33,7 @@ static int take_list(struct shimhub_batch *batch, struct shimhub_field *field, P
             return -1;
         }
         PyObject *row = Py_NewRef(PySequence_Fast_GET_ITEM(rows, i));
-        int status = shimhub_row_take(&field->rows[i], row, &where);
+        int status = shimhub_row_take(&batch->context, &field->rows[i], row, &where);
         Py_DECREF(row);
         if (status != 0)
             return -1;
@@ -46,7 +46,7 @@ static int take_matrix(struct shimhub_batch *batch, struct shimhub_field *field,
 {
     int32_t type;
     struct shimhub_where where = where_of(batch, field, 0, 0);
-    field->shared = shimhub_view_take(rows, 2, &where, &type);
+    field->shared = shimhub_view_take(&batch->context, rows, 2, &where, &type);
     if (field->shared == NULL)
         return -1;
     const Py_buffer *view = field->shared;
@@ -120,7 +120,7 @@ static int take_feature(struct shimhub_batch *batch, PyObject *feature, Py_ssize
             continue;
         }
         struct shimhub_where where = where_of(batch, field, row, part);
-        int status = shimhub_row_take(&field->rows[index], object, &where);
+        int status = shimhub_row_take(&batch->context, &field->rows[index], object, &where);
         Py_DECREF(object);
         if (status != 0)
             return -1;
@@ -152,6 +152,13 @@ static int fail_feature(PyObject *object, Py_ssize_t bin, Py_ssize_t index)
     return -1;
 }
 
+/* What dict() would take for one: text and arrays, too, can be asked for an item by some key. */
+bool shimhub_is_mapping(PyObject *object)
+{
+    return PyDict_Check(object) || (!is_sequence(object) && PyMapping_Check(object) &&
+                                    PyObject_HasAttrString(object, "keys"));
+}
+
 /* Takes the features of a list, the first of which is part `index` of the batch. */
 static int take_features(struct shimhub_batch *batch, PyObject *features, Py_ssize_t count,
                          Py_ssize_t bin, Py_ssize_t index)
@@ -163,7 +170,7 @@ static int take_features(struct shimhub_batch *batch, PyObject *features, Py_ssi
         }
         PyObject *feature = Py_NewRef(PySequence_Fast_GET_ITEM(features, i));
         Py_ssize_t row = bin < 0 ? i : bin;
-        int status = PyDict_Check(feature) || (PyMapping_Check(feature) && !is_sequence(feature))
+        int status = shimhub_is_mapping(feature)
                          ? take_feature(batch, feature, row, i, index + i)
                          : fail_feature(feature, bin, i);
         Py_DECREF(feature);
@@ -271,9 +278,17 @@ static int take_dict_of_rows(struct shimhub_batch *batch, PyObject *features)
     return 0;
 }
 
+/* A Dataset of Hugging Face has no keys(). */
+static bool is_table(PyObject *features)
+{
+    return shimhub_is_mapping(features) ||
+           (!is_sequence(features) && PyMapping_Check(features) &&
+            PyObject_HasAttrString(features, "column_names"));
+}
+
 int shimhub_features_take(struct shimhub_batch *batch, PyObject *features)
 {
-    if (batch->place != SHIMHUB_BINS && PyMapping_Check(features) && !is_sequence(features))
+    if (batch->place != SHIMHUB_BINS && is_table(features))
         return take_dict_of_rows(batch, features);
     if (!is_sequence(features)) {
         PyErr_Format(PyExc_TypeError, "features: expected a list of mappings, got %s",

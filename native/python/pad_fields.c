@@ -3,14 +3,17 @@
 
 int shimhub_context_take(PyObject *told, struct shimhub_context *context)
 {
-    if (!PyTuple_Check(told) || PyTuple_GET_SIZE(told) != 3 ||
+    if (!PyTuple_Check(told) || PyTuple_GET_SIZE(told) != 6 ||
         !PyDict_Check(PyTuple_GET_ITEM(told, 1))) {
-        PyErr_SetString(PyExc_TypeError, "context: expected (empty, dtypes, bool)");
+        PyErr_SetString(PyExc_TypeError, "context: expected (empty, dtypes, bool, ndarray, dtype, refusal)");
         return -1;
     }
     context->empty = PyTuple_GET_ITEM(told, 0);
     context->dtypes = PyTuple_GET_ITEM(told, 1);
     context->numpy_bool = PyTuple_GET_ITEM(told, 2);
+    context->ndarray = PyTuple_GET_ITEM(told, 3);
+    context->dtype = PyTuple_GET_ITEM(told, 4);
+    context->refusal = PyTuple_GET_ITEM(told, 5);
     return 0;
 }
 
@@ -31,10 +34,19 @@ static int take_size(PyObject *told, const char *name, Py_ssize_t least, Py_ssiz
         return 0;
     if (PyBool_Check(told) || !PyIndex_Check(told))
         return fail_option(PyExc_TypeError, name, wanted, told);
-    *size = PyNumber_AsSsize_t(told, PyExc_OverflowError);
-    if (*size == -1 && PyErr_Occurred())
+    PyObject *number = PyNumber_Index(told);
+    if (number == NULL)
         return -1;
-    return *size < least ? fail_option(PyExc_ValueError, name, wanted, told) : 0;
+    int overflow;
+    long long found = PyLong_AsLongLongAndOverflow(number, &overflow);
+    Py_DECREF(number);
+    if (overflow > 0 || found > PY_SSIZE_T_MAX) {
+        PyErr_Format(PyExc_OverflowError, "%s: cannot fit %R into an index-sized integer", name,
+                     told);
+        return -1;
+    }
+    *size = (Py_ssize_t)found;
+    return overflow < 0 || found < least ? fail_option(PyExc_ValueError, name, wanted, told) : 0;
 }
 
 static int take_side(PyObject *side, bool *left)
@@ -56,6 +68,21 @@ int shimhub_options_take(struct shimhub_batch *batch, PyObject *length, PyObject
     return take_side(side, &batch->left);
 }
 
+/* What NumPy takes for one of the dtypes, in other words; NULL, and no error, if it does not. */
+static PyObject *find_dtype(const struct shimhub_context *context, PyObject *told)
+{
+    PyObject *found = NULL, *dtype = NULL;
+    if (told != Py_None) /* which is float64 to NumPy */
+        dtype = PyObject_CallOneArg(context->dtype, told);
+    if (dtype != NULL)
+        found = PyDict_GetItemWithError(context->dtypes, dtype);
+    Py_XDECREF(dtype);
+    if (PyErr_Occurred() && (PyErr_ExceptionMatches(PyExc_TypeError) ||
+                             PyErr_ExceptionMatches(PyExc_ValueError)))
+        PyErr_Clear();
+    return found;
+}
+
 int shimhub_dtype_take(const struct shimhub_batch *batch, PyObject *told,
                        struct shimhub_field *field)
 {
@@ -64,6 +91,11 @@ int shimhub_dtype_take(const struct shimhub_batch *batch, PyObject *told,
         return -1;
     if (found == NULL) {
         PyErr_Clear(); /* it has no hash */
+        found = find_dtype(&batch->context, told);
+    }
+    if (found == NULL) {
+        if (PyErr_Occurred())
+            return -1;
         return fail_option(PyExc_TypeError, "dtype",
                            "int32, int64, uint8, float32, float64 or bool", told);
     }
@@ -102,7 +134,8 @@ static int take_field(struct shimhub_batch *batch, Py_ssize_t index, PyObject *t
     PyObject *mask = PyTuple_GET_ITEM(told, 3);
     if (take_name(field, PyTuple_GET_ITEM(told, 0)) != 0 ||
         shimhub_dtype_take(batch, PyTuple_GET_ITEM(told, 2), field) != 0 ||
-        shimhub_pad_value_take(PyTuple_GET_ITEM(told, 1), field->name, &field->pad) != 0)
+        shimhub_pad_value_take(&batch->context, PyTuple_GET_ITEM(told, 1), field->name,
+                               &field->pad) != 0)
         return -1;
     if (find_field(batch, field->name, index) >= 0)
         return fail_option(PyExc_ValueError, "fields", "each name once", field->name);
@@ -130,7 +163,7 @@ static int take_pair(struct shimhub_batch *batch, Py_ssize_t index, PyObject *na
     if (take_name(field, name) != 0 ||
         shimhub_dtype_take(batch, (PyObject *)&PyLong_Type, field) != 0)
         return -1;
-    return shimhub_pad_value_take(value, field->name, &field->pad);
+    return shimhub_pad_value_take(&batch->context, value, field->name, &field->pad);
 }
 
 /* In a mapping, too, attention_mask is made from input_ids where features have none. */

@@ -255,15 +255,16 @@ static int fail_value(enum reading reading, PyObject *value, PyObject *name, int
     return -1;
 }
 
-int shimhub_pad_value_take(PyObject *value, PyObject *name, shimhub_pad *pad)
+int shimhub_pad_value_take(const struct shimhub_context *context, PyObject *value, PyObject *name,
+                           shimhub_pad *pad)
 {
     if (PyUnicode_Check(value) && PyUnicode_CompareWithASCIIString(value, "range") == 0) {
         pad->range = 1;
         return 0;
     }
-    bool real = shimhub_number_is_float(pad->type);
-    enum reading reading =
-        real ? read_real(value, NULL, &pad->real) : read_integer(value, NULL, &pad->integer);
+    enum reading reading = shimhub_number_is_float(pad->type)
+                               ? read_real(value, context->numpy_bool, &pad->real)
+                               : read_integer(value, context->numpy_bool, &pad->integer);
     if (reading == READ && !shimhub_pad_value_fits(pad, 0))
         reading = MISFIT;
     return reading <= RAISED ? -(int)reading : fail_value(reading, value, name, pad->type);

@@ -36,16 +36,13 @@ static bool overlaps_itself(const Py_buffer *view)
 static int check_out(struct shimhub_batch *batch, struct shimhub_field *field, int32_t type)
 {
     const Py_buffer *view = field->out;
-    if (type != field->pad.type) {
-        PyErr_Format(PyExc_TypeError, "out: expected dtype %s, got %s",
-                     shimhub_number_name(field->pad.type), shimhub_number_name(type));
-        return -1;
-    }
-    if (view->shape[0] != batch->rows) {
-        PyErr_Format(PyExc_ValueError, "out: expected %zd rows, got %zd", batch->rows,
-                     view->shape[0]);
-        return -1;
-    }
+    struct shimhub_where where = {SHIMHUB_OUT, field->name, 0, 0, -1};
+    if (type != field->pad.type)
+        return shimhub_py_fail(&where, PyExc_TypeError, "expected dtype %s, got %s",
+                               shimhub_number_name(field->pad.type), shimhub_number_name(type));
+    if (view->shape[0] != batch->rows)
+        return shimhub_py_fail(&where, PyExc_ValueError, "expected %zd rows, got %zd", batch->rows,
+                               view->shape[0]);
     return overlaps_itself(view) ? fail_out(field, PyExc_ValueError, "its items overlap") : 0;
 }
 
@@ -53,7 +50,7 @@ static int take_out(struct shimhub_batch *batch, struct shimhub_field *field, Py
 {
     int32_t type;
     struct shimhub_where where = {SHIMHUB_OUT, field->name, 0, 0, -1};
-    field->out = shimhub_view_take(told, 2, &where, &type);
+    field->out = shimhub_view_take(&batch->context, told, 2, &where, &type);
     if (field->out == NULL)
         return -1;
     if (field->out->readonly)
@@ -64,6 +61,11 @@ static int take_out(struct shimhub_batch *batch, struct shimhub_field *field, Py
 
 int shimhub_outs_take(struct shimhub_batch *batch, PyObject *out)
 {
+    if (batch->place != SHIMHUB_ROWS && !shimhub_is_mapping(out)) {
+        PyErr_Format(PyExc_TypeError, "out: expected a mapping of names to arrays, got %s",
+                     shimhub_type_name(out));
+        return -1;
+    }
     for (Py_ssize_t i = 0; i < batch->fields_count; i++) {
         struct shimhub_field *field = &batch->fields[i];
         if (field->absent)
@@ -85,9 +87,9 @@ static int check_width(const struct shimhub_field *field)
 {
     if (field->out->shape[1] == field->pad.length)
         return 0;
-    PyErr_Format(PyExc_ValueError, "out: expected a length of %zd, got %zd",
-                 (Py_ssize_t)field->pad.length, field->out->shape[1]);
-    return -1;
+    struct shimhub_where where = {SHIMHUB_OUT, field->name, 0, 0, -1};
+    return shimhub_py_fail(&where, PyExc_ValueError, "expected a length of %zd, got %zd",
+                           (Py_ssize_t)field->pad.length, field->out->shape[1]);
 }
 
 /* The bytes that a view may touch. */

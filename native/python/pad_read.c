@@ -84,8 +84,43 @@ int32_t shimhub_view_type(const Py_buffer *view)
 static int fail_row(const struct shimhub_where *where, PyObject *object)
 {
     return shimhub_py_fail(where, PyExc_TypeError,
-                           "expected a list, tuple or 1-D array of numbers, got %s",
+                           where->place == SHIMHUB_OUT
+                               ? "expected a 2-D array, got %s"
+                               : "expected a list, tuple or 1-D array of numbers, got %s",
                            shimhub_type_name(object));
+}
+
+/* A tensor that gives no array says why: it needs a gradient, lies on a device, and so on. */
+static void fail_tensor(const struct shimhub_where *where, PyObject *object)
+{
+    PyObject *type, *value, *trace;
+    if (!PyErr_ExceptionMatches(PyExc_RuntimeError) && !PyErr_ExceptionMatches(PyExc_TypeError) &&
+        !PyErr_ExceptionMatches(PyExc_ValueError))
+        return;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    shimhub_py_fail(where, PyExc_TypeError,
+                    "no NumPy array of this %s: %S (pass .detach(), .cpu(), .to_dense() or "
+                    ".to(torch.float32) of it, as it needs)",
+                    shimhub_type_name(object), value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+}
+
+/* Masked arrays and matrices are not what their memory says. */
+static int check_class(const struct shimhub_context *context, PyObject *array,
+                       const struct shimhub_where *where)
+{
+    if ((PyObject *)Py_TYPE(array) == context->ndarray ||
+        !PyObject_TypeCheck(array, (PyTypeObject *)context->ndarray))
+        return 0;
+    PyObject *why = PyObject_CallOneArg(context->refusal, array);
+    if (why != NULL && why != Py_None)
+        shimhub_py_fail(where, PyExc_TypeError, "%S", why);
+    int status = why == Py_None ? 0 : -1;
+    Py_XDECREF(why);
+    return status;
 }
 
 /* The object itself if it has a buffer, or what its numpy() gives (a torch tensor's); a new
@@ -98,8 +133,10 @@ static PyObject *with_buffer(PyObject *object, const struct shimhub_where *where
     if (!PyType_Check(object) && PyObject_HasAttrString(object, "numpy"))
         numpy = PyObject_CallMethod(object, "numpy", NULL);
     else
-        fail_row(where, object);
-    if (numpy != NULL && !PyObject_CheckBuffer(numpy)) {
+        return fail_row(where, object), NULL;
+    if (numpy == NULL)
+        fail_tensor(where, object);
+    else if (!PyObject_CheckBuffer(numpy)) {
         fail_row(where, object);
         Py_CLEAR(numpy);
     }
@@ -121,12 +158,16 @@ static int check_view(const Py_buffer *view, int dimensions, const struct shimhu
     return 0;
 }
 
-Py_buffer *shimhub_view_take(PyObject *object, int dimensions, const struct shimhub_where *where,
-                             int32_t *type)
+Py_buffer *shimhub_view_take(const struct shimhub_context *context, PyObject *object,
+                             int dimensions, const struct shimhub_where *where, int32_t *type)
 {
     PyObject *exporter = with_buffer(object, where);
     if (exporter == NULL)
         return NULL;
+    if (check_class(context, exporter, where) != 0) {
+        Py_DECREF(exporter);
+        return NULL;
+    }
     Py_buffer *view = PyMem_Malloc(sizeof *view);
     if (view == NULL) {
         PyErr_NoMemory();
@@ -153,7 +194,8 @@ void shimhub_view_drop(Py_buffer *view)
     }
 }
 
-int shimhub_row_take(struct shimhub_row *row, PyObject *object, const struct shimhub_where *where)
+int shimhub_row_take(const struct shimhub_context *context, struct shimhub_row *row,
+                     PyObject *object, const struct shimhub_where *where)
 {
     row->view = NULL;
     row->is_list = PyList_Check(object) || PyTuple_Check(object);
@@ -161,7 +203,7 @@ int shimhub_row_take(struct shimhub_row *row, PyObject *object, const struct shi
         row->length = PySequence_Fast_GET_SIZE(object);
     } else {
         int32_t type;
-        row->view = shimhub_view_take(object, 1, where, &type);
+        row->view = shimhub_view_take(context, object, 1, where, &type);
         if (row->view == NULL)
             return -1;
         row->length = row->view->shape[0];

@@ -6,6 +6,16 @@
 
 #include "pad_items.h"
 
+/* What padding.py passes with each call, so that the library has no state of Python's. */
+struct shimhub_context {
+    PyObject *empty;      /* numpy.empty */
+    PyObject *dtypes;     /* a dict: what a user may say -> (shimhub_number, numpy.dtype) */
+    PyObject *numpy_bool; /* the type numpy.bool_ */
+    PyObject *ndarray;    /* the type numpy.ndarray */
+    PyObject *dtype;      /* numpy.dtype, which knows what else a user may say */
+    PyObject *refusal;    /* of an array of a subclass: why it is no row, or None */
+};
+
 /* A list or tuple, or numbers in memory. */
 struct shimhub_row {
     PyObject *object; /* of ours */
@@ -34,12 +44,13 @@ struct shimhub_where {
 int shimhub_py_fail(const struct shimhub_where *where, PyObject *type, const char *format, ...);
 
 /* Takes a reference to the row and finds its length. -1 and an error if it is none. */
-int shimhub_row_take(struct shimhub_row *row, PyObject *object, const struct shimhub_where *where);
+int shimhub_row_take(const struct shimhub_context *context, struct shimhub_row *row,
+                     PyObject *object, const struct shimhub_where *where);
 void shimhub_row_drop(struct shimhub_row *row);
 /* Gets a buffer of that many dimensions, from a torch tensor too: a new view, or NULL and an
  * error. *type is that of its numbers. */
-Py_buffer *shimhub_view_take(PyObject *object, int dimensions, const struct shimhub_where *where,
-                             int32_t *type);
+Py_buffer *shimhub_view_take(const struct shimhub_context *context, PyObject *object,
+                             int dimensions, const struct shimhub_where *where, int32_t *type);
 void shimhub_view_drop(Py_buffer *view);
 /* The type of a view's numbers; -1 if they are none that we know. */
 int32_t shimhub_view_type(const Py_buffer *view);
@@ -67,6 +78,7 @@ const char *shimhub_type_name(PyObject *object);
 const char *shimhub_number_name(int32_t type);
 
 /* Takes the value of padding of a field, or of pad() where name is NULL. 0, or -1 and an error. */
-int shimhub_pad_value_take(PyObject *value, PyObject *name, shimhub_pad *pad);
+int shimhub_pad_value_take(const struct shimhub_context *context, PyObject *value, PyObject *name,
+                           shimhub_pad *pad);
 
 #endif

@@ -190,6 +190,13 @@ static PyObject *new_array(const struct shimhub_batch *batch, const struct shimh
                            Py_ssize_t fields)
 {
     Py_ssize_t length = (Py_ssize_t)field->pad.length;
+    /* numpy.empty() would say so, too, but not of what. */
+    if (length > 0 && batch->rows > PY_SSIZE_T_MAX / length / fields /
+                                        shimhub_number_size(field->pad.type)) {
+        PyErr_Format(PyExc_OverflowError, "length: %zd rows of %zd are more than memory can have",
+                     batch->rows, length);
+        return NULL;
+    }
     PyObject *shape = fields == 1 ? Py_BuildValue("(nn)", batch->rows, length)
                                   : Py_BuildValue("(nnn)", fields, batch->rows, length);
     PyObject *arguments[] = {shape, field->dtype};

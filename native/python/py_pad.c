@@ -12,11 +12,15 @@ static int expect(const char *name, Py_ssize_t got, Py_ssize_t wanted)
 /* 0 is one for each processor. */
 static int take_threads(PyObject *told, unsigned *threads)
 {
-    long count = PyLong_AsLong(told);
-    if (count == -1 && PyErr_Occurred())
+    int overflow = 0;
+    PyObject *number = PyIndex_Check(told) ? PyNumber_Index(told) : NULL;
+    if (number == NULL && PyErr_Occurred())
         return -1;
-    if (count < 0 || count > 1024) {
-        PyErr_Format(PyExc_ValueError, "threads: expected 0 .. 1024, got %ld", count);
+    long count = number == NULL ? -1 : PyLong_AsLongAndOverflow(number, &overflow);
+    PyObject *kind = number == NULL ? PyExc_TypeError : PyExc_ValueError;
+    Py_XDECREF(number);
+    if (overflow != 0 || count < 0 || count > 1024) {
+        PyErr_Format(kind, "threads: expected 0 .. 1024, got %R", told);
         return -1;
     }
     *threads = (unsigned)count;
@@ -33,7 +37,7 @@ static int pad(struct shimhub_batch *batch, PyObject *const *arguments)
         shimhub_context_take(arguments[9], &batch->context) != 0 ||
         shimhub_options_take(batch, arguments[1], arguments[2], arguments[3]) != 0 ||
         shimhub_dtype_take(batch, arguments[5], field) != 0 ||
-        shimhub_pad_value_take(arguments[4], NULL, &field->pad) != 0 ||
+        shimhub_pad_value_take(&batch->context, arguments[4], NULL, &field->pad) != 0 ||
         (batch->columns ? shimhub_chunks_take(batch, field, arguments[0])
                         : shimhub_rows_take(batch, field, arguments[0])) != 0)
         return -1;

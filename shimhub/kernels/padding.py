@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 import numpy as np
 
-from shimhub.kernels import _loading, _pad_columns
+from shimhub.kernels import _loading, _numpy, _pad_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ def _numbers() -> dict[Any, tuple[int, np.dtype[Any]]]:
 
 
 #: What the library needs of NumPy; it keeps nothing of Python's between calls.
-_CONTEXT: Final = (np.empty, _numbers(), np.bool_)
+_CONTEXT: Final = (np.empty, _numbers(), np.bool_, np.ndarray, np.dtype, _numpy.refusal)
 
 
 def pad(
@@ -91,10 +91,12 @@ def pad(
     nothing is written to it. Fresh arrays cost page faults, which for large batches take longer
     than the padding: reuse memory where batches do not outlive each other.
 
-    Raises ``TypeError`` (a float for an integer dtype, None, text, nested rows, an unknown dtype),
+    Raises ``TypeError`` (a float for an integer dtype, None, text, nested rows, an unknown dtype, a
+    masked array, a ``numpy.matrix``, a tensor that NumPy cannot have: detach and convert it),
     ``ValueError`` (a row longer than ``length``, a null, an ``out`` of another shape or read-only),
     ``OverflowError`` (a number outside of the dtype) naming the place, and ``RuntimeError`` if a
-    list changes while it is read, which only an ``__index__`` can make it do.
+    list has another size after some ``__index__`` than before (without the library, rows are those
+    of the beginning). What else an ``__index__`` changes in lists may be seen, or not.
 
     O(len(rows) * length). Lists are read under the GIL by one thread; Arrow's columns and
     ``Ragged`` without it if there are many items, by up to ``threads`` (0: one per processor).
@@ -156,14 +158,14 @@ def collate(
     O(len(features) * length) for each field.
     """
     native = _loading.load()
-    if not isinstance(fields, (dict, tuple)):
-        fields = dict(fields) if isinstance(fields, abc.Mapping) else tuple(fields)
+    fields = _plain_fields(fields)
     if isinstance(native, str):
         return cast(
             "dict[str, Any]",
             _reference("collate")(
                 features,
                 _as_fields(fields),
+                ordered=isinstance(fields, tuple),
                 length=length,
                 multiple_of=multiple_of,
                 side=side,
@@ -173,7 +175,7 @@ def collate(
             ),
         )
     call = native.collate_features
-    if not isinstance(features, list) and _has_columns(features):
+    if not bins and not isinstance(features, list) and _has_columns(features):
         names = list(fields) if isinstance(fields, dict) else [field[0] for field in fields]
         call, features = native.collate_columns, _pad_columns.columns_of(features, names)
     answer: dict[str, Any] = call(
@@ -186,6 +188,17 @@ def _reference(name: str) -> Any:
     from shimhub.kernels._reference import padding
 
     return getattr(padding, name)
+
+
+def _plain_fields(fields: Any) -> Any:
+    """Return a dict or a tuple."""
+    if isinstance(fields, (dict, tuple)):
+        return fields
+    if isinstance(fields, abc.Mapping):
+        return dict(fields)
+    if isinstance(fields, str) or not isinstance(fields, abc.Iterable):
+        raise TypeError(f"fields: expected Fields or a mapping, got {fields!r}")
+    return tuple(fields)
 
 
 def _as_fields(fields: Any) -> tuple[Field, ...]:

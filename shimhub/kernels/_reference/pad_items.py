@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from shimhub.kernels import _numpy
+
 Array = np.ndarray[Any, Any]
 
 _DTYPES: Final = ("int32", "int64", "uint8", "float32", "float64", "bool")
@@ -21,11 +23,12 @@ def number(dtype: Any) -> np.dtype[Any]:
     """Return the dtype if it is one of a matrix; ``TypeError`` otherwise."""
     try:
         found: np.dtype[Any] | None = np.dtype(dtype) if dtype is not None else None
-    except TypeError:
+    except (TypeError, ValueError):
         found = None
     if found is None or found.name not in _DTYPES or not found.isnative:
         raise TypeError(f"dtype: expected {', '.join(_DTYPES[:-1])} or bool, got {dtype!r}")
-    return found
+    plain: np.dtype[Any] = np.dtype(found.name)  # longlong is another int64
+    return plain
 
 
 def size(told: Any, name: str, least: int) -> int | None:
@@ -68,6 +71,8 @@ def array(data: Any, dimensions: int, where: str) -> Array:
         raise TypeError(_no_row(data, where))
     if not isinstance(data, np.ndarray):
         data = _from_buffer(data, where)
+    if why := _numpy.refusal(data):
+        raise TypeError(f"{where}: {why}")
     if data.dtype.char not in _SOURCES or not data.dtype.isnative:
         raise TypeError(
             f"{where}: an array of format {data.dtype.str!r} holds no numbers of a known kind in "
@@ -81,15 +86,28 @@ def array(data: Any, dimensions: int, where: str) -> Array:
 
 def _from_buffer(data: Any, where: str) -> Array:
     if not isinstance(data, type) and hasattr(data, "numpy"):
-        return np.asarray(data.numpy())
+        return _from_tensor(data, where)
     try:
         return np.asarray(memoryview(data))
     except TypeError:
         raise TypeError(_no_row(data, where)) from None
 
 
+def _from_tensor(data: Any, where: str) -> Array:
+    try:
+        found = data.numpy()
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"{where}: no NumPy array of this {type(data).__name__}: {error} (pass .detach(), "
+            ".cpu(), .to_dense() or .to(torch.float32) of it, as it needs)"
+        ) from error
+    return np.asanyarray(found)
+
+
 def _no_row(data: Any, where: str) -> str:
     wanted = "expected a list, tuple or 1-D array of numbers"
+    if where.startswith("out"):
+        wanted = "expected a 2-D array"
     return f"{where}: {wanted}, got {type(data).__name__}"
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shimhub.kernels import _columns
-from shimhub.kernels._reference import pad_items
+from shimhub.kernels import _columns, _pad_columns
+from shimhub.kernels._reference import columns, pad_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,45 +105,47 @@ def _present(row: Any, where: str) -> Any:
 
 
 def _column(rows: Any, name: str) -> list[Any]:
-    if isinstance(rows, _columns.Ragged):
-        return _ragged(rows, name)
-    _columns.verify(_columns.chunks(rows, name), name)
-    import pyarrow as pa  # type: ignore[import-untyped]
-
-    if not isinstance(rows, (pa.Array, pa.ChunkedArray)):
-        rows = pa.chunked_array(rows)
-    if not _is(pa.types, rows.type, ("list", "large_list", "fixed_size_list")):
-        raise TypeError(f"{name}: expected lists of numbers, got a column of {rows.type}")
-    of = rows.type.value_type
-    if not _is(pa.types, of, ("integer", "floating", "boolean", "null")):
-        raise TypeError(f"{name}: expected lists of numbers, got lists of {of}")
-    found: list[Any] = rows.to_pylist()
-    return found
+    _pad_columns.chunks_of(rows, name)  # raises TypeError where they are no lists of numbers
+    found = _columns.chunks(rows, name)
+    _columns.verify(found, name)
+    return [row for column in found for row in _lists(column)]
 
 
-def _is(types: Any, kind: Any, names: tuple[str, ...]) -> bool:
-    return any(getattr(types, f"is_{name}")(kind) for name in names)
-
-
-def _ragged(rows: Any, name: str) -> list[Any]:
-    offsets, values = rows.offsets.tolist(), rows.values
-    if offsets != sorted(offsets) or offsets[0] < 0 or offsets[-1] > len(values):
-        raise ValueError(f"{name}: offsets fall, or lie outside of the values or their buffer")
-    bounds = itertools.pairwise(offsets)
-    valid = rows.validity
+def _lists(column: _columns.Column) -> list[Any]:
+    start, end = column.offset, column.offset + column.length
+    if column.kind is _columns.Kind.FIXED_LIST:
+        bounds = [row * column.width for row in range(start, end + 1)]
+    else:
+        bounds = columns.offsets(column)[start : end + 1].tolist()
+    valid = columns.valid(column, start, column.length)
     return [
-        values[begin:end] if valid is None or valid[at] else None
-        for at, (begin, end) in enumerate(bounds)
+        _values(column.children[0], *between) if is_valid else None
+        for is_valid, between in zip(valid, itertools.pairwise(bounds), strict=False)
     ]
 
 
-def column_rows(columns: Any, names: list[str]) -> dict[str, Any]:
-    """Return the columns of a table by name."""
-    import pyarrow as pa
+def _values(values: _columns.Column, begin: int, end: int) -> Any:
+    """Return the values as an array; as a list, with None where one is null."""
+    start, count = values.offset + begin, end - begin
+    valid = columns.valid(values, start, count)
+    if values.kind is _columns.Kind.NULL:
+        return [None] * count
+    if values.kind is _columns.Kind.BOOL:
+        found = columns.bits(values.data, start, count)
+    else:
+        found = columns.view(values.data, values.dtype)[start : start + count].copy()
+    if valid.all():
+        return found
+    return [item if is_valid else None for item, is_valid in zip(found, valid, strict=True)]
 
-    if not isinstance(columns, (pa.Table, pa.RecordBatch)):
-        columns = pa.table(columns)
-    return {name: columns.column(name) for name in names if name in columns.schema.names}
+
+def column_rows(table: Any, names: list[str]) -> dict[str, Any]:
+    """Return the columns of a table by name."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    if not isinstance(table, (pa.Table, pa.RecordBatch)):
+        table = pa.table(table)
+    return {name: table.column(name) for name in names if name in table.schema.names}
 
 
 def feature_rows(features: Any, fields: Any, *, bins: bool) -> dict[str, Rows]:
@@ -152,9 +154,20 @@ def feature_rows(features: Any, fields: Any, *, bins: bool) -> dict[str, Rows]:
         return _bins(_listed(features), fields)
     if _is_column(features):
         features = column_rows(features, [field.name for field in fields])
-    if isinstance(features, Mapping):
+    if hasattr(features, "column_names"):  # a Dataset of Hugging Face
+        features = {name: features[name] for name in features.column_names}
+    if is_mapping(features):
         return _columns_by_name(features, fields)
     return _features([[feature] for feature in _listed(features)], fields, joined=False)
+
+
+def is_mapping(data: Any) -> bool:
+    """Whether it is one for collate(): what dict() would take."""
+    return isinstance(data, dict) or (
+        not isinstance(data, (list, tuple))
+        and hasattr(data, "keys")
+        and hasattr(type(data), "__getitem__")
+    )
 
 
 def _listed(features: Any) -> Any:
@@ -194,7 +207,7 @@ def _features(grid: list[list[Any]], fields: Any, *, joined: bool) -> dict[str, 
 def _check_mappings(grid: list[list[Any]], place: Callable[[int, int], str]) -> None:
     for row, parts in enumerate(grid):
         for part, feature in enumerate(parts):
-            if not isinstance(feature, Mapping):
+            if not is_mapping(feature):
                 got = type(feature).__name__
                 text = f"expected a mapping of names to rows, got {got}"
                 raise TypeError(f"{place(row, part)}: {text}")

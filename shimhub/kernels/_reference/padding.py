@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import operator
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from shimhub.kernels._reference import pad_items
-from shimhub.kernels._reference.pad_rows import Rows, feature_rows, rows_of
+from shimhub.kernels._reference.pad_rows import Rows, feature_rows, is_mapping, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Array = np.ndarray[Any, Any]
+
+_FIELD_PARTS: Final = 6
 
 
 def pad(
@@ -33,7 +36,7 @@ def pad(
     fill = pad_items.padding_value(value, kind, "value")
     found = rows_of(rows, lambda row: f"rows[{row}]", "rows")
     memory = None if out is None else _memory(out, "out", kind, len(found))
-    plane = _plane(found, shape, memory, kind, fill)
+    plane = _plane(found, shape, memory, kind, fill, "out")
     _check_lengths(found, plane, truncate=truncate)
     _write(found, plane, shape.left, fill)
     return plane if memory is None else _deliver(plane, memory, out)
@@ -49,10 +52,11 @@ def collate(
     out: Mapping[str, Any] | None,
     bins: bool,
     threads: int = 1,
+    ordered: bool = True,
 ) -> dict[str, Any]:
     """Answer as the library does."""
     shape = _Shape(length, multiple_of, side, threads)
-    _check_fields(fields)
+    _check_fields(fields, ordered)
     kinds = {field.name: pad_items.number(field.dtype) for field in fields}
     fills = {
         field.name: pad_items.padding_value(
@@ -72,29 +76,38 @@ def collate(
     return {name: _deliver(plane, memory[name], out[name]) for name, plane in planes.items()}
 
 
-def _check_fields(fields: Any) -> None:
-    names = [field.name for field in fields]
-    if not names:
+def _check_fields(fields: Any, ordered: bool) -> None:
+    if not fields:
         raise ValueError("fields: expected at least one field")
+    before: list[str] = []
     for field in fields:
-        if not isinstance(field.name, str):
-            raise TypeError(f"fields: expected names that are str, got {field.name!r}")
-        if names.count(field.name) > 1:
-            raise ValueError(f"fields: expected each name once, got {field.name!r}")
-        if field.ones_for is not None and field.ones_for not in names:
-            raise ValueError(
-                f"ones_for: expected the name of an earlier field, got {field.ones_for!r}"
-            )
-        if field.numbered and pad_items.number(field.dtype).kind not in "iu":
-            raise TypeError(f"fields: expected an integer dtype where numbered, got {field!r}")
+        _check_field(field, before, [one[0] for one in fields] if not ordered else before)
+        before.append(field[0])
+
+
+def _check_field(field: Any, before: list[str], countable: list[str]) -> None:
+    """Check a field; a mask counts the items of one of the countable."""
+    is_field = isinstance(field, tuple) and len(field) == _FIELD_PARTS
+    if not is_field:
+        raise TypeError(f"fields: expected Fields or a mapping, got {field!r}")
+    if not isinstance(field.name, str):
+        raise TypeError(f"fields: expected names that are str, got {field.name!r}")
+    if field.name in before:
+        raise ValueError(f"fields: expected each name once, got {field.name!r}")
+    if field.ones_for is not None and field.ones_for not in countable:
+        raise ValueError(f"ones_for: expected the name of an earlier field, got {field.ones_for!r}")
+    if field.numbered and pad_items.number(field.dtype).kind not in "iu":
+        raise TypeError(f"fields: expected an integer dtype where numbered, got {field!r}")
 
 
 class _Shape:
     """Options that were checked."""
 
     def __init__(self, length: Any, multiple_of: Any, side: Any, threads: Any) -> None:
-        if not 0 <= threads <= 1024:  # noqa: PLR2004 - the library's own bound
-            raise ValueError(f"threads: expected 0 .. 1024, got {threads}")
+        if not hasattr(threads, "__index__"):
+            raise TypeError(f"threads: expected 0 .. 1024, got {threads!r}")
+        if not 0 <= operator.index(threads) <= 1024:  # noqa: PLR2004 - the library's own bound
+            raise ValueError(f"threads: expected 0 .. 1024, got {threads!r}")
         self.length = pad_items.size(length, "length", 0)
         self.multiple_of = pad_items.size(multiple_of, "multiple_of", 1) or 1
         if not isinstance(side, str):
@@ -122,7 +135,7 @@ def _finish(
     rows, kind, fill = found[field.name], kinds[field.name], fills[field.name]
     if field.ones_for in found:
         _check_mask(rows, found[field.ones_for], field.ones_for)
-    plane = _plane(rows, shape, memory.get(field.name), kind, fill)
+    plane = _plane(rows, shape, memory.get(field.name), kind, fill, f"out[{field.name!r}]")
     _check_lengths(rows, plane, truncate=False)
     _write(rows, plane, shape.left, fill)
     return plane
@@ -138,12 +151,16 @@ def _check_mask(mask: Rows, rows: Rows, name: str) -> None:
                 raise ValueError(f"{mask.where(row, part)}: {own} items, and {name!r} has {other}")
 
 
-def _plane(rows: Rows, shape: _Shape, memory: Array | None, kind: Any, fill: Any) -> Array:
+def _plane(
+    rows: Rows, shape: _Shape, memory: Array | None, kind: Any, fill: Any, name: str
+) -> Array:
     width = shape.width(rows.lengths(), memory)
     if memory is not None and memory.shape[1] != width:
-        raise ValueError(f"out: expected a length of {width}, got {memory.shape[1]}")
+        raise ValueError(f"{name}: expected a length of {width}, got {memory.shape[1]}")
     if fill is None and width - 1 > pad_items.largest(kind):
         raise OverflowError(f"a range of {width} does not fit {kind}")
+    if len(rows) * width * kind.itemsize >= 2**63:
+        raise OverflowError(f"length: {len(rows)} rows of {width} are more than memory can have")
     return np.empty((len(rows), width), kind)
 
 
@@ -170,9 +187,9 @@ def _memory(out: Any, name: str, kind: Any, rows: int) -> Array:
     if not memory.flags.writeable:
         raise ValueError(f"{name}: it is read-only")
     if memory.dtype != kind:
-        raise TypeError(f"out: expected dtype {kind}, got {memory.dtype}")
+        raise TypeError(f"{name}: expected dtype {kind}, got {memory.dtype}")
     if len(memory) != rows:
-        raise ValueError(f"out: expected {rows} rows, got {len(memory)}")
+        raise ValueError(f"{name}: expected {rows} rows, got {len(memory)}")
     if pad_items.overlaps_itself(memory):
         raise ValueError(f"{name}: its items overlap")
     return memory
@@ -181,6 +198,9 @@ def _memory(out: Any, name: str, kind: Any, rows: int) -> Array:
 def _memories(out: Any, found: Mapping[str, Rows], kinds: Mapping[str, Any]) -> dict[str, Array]:
     if out is None:
         return {}
+    if not is_mapping(out):
+        got = type(out).__name__
+        raise TypeError(f"out: expected a mapping of names to arrays, got {got}")
     if missing := [name for name in found if name not in out]:
         raise ValueError(f"out[{missing[0]!r}]: there is none")
     return {
