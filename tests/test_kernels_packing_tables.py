@@ -291,3 +291,12 @@ def test_no_leak():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     work(1_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4_000
+
+
+def test_a_dataset_is_its_table():
+    """Hugging Face's, unless its rows are others than its table's."""
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_dict({"x": [[1], [2, 3]]})
+    assert kernels.pack_table(data, 4).column("x").to_pylist() == [[2, 3, 1]]
+    with pytest.raises(ValueError, match="flatten_indices"):
+        kernels.pack_table(data.select([1, 0]), 4)

@@ -223,3 +223,17 @@ def test_no_memory_is_said(length, lists, capfd):
     with pytest.raises(MemoryError, match="max_length: no memory"), without_native():
         kernels.pack_sequences([[1], [2]], length, 0, 9, lists=lists)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_what_is_no_sequences_is_named(native):
+    """The argument is named that cannot be iterated over, None too."""
+    with way(native):
+        with pytest.raises(
+            TypeError, match="sequences: expected a list of sequences, got None"
+        ):
+            kernels.pack_sequences(None, 4, 0, 1)
+        with pytest.raises(TypeError, match="labels: expected a list of sequences, got NoneType"):
+            kernels.concatenate_and_pack([[1]], None, [[1]], 4, 0)
+        with pytest.raises(TypeError, match="max_length: 'float'"):
+            kernels.pack_sequences([[1]], 4.5, 0, 1)

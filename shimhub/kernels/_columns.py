@@ -134,7 +134,7 @@ def batches(data: Any, name: str = "data") -> list[Column]:
     the cure), or a mapping of names to columns of one length. Raises as :func:`chunks`, and
     ``ValueError`` if lengths differ.
     """
-    if _is_arrow(data) or _is_dataset(data):
+    if _is_arrow(data) or is_dataset(data):
         from shimhub.kernels import _arrow
 
         return _arrow.batches(data, name)
@@ -240,7 +240,7 @@ def _is_arrow(data: Any) -> bool:
     return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
 
 
-def _is_dataset(data: Any) -> bool:
+def is_dataset(data: Any) -> bool:
     """Whether it is Hugging Face's: only they have imported the module that defines it."""
     module = sys.modules.get("datasets.arrow_dataset")
     return module is not None and isinstance(data, module.Dataset)

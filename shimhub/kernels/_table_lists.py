@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from shimhub.kernels import _arrow, _columns
+from shimhub.kernels import _arrow, _arrow_import, _columns
 
 Array = np.ndarray[Any, Any]
 
@@ -47,6 +47,8 @@ def _table(data: Any) -> pa.Table:
         return pa.Table.from_batches([data])
     if isinstance(data, pa.Table):
         return data
+    if _columns.is_dataset(data):
+        return _arrow_import.table(data, "table")
     kind = type(data).__name__
     if isinstance(data, (pa.Array, pa.ChunkedArray)) or not hasattr(data, "__arrow_c_stream__"):
         cure = "pass a pyarrow.Table, such as pyarrow.table() makes"

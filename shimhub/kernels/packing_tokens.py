@@ -40,6 +40,7 @@ def pack_sequences(
     ``TypeError`` for what is no integer and ``OverflowError`` for what does not fit int64, with
     the place.
     """
+    _check_sequences(sequences=sequences)
     eos = integer(eos_token_id, "eos_token_id")
     options = _options(max_length, pad_token_id, label_pad_id, eos)
     return _rows((sequences, None, None), options, lists)
@@ -60,8 +61,15 @@ def concatenate_and_pack(
     As :func:`pack_sequences` otherwise; a sequence may have ``max_length`` tokens. Raises
     ``ValueError`` too if the three are not of the same lengths, with the place.
     """
+    _check_sequences(input_ids=input_ids, labels=labels, attention_masks=attention_masks)
     options = _options(max_length, pad_token_id, label_pad_id, None)
     return _rows((input_ids, labels, attention_masks), options, lists)
+
+
+def _check_sequences(**sources: Any) -> None:
+    for name, source in sources.items():
+        if not hasattr(source, "__iter__"):
+            raise TypeError(f"{name}: expected a list of sequences, got {type(source).__name__}")
 
 
 def _options(
