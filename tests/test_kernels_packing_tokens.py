@@ -229,9 +229,7 @@ def test_no_memory_is_said(length, lists, capfd):
 def test_what_is_no_sequences_is_named(native):
     """The argument is named that cannot be iterated over, None too."""
     with way(native):
-        with pytest.raises(
-            TypeError, match="sequences: expected a list of sequences, got None"
-        ):
+        with pytest.raises(TypeError, match="sequences: expected a list of sequences, got None"):
             kernels.pack_sequences(None, 4, 0, 1)
         with pytest.raises(TypeError, match="labels: expected a list of sequences, got NoneType"):
             kernels.concatenate_and_pack([[1]], None, [[1]], 4, 0)

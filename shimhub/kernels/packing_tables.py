@@ -30,8 +30,9 @@ def pack_table(
 
     ``table`` is a pyarrow Table or RecordBatch, a Dataset of Hugging Face, or anything else with
     Arrow's C stream (polars, for example). It has columns of lists (``list`` or ``large_list``,
-    chunked and sliced as it may be) that agree on each row's length. Each bin of :func:`shimhub.kernels.pack` becomes a row with
-    its items' values one behind the other; the column ``seq_lengths`` tells how long they are.
+    chunked and sliced as it may be) that agree on each row's length. Each bin of
+    :func:`shimhub.kernels.pack` becomes a row with its items' values one behind the other; the
+    column ``seq_lengths`` tells how long they are.
     Rows without values are left out. ``strategy`` is one of ``pack``'s or ``"wrapped"``:
     all values in their order, cut each ``capacity`` without regard to rows, and no
     ``seq_lengths``. ``overlong`` rows lose what is over ``capacity`` (``"truncate"``), become
