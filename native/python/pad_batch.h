@@ -58,7 +58,7 @@ int shimhub_features_take(struct shimhub_batch *batch, PyObject *features);
 bool shimhub_is_mapping(PyObject *object);
 
 /* Rows of one field, or of all in a dict by name, as columns_of() in _pad_columns.py gives them. */
-int shimhub_chunks_take(struct shimhub_batch *batch, struct shimhub_field *field, PyObject *told);
+int shimhub_chunks_take(struct shimhub_field *field, PyObject *told);
 int shimhub_columns_take(struct shimhub_batch *batch, PyObject *features);
 void shimhub_chunks_drop(struct shimhub_chunks *chunks);
 /* All that can fail with columns of a field; and the rest. */

@@ -153,7 +153,7 @@ static int fail_status(const struct shimhub_field *field, shimhub_status status)
     return -1;
 }
 
-int shimhub_chunks_take(struct shimhub_batch *batch, struct shimhub_field *field, PyObject *told)
+int shimhub_chunks_take(struct shimhub_field *field, PyObject *told)
 {
     struct shimhub_chunks *chunks = &field->chunks;
     if (!PyTuple_Check(told)) {
@@ -175,7 +175,7 @@ static int take_column(struct shimhub_batch *batch, struct shimhub_field *field,
     PyObject *told = PyDict_GetItemWithError(features, field->name);
     if (told == NULL)
         return PyErr_Occurred() ? -1 : shimhub_leave_out(batch, field);
-    if (shimhub_chunks_take(batch, field, told) != 0)
+    if (shimhub_chunks_take(field, told) != 0)
         return -1;
     if (batch->rows < 0)
         batch->rows = (Py_ssize_t)field->chunks.rows;

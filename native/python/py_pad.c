@@ -38,7 +38,7 @@ static int pad(struct shimhub_batch *batch, PyObject *const *arguments)
         shimhub_options_take(batch, arguments[1], arguments[2], arguments[3]) != 0 ||
         shimhub_dtype_take(batch, arguments[5], field) != 0 ||
         shimhub_pad_value_take(&batch->context, arguments[4], NULL, &field->pad) != 0 ||
-        (batch->columns ? shimhub_chunks_take(batch, field, arguments[0])
+        (batch->columns ? shimhub_chunks_take(field, arguments[0])
                         : shimhub_rows_take(batch, field, arguments[0])) != 0)
         return -1;
     batch->rows = batch->columns ? (Py_ssize_t)field->chunks.rows : field->taken;
