@@ -161,7 +161,7 @@ def test_sdist_carries_sources_and_no_builds(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
-    assert {"pyproject.toml", "LICENSE", "native/CMakeLists.txt", "native/shimhub.cdef"} <= names
+    assert {"pyproject.toml", "LICENSE", "native/CMakeLists.txt", "native/cdef/core.cdef"} <= names
     assert {"registry.toml", "native/include/shimhub.h", *_files("shims")} <= names
     assert not [n for n in names if n.endswith((".so", ".pyc", "CMakeCache.txt", "/_native.c"))]
 
