@@ -76,7 +76,7 @@ bench-rivals: ## install the kernels' rivals into $(VENV), at the versions that 
 	$(PYTHON) -m pip install --no-deps axolotl==0.19.0
 
 native: ## rebuild the extension in place after an edit of native/, without pip
-	PATH="$(abspath $(dir $(PYTHON))):$$PATH" cmake -G Ninja -S native -B $(BUILD)/extension \
+	PATH="$(abspath $(dir $(PYTHON))):$$PATH" cmake --fresh -G Ninja -S native -B $(BUILD)/extension \
 	  -DCMAKE_BUILD_TYPE=Release -DSKBUILD_STATE=editable -DPython_EXECUTABLE="$(abspath $(PYTHON))" \
 	  -DSKBUILD_PROJECT_VERSION=$(VERSION) -DSKBUILD_PROJECT_VERSION_FULL=$(VERSION) --log-level=WARNING
 	PATH="$(abspath $(dir $(PYTHON))):$$PATH" cmake --build $(BUILD)/extension

@@ -453,3 +453,18 @@ def test_a_list_that_grows_without_the_library():
     lengths.append(Longer())
     with without_native():
         assert kernels.pack(lengths, 4).tolist() == [[0]]
+
+
+def test_without_pyarrow_tables_are_refused_with_the_cure():
+    """kernels.pack_table is there without pyarrow, and says at the call what to install."""
+    code = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "from shimhub import kernels\n"
+        "try: kernels.pack_table({}, 8)\n"
+        "except ModuleNotFoundError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert (
+        "pack_table needs pyarrow: pip install 'shimhub[data]', or pyarrow alone\n" == done.stdout
+    )
