@@ -103,10 +103,12 @@ def deduplicate(
       nulls;
     - lists have the same length and equal values, structs equal fields.
 
-    ``exact``: rows with equal hashes are compared byte by byte. Without, 128 bits of XXH3 decide:
-    of a million rows, two collide with a chance
-    below 2**-88. ``seed`` is that of the hash:
-    a random one for each process if None, so that nobody can choose rows that collide.
+    ``exact``: rows with equal hashes are compared byte by byte; the hash of a row from 512 bytes on
+    is then that of its size and some pieces, unless too many rows agree in those. Without, 128 bits
+    of XXH3 over all bytes decide: of a million rows, two collide with a chance below 2**-88. That
+    is faster only where most rows are duplicates, as comparing reads a duplicate twice. ``seed`` is
+    that of the hash: a random one for each process if None, so that nobody can choose rows that
+    collide.
 
     ``seen``: rows that it has are left out, and it gets those returned; what several calls return
     is what one would over all rows. Its SHA-256 decides, whatever ``exact`` is, and strings with
