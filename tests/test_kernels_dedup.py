@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+import textwrap
 import threading
 from concurrent import futures
 from pathlib import Path
@@ -572,3 +573,28 @@ def test_long_rows_that_differ_in_a_few_bytes_are_told_apart(count, size, thread
     expected = sorted({row: i for i, row in reversed(list(enumerate(rows)))}.values())
 
     assert expected == kernels.deduplicate(rows, threads=threads).tolist()
+
+
+def test_a_save_that_fails_leaves_the_old_file_and_no_other(tmp_path):
+    """Where the disk takes no more, what was there is whole, and no part of a file stays."""
+    pytest.importorskip("resource", reason="limits the size of files")
+    path = tmp_path / "seen"
+    code = f"""
+        import resource, signal
+        from shimhub import kernels
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        seen = kernels.Seen()
+        kernels.deduplicate(["a"], seen=seen)
+        seen.save({str(path)!r})
+        kernels.deduplicate([str(i) for i in range(1000)], seen=seen)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        try: seen.save({str(path)!r})
+        except OSError as error: print(type(error).__name__)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
+
+    assert "OSError\n" == done.stdout
+    assert [path] == list(tmp_path.iterdir())
+    assert 1 == len(kernels.Seen.load(path))

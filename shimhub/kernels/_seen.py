@@ -162,7 +162,7 @@ def write(path: AnyPath, digests: bytes) -> None:
     try:
         _write_new(part, mode, (header, digests, checksum.digest()))
         part.replace(target)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: whatever ends it, no half of a file stays; raised again
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
         raise
