@@ -1,0 +1,46 @@
+"""Training data: read any file of it, clean it, pack it; nothing is imported before it is used.
+
+Reading needs pyarrow: ``pip install 'shimhub[data]'``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from shimhub.data.errors import (
+        DataError,
+        DecodeError,
+        FormatError,
+        LimitError,
+        SchemaDriftError,
+    )
+
+__all__ = [
+    "DataError",
+    "DecodeError",
+    "FormatError",
+    "LimitError",
+    "SchemaDriftError",
+]
+
+#: Public names by the module that has them; imported at first use.
+_MODULES: Final = {
+    "errors": "DataError DecodeError FormatError LimitError SchemaDriftError",
+}
+_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a public name at its first use (PEP 562), and keep the name."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """List the public names, those not yet imported too."""
+    return sorted({*globals(), *__all__})
