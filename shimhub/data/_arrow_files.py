@@ -23,7 +23,7 @@ DAMAGE: Final = (pa.ArrowException, OSError, ValueError, KeyError, IndexError)
 def open_file(source: Source, options: Options, mapped: bool = False) -> pa.NativeFile:
     """Open for reading at any place; a local file as a memory map where asked."""
     if source.is_remote:
-        import fsspec
+        import fsspec  # type: ignore[import-untyped]
 
         url = fsspec.open(source.path, "rb", **options.storage)
         return pa.PythonFile(url.open(), mode="r")

@@ -16,7 +16,7 @@ from shimhub.data._model import Part, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     from shimhub.data._model import Options, Source
 
