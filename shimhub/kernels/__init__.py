@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     from shimhub.kernels.packing_tables import pack_table
     from shimhub.kernels.packing_tokens import concatenate_and_pack, pack_sequences
     from shimhub.kernels.padding import Field, collate, pad
+    from shimhub.kernels.rows import Drift, conform
     from shimhub.kernels.similarity import jaccard, lsh_bands, minhash, near_duplicates
 
 __all__ = [
     "Bins",
+    "Drift",
     "Field",
     "Ragged",
     "Seen",
@@ -49,6 +51,7 @@ __all__ = [
     "available",
     "collate",
     "concatenate_and_pack",
+    "conform",
     "cpu_features",
     "deduplicate",
     "divide",
@@ -89,6 +92,7 @@ _MODULES: Final = {
     "packing_tables": "pack_table",
     "packing_tokens": "concatenate_and_pack pack_sequences",
     "padding": "Field collate pad",
+    "rows": "Drift conform",
     "similarity": "jaccard lsh_bands minhash near_duplicates",
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
