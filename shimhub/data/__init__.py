@@ -16,18 +16,22 @@ if TYPE_CHECKING:
         LimitError,
         SchemaDriftError,
     )
+    from shimhub.data.reader import Reader, streaming_dataset_reader
 
 __all__ = [
     "DataError",
     "DecodeError",
     "FormatError",
     "LimitError",
+    "Reader",
     "SchemaDriftError",
+    "streaming_dataset_reader",
 ]
 
 #: Public names by the module that has them; imported at first use.
 _MODULES: Final = {
     "errors": "DataError DecodeError FormatError LimitError SchemaDriftError",
+    "reader": "Reader streaming_dataset_reader",
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
 

@@ -31,6 +31,8 @@ class Source:
     is_remote: bool = False
     #: What the user's pattern or directory was, for messages; empty if it was named itself.
     found_in: str = ""
+    #: Where name and content disagree: what was found; empty if they agree.
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

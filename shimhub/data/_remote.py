@@ -1,0 +1,87 @@
+"""Files behind URLs, by fsspec: one, a glob, or a folder; chained URLs (``zip://a.csv::s3://b``)."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from shimhub.data._detect import detect
+from shimhub.data._model import Source
+from shimhub.data._names import is_hidden
+from shimhub.data._sources import files_told
+from shimhub.data.errors import DataError
+from shimhub.errors import nearest
+
+if TYPE_CHECKING:
+    from shimhub.data._sources import Request
+
+
+def resolve(url: str, request: Request) -> list[Source]:
+    """Return the files that a URL names, sorted by path where it is a glob or a folder.
+
+    Raises:
+        FileNotFoundError: there is none; the nearest name is told.
+        DataError: the protocol is not known, or a glob or folder has no data.
+    """
+    fs, path = _file_system(url, request.storage)
+    if fs.isfile(path):
+        return [_file(fs, path, url, request)]
+    if fs.isdir(path):
+        return _many(fs, url, path, fs.find(path), request)
+    if not any(sign in path for sign in "*?["):
+        raise _missing(fs, path, url)
+    found = [name for name in fs.glob(path) if not fs.isdir(name)]
+    if not found:
+        raise DataError(f"{url}: no file matches (a glob names files; ** is any depth)")
+    return _many(fs, url, path.split("*")[0].rpartition("/")[0], found, request)
+
+
+def _file_system(url: str, storage: dict[str, Any]) -> tuple[Any, str]:
+    try:
+        import fsspec  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise DataError(f"{url}: a URL needs fsspec: pip install 'shimhub[data]'") from error
+    try:
+        fs, path = fsspec.core.url_to_fs(url, **storage)
+    except (ValueError, ImportError) as error:
+        raise DataError(f"{url}: fsspec cannot open it: {error}") from error
+    return fs, cast("str", path)
+
+
+def _many(fs: Any, url: str, folder: str, paths: list[str], request: Request) -> list[Source]:
+    data = [path for path in sorted(paths) if not _has_hidden(path, folder)]
+    return files_told(data, lambda path: _file(fs, path, _url_of(fs, path, url), request), url)
+
+
+def _has_hidden(path: str, folder: str) -> bool:
+    below = path.removeprefix(folder).strip("/")
+    return any(is_hidden(part) for part in below.split("/"))
+
+
+def _url_of(fs: Any, path: str, named: str) -> str:
+    """Return the URL of a file that was found; what follows ``::`` stays as it was named."""
+    first, chained, rest = named.partition("::")
+    if not chained:
+        return cast("str", fs.unstrip_protocol(path))
+    return f"{first.partition('://')[0]}://{path.lstrip('/')}::{rest}"
+
+
+def _file(fs: Any, path: str, url: str, request: Request) -> Source:
+    def opened() -> BinaryIO:
+        return cast("BinaryIO", fs.open(path, "rb"))
+
+    told = detect(url, opened, request.format, request.compression)
+    size = fs.size(path)
+    size = -1 if size is None else size
+    return Source(url, told.format, told.compression, size, True, note=told.note)
+
+
+def _missing(fs: Any, path: str, url: str) -> FileNotFoundError:
+    folder, _, name = path.rpartition("/")
+    try:
+        beside = [str(found).rpartition("/")[2] for found in fs.ls(folder, detail=False)]
+    except (OSError, NotImplementedError):
+        beside = []
+    near = nearest(name, beside)
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT) + near, url)
