@@ -38,11 +38,12 @@ if TYPE_CHECKING:
     from shimhub.kernels.packing_tables import pack_table
     from shimhub.kernels.packing_tokens import concatenate_and_pack, pack_sequences
     from shimhub.kernels.padding import Field, collate, pad
-    from shimhub.kernels.rows import Drift, conform
+    from shimhub.kernels.rows import CellError, Drift, conform, to_columns, to_rows
     from shimhub.kernels.similarity import jaccard, lsh_bands, minhash, near_duplicates
 
 __all__ = [
     "Bins",
+    "CellError",
     "Drift",
     "Field",
     "Ragged",
@@ -77,6 +78,8 @@ __all__ = [
     "softmax",
     "subtract",
     "tanh",
+    "to_columns",
+    "to_rows",
     "version",
     "why_unavailable",
 ]
@@ -92,7 +95,7 @@ _MODULES: Final = {
     "packing_tables": "pack_table",
     "packing_tokens": "concatenate_and_pack pack_sequences",
     "padding": "Field collate pad",
-    "rows": "Drift conform",
+    "rows": "CellError Drift conform to_columns to_rows",
     "similarity": "jaccard lsh_bands minhash near_duplicates",
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}

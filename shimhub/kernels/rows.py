@@ -15,6 +15,23 @@ Type = Any
 Fields = tuple[tuple[str, Type], ...]
 
 
+class CellError(ValueError):
+    """A value in a column that cannot be had: text that is no UTF-8, offsets outside of the values.
+
+    ``column`` is its name, with those of the structs that it is in (``messages.content``), and
+    ``row`` counts the rows of the batch from 0; -1 where it is no single one.
+    """
+
+    def __init__(self, column: str, row: int, problem: str) -> None:
+        self.column, self.row, self.problem = column, row, problem
+        where = f"{column!r}: row {row}" if row >= 0 else repr(column)
+        super().__init__(f"{where}: {problem}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the parts where a worker's error is sent to its parent."""
+        return type(self), (self.column, self.row, self.problem)
+
+
 class Drift(NamedTuple):
     """Where a value is not of its type: the row, the way to it from there, and what is wrong."""
 
@@ -29,6 +46,44 @@ class Drift(NamedTuple):
         """Return the path as text, such as ``messages[2].role``."""
         parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)
         return "".join(parts).removeprefix(".")
+
+
+def to_rows(data: Any) -> list[dict[str, Any]]:
+    """Return the rows of a table as dicts, equal to those of pyarrow's ``to_pylist()``.
+
+    ``data`` is a pyarrow RecordBatch or Table, or anything else with Arrow's C interface. Numbers,
+    text, binaries, lists, structs, maps and dictionaries are made here; dates, times, decimals,
+    run-end encodings, unions and extension types by pyarrow. Every row has objects of its own,
+    except for what cannot be changed.
+
+    Raises :class:`CellError` where text is no UTF-8 or a buffer is not as it should be (of a
+    damaged file, for example), ``ValueError`` if two columns, or two fields of a struct, have the
+    same name (a dict would lose one), or if a type is nested more than 64 deep, and ``TypeError``
+    if it is no table. O(values); nothing of ``data`` is kept.
+    """
+    from shimhub.kernels import _row_plans
+
+    rows: list[dict[str, Any]] = []
+    for batch in _row_plans.batches(data):
+        rows += _row_plans.run("make_rows", batch, len(rows))
+    return rows
+
+
+def to_columns(data: Any) -> dict[str, list[Any]]:
+    """Return the columns of a table as lists by name, equal to those of pyarrow's ``to_pydict()``.
+
+    Takes, gives and raises what :func:`to_rows` does.
+    """
+    from shimhub.kernels import _row_plans
+
+    first, *others = _row_plans.batches(data)
+    columns: dict[str, list[Any]] = _row_plans.run("make_columns", first, 0)
+    before = first.num_rows
+    for batch in others:
+        for name, values in _row_plans.run("make_columns", batch, before).items():
+            columns[name] += values
+        before += batch.num_rows
+    return columns
 
 
 def conform(rows: list[Any], fields: Fields) -> Drift | None:

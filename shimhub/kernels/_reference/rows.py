@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from shimhub.kernels.rows import CellError
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 #: (row, path, problem)
 Found = tuple[int, tuple[Any, ...], str]
@@ -28,6 +33,47 @@ class _DriftError(Exception):
     def __init__(self, problem: str) -> None:
         self.problem = problem
         self.path: list[Any] = []
+
+
+def make_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return the rows of a batch as dicts."""
+    columns = make_columns(batch)
+    if not columns:
+        return [{} for _ in range(batch.num_rows)]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def make_columns(batch: pa.RecordBatch) -> dict[str, list[Any]]:
+    """Return the columns of a batch as lists."""
+    check_names(batch.schema.names, "data")
+    return {name: _column(name, batch.column(i)) for i, name in enumerate(batch.schema.names)}
+
+
+def check_names(names: list[str], where: str) -> None:
+    """Raise ``ValueError`` if a name comes twice."""
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{where}: {twice!r} twice; a dict would lose one: rename it")
+
+
+def _column(name: str, column: pa.Array) -> list[Any]:
+    """Return the values once they are as they say: pyarrow's own functions do not look."""
+    try:
+        column.validate(full=True)
+    except ValueError as error:
+        raise CellError(name, _first_wrong(column), str(error)) from error
+    found: list[Any] = column.to_pylist()
+    return found
+
+
+def _first_wrong(column: pa.Array) -> int:
+    """Return the first row that is not valid alone; -1 if each is."""
+    for row in range(len(column)):
+        try:
+            column.slice(row, 1).validate(full=True)
+        except ValueError:
+            return row
+    return -1
 
 
 def conform(rows: list[Any], fields: Any) -> Found | None:
