@@ -91,6 +91,10 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def arrays(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Return values and offsets as NumPy arrays; a subclass may keep them in other forms."""
+        return self.values, self.offsets
+
 
 def _vector(values: Any, name: str, kinds: str) -> np.ndarray[Any, Any]:
     from shimhub.kernels import _numpy
@@ -268,15 +272,16 @@ def _from_ragged(data: Ragged, name: str) -> Column:
     from shimhub.kernels import _numpy
 
     validity = None
+    values, offsets = data.arrays()
     if data.validity is not None:
         validity = np.packbits(data.validity, bitorder="little")
     return Column(
         Kind.LIST,
         len(data),
-        width=data.offsets.itemsize,
+        width=offsets.itemsize,
         validity=Buffer() if validity is None else _numpy.memory(validity),
-        offsets=_numpy.memory(data.offsets),
-        children=(_from_numpy(data.values, name),),
+        offsets=_numpy.memory(offsets),
+        children=(_from_numpy(values, name),),
         name=name,
         keep=(data, validity),
     )
