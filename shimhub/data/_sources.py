@@ -11,8 +11,7 @@ import glob as python_glob
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 from urllib.parse import unquote, urlsplit
 
 from shimhub.data import _walk
@@ -139,10 +138,14 @@ def missing(path: str) -> FileNotFoundError:
 
 def _file(path: str, request: Request, found_in: str = "") -> Source:
     _walk.refuse_special(path)
-    told = detect(path, lambda: Path(path).open("rb"), request.format, request.compression)
+    told = detect(path, lambda: _opened(path), request.format, request.compression)
     return Source(
         path, told.format, told.compression, os.path.getsize(path), False, found_in, told.note
     )
+
+
+def _opened(path: str) -> BinaryIO:
+    return open(path, "rb")
 
 
 def _glob(pattern: str, request: Request) -> list[Source]:
