@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
 
+from shimhub.data import _outputs, _reading
 from shimhub.data._asked import Asked
 from shimhub.data._batching import rebatched
-from shimhub.data._formats import format_of
-from shimhub.data._model import Options, Skipped, Source, Span
-from shimhub.data._schemas import check_same
 from shimhub.data._sources import resolve
-from shimhub.data.errors import DataError
-from shimhub.errors import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     import pyarrow as pa  # type: ignore[import-untyped]
     from typing_extensions import Self
+
+    from shimhub.data._model import Skipped, Source
 
 
 def streaming_dataset_reader(
@@ -32,12 +30,66 @@ def streaming_dataset_reader(
     output: str = "columns",
     shard: tuple[int, int] | None = None,
     split: str | None = None,
+    schema: pa.Schema | None = None,
+    on_error: str = "raise",
+    on_drift: str = "error",
+    infer: bool = False,
+    delimiter: str | None = None,
+    quote: str | None = '"',
+    encoding: str = "utf-8",
     follow_symlinks: bool = False,
     storage: dict[str, Any] | None = None,
-    **asked: Any,
+    max_line: int = 1 << 28,
+    max_ratio: int = 1000,
 ) -> Reader:
-    """Return an iterator over batches of exactly ``batch_size`` rows, the last one shorter."""
-    told = Asked(columns, batch_size, output, shard, storage=storage or {}, **asked)
+    """Return an iterator over batches of exactly ``batch_size`` rows, the last one shorter.
+
+    Args:
+        what: a path, URL, glob or folder, or a list of these (docs/data-formats.md tells how
+            they are found, and how formats are told).
+        format: one of ``FORMATS``, an extension such as "jsonl.gz", or None: told per file.
+        compression: "gzip", "zstd", "none", or None: told per file.
+        columns: names of the columns that are wanted, in that order; None for all.
+        batch_size: rows in a batch.
+        output: what a batch is: "columns" (dict of lists), "rows" (list of dicts), "arrow"
+            (``pa.RecordBatch``), "numpy" or "torch" (dict of arrays).
+        shard: (rank, world): the rows of one of ``world`` readers; see ``_shards``.
+        split: of a Hugging Face folder, or of a folder whose files are named by split.
+        schema: types of the columns of JSON, CSV and text; other files are cast to it.
+        on_error: "raise", or "skip": leave out what cannot be decoded, and count it in
+            ``skipped``.
+        on_drift: "error", or "unify": read everything once before, and widen the schema.
+        infer: let CSV guess types.
+        delimiter: of CSV; None is a comma, or a tab for TSV.
+        quote: of CSV; None if nothing is quoted.
+        encoding: of CSV, TSV and text.
+        follow_symlinks: read links that lead out of a folder or glob.
+        storage: options for fsspec.
+        max_line: bytes that a line, value or row may have.
+        max_ratio: bytes that a compressed byte may become.
+
+    Raises:
+        FileNotFoundError: no such file.
+        DataError: an argument is wrong, or there is no data (its subclasses: FormatError,
+            DecodeError, SchemaDriftError, LimitError).
+        TypeError: an argument is of a wrong type.
+    """
+    asked = Asked(
+        columns=columns,
+        batch_size=batch_size,
+        output=output,
+        shard=shard,
+        schema=schema,
+        on_error=on_error,
+        on_drift=on_drift,
+        infer=infer,
+        delimiter=delimiter,
+        quote=quote,
+        encoding=encoding,
+        storage=storage or {},
+        max_line=max_line,
+        max_ratio=max_ratio,
+    )
     sources = resolve(
         what,
         format=format,
@@ -46,32 +98,45 @@ def streaming_dataset_reader(
         follow_symlinks=follow_symlinks,
         storage=storage,
     )
-    return Reader(sources, told)
+    return Reader(sources, asked)
 
 
 class Reader:
-    """An iterator over the batches of some files."""
+    """An iterator over the batches of some files; close it, or use it as a context manager."""
 
     def __init__(self, sources: list[Source], asked: Asked) -> None:
-        self.sources = tuple(sources)
-        self._options = asked.options()
-        self.schema = _chosen(_schema(sources[0], self._options), self._options)
-        self._batches = self._converted(asked)
+        options = asked.options()
+        is_unified = asked.on_drift == "unify"
+        self._job = _reading.reading(sources, options, is_unified, asked.shard)
+        make = _rows if asked.output == "rows" else _converted
+        self._batches = make(self._job, asked.batch_size, asked.output)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the batches."""
+        return self._job.schema
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The files, in the order they are read."""
+        return self._job.sources
 
     @property
     def skipped(self) -> Skipped:
         """What ``on_error="skip"`` left out so far."""
-        return self._options.skipped
+        return self._job.options.skipped
 
     @property
     def notes(self) -> list[str]:
-        """Files whose name and content disagree."""
+        """Files whose name and content disagree, and what they are read as."""
         return [f"{source.path}: {source.note}" for source in self.sources if source.note]
 
-    def __iter__(self) -> Reader:
+    def __iter__(self) -> Self:
+        """Return the reader itself: it is read once."""
         return self
 
     def __next__(self) -> Any:
+        """Return the next batch."""
         return next(self._batches)
 
     def close(self) -> None:
@@ -79,6 +144,7 @@ class Reader:
         self._batches.close()
 
     def __enter__(self) -> Self:
+        """Return the reader itself."""
         return self
 
     def __exit__(
@@ -87,41 +153,43 @@ class Reader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Close it."""
         self.close()
 
-    def _converted(self, asked: Asked) -> Any:
-        for batch in rebatched(self._record_batches(), asked.batch_size):
-            yield _CONVERT[asked.output](batch)
 
-    def _record_batches(self) -> Iterator[pa.RecordBatch]:
-        options = dataclasses.replace(self._options, columns=tuple(self.schema.names))
-        for source in self.sources:
-            found = _chosen(_schema(source, self._options), self._options)
-            check_same(self.schema, found, source.path, self.sources[0].path)
-            for part in format_of(source).batches(source, Span(), options):
-                yield part.batch
+def _converted(job: _reading.Reading, size: int, output: str) -> Any:
+    convert = _CONVERT[output]
+    with closing(_reading.batches(job)) as batches:  # type: ignore[type-var]
+        for batch in rebatched(batches, size):
+            yield convert(batch)
 
 
-def _schema(source: Source, options: Options) -> pa.Schema:
-    return format_of(source).schema(source, options)
+def _rows(job: _reading.Reading, size: int, output: str) -> Any:
+    held: list[dict[str, Any]] = []
+    with closing(_reading.rows(job)) as lists:  # type: ignore[type-var]
+        for rows in lists:
+            held += rows
+            yield from _full(held, size)
+    if held:
+        yield held
 
 
-def _chosen(schema: pa.Schema, options: Options) -> pa.Schema:
-    import pyarrow as pa
-
-    if options.columns is None:
-        return schema
-    for name in options.columns:
-        if name not in schema.names:
-            raise DataError(
-                f"columns= has {name!r}, which is not there{nearest(name, schema.names)}; "
-                f"there are {', '.join(map(repr, schema.names))}"
-            )
-    return pa.schema([schema.field(name) for name in options.columns], schema.metadata)
+def _full(held: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the full batches that are held, and keep what is left."""
+    at = 0
+    while len(held) - at >= size:
+        yield held[at : at + size]
+        at += size
+    del held[:at]
 
 
-_CONVERT: dict[str, Any] = {
-    "arrow": lambda batch: batch,
-    "columns": lambda batch: batch.to_pydict(),
-    "rows": lambda batch: batch.to_pylist(),
+def _same(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch
+
+
+_CONVERT: Final[dict[str, Callable[[pa.RecordBatch], Any]]] = {
+    "arrow": _same,
+    "columns": _outputs.columns_of,
+    "numpy": _outputs.numpy_of,
+    "torch": _outputs.torch_of,
 }

@@ -1,0 +1,156 @@
+"""Which rows a rank reads: disjoint, in order, and together all of them.
+
+Parquet and Arrow files tell how many rows they have: the rows of all of them, end to end, are cut
+into ``world`` runs, whose lengths differ by one at most. Lines are cut by bytes: the bytes of all
+such files, end to end, into ``world`` runs, and a line belongs to the run in which it begins. What
+can only be read from its beginning (compressed files, JSON arrays) is read by every rank, which
+keeps each ``world``-th row of the file, beginning with its own number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from shimhub.data._formats import format_of
+from shimhub.data._model import Span
+from shimhub.data.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from shimhub.data._model import Options, Part, Source
+
+#: How many spans a rank's share of lines is cut into: its error is a part of one of them.
+_FINE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows ``start``, ``start + step``, ... below ``stop`` of a span, whose rows count from 0."""
+
+    source: int
+    span: Span = Span()
+    start: int = 0
+    stop: int | None = None
+    step: int = 1
+
+
+def whole(sources: tuple[Source, ...]) -> list[Piece]:
+    """Return everything."""
+    return [Piece(at) for at in range(len(sources))]
+
+
+def pieces_of(
+    sources: tuple[Source, ...], shard: tuple[int, int] | None, options: Options
+) -> list[Piece]:
+    """Return what the rank ``shard[0]`` of ``shard[1]`` reads, in the order of the sources."""
+    if shard is None or shard[1] == 1:
+        return whole(sources)
+    rank, world = shard
+    counted = {
+        at: count for at, source in enumerate(sources) if (count := _counts(source, options))
+    }
+    lined = _lined(sources, counted, world, options)
+    found = [
+        *_runs(counted, rank, world),
+        *_line_runs(sources, lined, rank, world),
+        *(
+            Piece(at, start=(rank - at) % world, step=world)
+            for at in range(len(sources))
+            if at not in counted and at not in lined
+        ),
+    ]
+    return sorted(found, key=lambda piece: piece.source)
+
+
+def _counts(source: Source, options: Options) -> list[int] | None:
+    """Return the rows of each unit of the source's spans, where its metadata tells them."""
+    counts = getattr(format_of(source), "counts", None)
+    try:
+        return counts(source, options) if counts is not None else None
+    except DecodeError:
+        return None  # every rank sees the same damage, and reads it as what has no counts
+
+
+def _runs(counted: dict[int, list[int]], rank: int, world: int) -> Iterator[Piece]:
+    total = sum(map(sum, counted.values()))
+    low, high = total * rank // world, total * (rank + 1) // world
+    at = 0
+    for source, counts in counted.items():
+        rows = sum(counts)
+        if at < high and at + rows > low:
+            yield _run(source, counts, max(0, low - at), min(rows, high - at))
+        at += rows
+
+
+def _run(source: int, counts: list[int], low: int, high: int) -> Piece:
+    """Return rows low to high of a source, by the units that hold them."""
+    first, before = 0, 0
+    while before + counts[first] <= low:
+        before += counts[first]
+        first += 1
+    last, rows = first, before
+    while rows < high:
+        rows += counts[last]
+        last += 1
+    return Piece(source, Span(first, last), low - before, high - before)
+
+
+def _lined(
+    sources: tuple[Source, ...], counted: dict[int, list[int]], world: int, options: Options
+) -> dict[int, list[Span]]:
+    """Return the spans of the sources that can be cut by bytes."""
+    rest = [at for at in range(len(sources)) if at not in counted]
+    share = sum(max(0, sources[at].size) for at in rest) // (world * _FINE)
+    spans = {at: _spans(sources[at], max(1, share), options) for at in rest}
+    return {at: found for at, found in spans.items() if len(found) > 1}
+
+
+def _spans(source: Source, size: int, options: Options) -> list[Span]:
+    try:
+        found: list[Span] = format_of(source).spans(source, size, options)
+    except DecodeError:
+        return []  # as in _counts
+    return found
+
+
+def _line_runs(
+    sources: tuple[Source, ...], lined: dict[int, list[Span]], rank: int, world: int
+) -> Iterator[Piece]:
+    total = sum(sources[at].size for at in lined)
+    low, high = total * rank // world, total * (rank + 1) // world
+    before = 0
+    for at, spans in lined.items():
+        mine = [span for span in spans if low <= before + span.start < high]
+        if mine:
+            yield Piece(at, Span(mine[0].start, mine[-1].stop))
+        before += sources[at].size
+
+
+def kept(piece: Piece, parts: Iterable[Part]) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield the rows of the piece out of those of its span, and the number of each first one."""
+    if piece.step > 1:
+        yield from _every(piece, parts)
+        return
+    for part in parts:
+        batch, first = part.batch, part.first
+        if piece.stop is not None and first >= piece.stop:
+            return
+        low = max(0, piece.start - first)
+        high = batch.num_rows if piece.stop is None else min(batch.num_rows, piece.stop - first)
+        if low < high:
+            yield batch.slice(low, high - low), first + low
+
+
+def _every(piece: Piece, parts: Iterable[Part]) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Take every ``step``-th of the rows that come; skipped ones do not count."""
+    at = 0
+    for part in parts:
+        low = (piece.start - at) % piece.step
+        if low < part.batch.num_rows:
+            wanted = pa.array(range(low, part.batch.num_rows, piece.step), pa.int64())
+            yield part.batch.take(wanted), part.first + low
+        at += part.batch.num_rows
