@@ -1,0 +1,138 @@
+"""Files of sorted keys, and the parts of many of them that fit in memory.
+
+A block's keys lie in runs: each sorted, each a record batch of an Arrow file that is mapped, so
+that a task reads of all blocks' files no more than its own range of keys. A row's id is
+``block << 32 | row``: ids rise as rows do.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+Array = np.ndarray[Any, Any]
+
+ROW_BITS: Final = 32
+#: Keys that a task holds at once, of a range.
+RANGE_KEYS: Final = 1 << 21
+KEYS_END: Final = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Columns of one length, mapped; the first one's values never fall."""
+
+    columns: tuple[Array, ...]
+
+    def between(self, low: int, high: int) -> slice:
+        """Return where the keys from ``low`` on and before ``high`` are."""
+        keys = self.columns[0]
+        start = int(np.searchsorted(keys, np.uint64(low)))
+        if high >= KEYS_END:
+            return slice(start, len(keys))
+        return slice(start, int(np.searchsorted(keys, np.uint64(high))))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write; when that went well, what lies there becomes ``path``, at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_runs(path: Path, runs: Iterable[Mapping[str, Array]]) -> int:
+    """Write each run as a record batch, all with the same columns; return how many rows."""
+    rows = 0
+    with replacing(path) as part, pa.OSFile(str(part), "wb") as file:
+        writer = None
+        for run in runs:
+            batch = pa.record_batch({name: pa.array(column) for name, column in run.items()})
+            writer = writer or pa.ipc.new_file(file, batch.schema)
+            writer.write_batch(batch)
+            rows += batch.num_rows
+        (writer or pa.ipc.new_file(file, pa.schema([]))).close()
+    return rows
+
+
+def open_runs(path: Path) -> list[Run]:
+    """Map the runs of :func:`write_runs`; what is not looked at is not read."""
+    reader = pa.ipc.open_file(pa.memory_map(str(path)))
+    batches = (reader.get_batch(at) for at in range(reader.num_record_batches))
+    return [Run(tuple(column.to_numpy() for column in batch.columns)) for batch in batches]
+
+
+def ids_of(block: int, rows: Array) -> Array:
+    """Return the ids of rows of a block."""
+    return np.uint64(block << ROW_BITS) | rows.astype(np.uint64)
+
+
+def split_ids(ids: Array) -> tuple[Array, Array]:
+    """Return the blocks and the rows of ids."""
+    return ids >> np.uint64(ROW_BITS), ids & np.uint64((1 << ROW_BITS) - 1)
+
+
+def block_range(first: int, stop: int) -> tuple[int, int]:
+    """Return the range of ids of the blocks from ``first`` on and before ``stop``."""
+    return first << ROW_BITS, stop << ROW_BITS
+
+
+def shares(total: int, parts: int) -> list[tuple[int, int]]:
+    """Cut 0 to ``total`` into ``parts`` ranges as equal as can be."""
+    edges = [total * part // parts for part in range(parts + 1)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def ranges(
+    runs: Sequence[Run], low: int, high: int, limit: int = RANGE_KEYS
+) -> Iterator[tuple[int, int]]:
+    """Cut a range of keys into ranges of at most ``limit`` keys; equal keys are never parted.
+
+    Halved where they really lie, so that keys that crowd together (by chance or by somebody's
+    choice) cost a few look-ups and no memory.
+    """
+    found = sum(part.stop - part.start for part in (run.between(low, high) for run in runs))
+    if found == 0:
+        return
+    if found <= limit or high - low <= 1:
+        yield low, high
+        return
+    middle = (low + high) // 2
+    yield from ranges(runs, low, middle, limit)
+    yield from ranges(runs, middle, high, limit)
+
+
+def gather(runs: Sequence[Run], low: int, high: int) -> tuple[Array, ...]:
+    """Return copies of the columns of all runs' rows in a range, by rising first column.
+
+    Rows with equal keys stay in the order of the runs. The runs must not be none.
+    """
+    parts = [run.between(low, high) for run in runs]
+    joined = [
+        np.concatenate([run.columns[at][part] for run, part in zip(runs, parts, strict=True)])
+        for at in range(len(runs[0].columns))
+    ]
+    order = np.argsort(joined[0], kind="stable")
+    return tuple(column[order] for column in joined)
+
+
+def unique_pairs(first: Array, second: Array) -> tuple[Array, Array]:
+    """Return the different pairs, sorted by the first and then the second."""
+    order = np.lexsort((second, first))
+    first, second = first[order], second[order]
+    new = np.ones(len(first), dtype=bool)
+    new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    return first[new], second[new]
