@@ -13,5 +13,6 @@ extern PyMethodDef shimhub_py_minhash_methods[];
 extern PyMethodDef shimhub_py_pad_methods[];
 extern PyMethodDef shimhub_py_pack_methods[];
 extern PyMethodDef shimhub_py_linalg_methods[];
+extern PyMethodDef shimhub_py_rows_methods[];
 
 #endif

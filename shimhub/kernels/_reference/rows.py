@@ -45,18 +45,10 @@ def make_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
 
 def make_columns(batch: pa.RecordBatch) -> dict[str, list[Any]]:
     """Return the columns of a batch as lists."""
-    check_names(batch.schema.names, "data")
-    return {name: _column(name, batch.column(i)) for i, name in enumerate(batch.schema.names)}
+    return {name: values(batch.column(i), name) for i, name in enumerate(batch.schema.names)}
 
 
-def check_names(names: list[str], where: str) -> None:
-    """Raise ``ValueError`` if a name comes twice."""
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{where}: {twice!r} twice; a dict would lose one: rename it")
-
-
-def _column(name: str, column: pa.Array) -> list[Any]:
+def values(column: pa.Array, name: str) -> list[Any]:
     """Return the values once they are as they say: pyarrow's own functions do not look."""
     try:
         column.validate(full=True)
