@@ -91,7 +91,9 @@ def _integer(digits: str) -> int:
     value = int(digits) if len(digits) <= _DIGITS else _MOST + 1
     if not _LEAST <= value <= _MOST:
         shown = digits if len(digits) <= 2 * _DIGITS else digits[: 2 * _DIGITS] + "..."
-        raise BadLineError(f"has the integer {shown}, beyond int64 and uint64; write it as a string")
+        raise BadLineError(
+            f"has the integer {shown}, beyond int64 and uint64; write it as a string"
+        )
     return value
 
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 FEW: Final = 16
 
 
-
 @dataclass(frozen=True, slots=True)
 class Lines:
     """The lines of a block that are not blank: ``block.data[starts[i]:ends[i]]``, int64."""

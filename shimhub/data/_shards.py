@@ -10,10 +10,11 @@ keeps each ``world``-th row of the file, beginning with its own number.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from shimhub.data._counts import counts
 from shimhub.data._formats import format_of
 from shimhub.data._model import Span
 from shimhub.data.errors import DecodeError
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from shimhub.data._model import Options, Part, Source
 
 #: How many spans a rank's share of lines is cut into: its error is a part of one of them.
-_FINE = 4
+_FINE: Final = 4
+#: Formats whose spans are not in bytes.
+_SELF_TOLD: Final = ("parquet", "arrow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Piece:
     """Rows ``start``, ``start + step``, ... below ``stop`` of a span, whose rows count from 0."""
 
     source: int
-    span: Span = Span()
+    span: Span
     start: int = 0
     stop: int | None = None
     step: int = 1
@@ -40,7 +43,7 @@ class Piece:
 
 def whole(sources: tuple[Source, ...]) -> list[Piece]:
     """Return everything."""
-    return [Piece(at) for at in range(len(sources))]
+    return [Piece(at, Span()) for at in range(len(sources))]
 
 
 def pieces_of(
@@ -50,15 +53,14 @@ def pieces_of(
     if shard is None or shard[1] == 1:
         return whole(sources)
     rank, world = shard
-    counted = {
-        at: count for at, source in enumerate(sources) if (count := _counts(source, options))
-    }
-    lined = _lined(sources, counted, world, options)
+    told = {at: counts(source, options) for at, source in enumerate(sources)}
+    counted = {at: units for at, units in told.items() if units}
+    lined = _lined(sources, world, options)
     found = [
         *_runs(counted, rank, world),
         *_line_runs(sources, lined, rank, world),
         *(
-            Piece(at, start=(rank - at) % world, step=world)
+            Piece(at, Span(), (rank - at) % world, step=world)
             for at in range(len(sources))
             if at not in counted and at not in lined
         ),
@@ -66,44 +68,34 @@ def pieces_of(
     return sorted(found, key=lambda piece: piece.source)
 
 
-def _counts(source: Source, options: Options) -> list[int] | None:
-    """Return the rows of each unit of the source's spans, where its metadata tells them."""
-    counts = getattr(format_of(source), "counts", None)
-    try:
-        return counts(source, options) if counts is not None else None
-    except DecodeError:
-        return None  # every rank sees the same damage, and reads it as what has no counts
-
-
 def _runs(counted: dict[int, list[int]], rank: int, world: int) -> Iterator[Piece]:
     total = sum(map(sum, counted.values()))
     low, high = total * rank // world, total * (rank + 1) // world
     at = 0
-    for source, counts in counted.items():
-        rows = sum(counts)
+    for source, units in counted.items():
+        rows = sum(units)
         if at < high and at + rows > low:
-            yield _run(source, counts, max(0, low - at), min(rows, high - at))
+            yield _run(source, units, max(0, low - at), min(rows, high - at))
         at += rows
 
 
-def _run(source: int, counts: list[int], low: int, high: int) -> Piece:
+def _run(source: int, units: list[int], low: int, high: int) -> Piece:
     """Return rows low to high of a source, by the units that hold them."""
     first, before = 0, 0
-    while before + counts[first] <= low:
-        before += counts[first]
+    while before + units[first] <= low:
+        before += units[first]
         first += 1
     last, rows = first, before
     while rows < high:
-        rows += counts[last]
+        rows += units[last]
         last += 1
-    return Piece(source, Span(first, last), low - before, high - before)
+    span = Span() if len(units) == 1 else Span(first, last)
+    return Piece(source, span, low - before, high - before)
 
 
-def _lined(
-    sources: tuple[Source, ...], counted: dict[int, list[int]], world: int, options: Options
-) -> dict[int, list[Span]]:
+def _lined(sources: tuple[Source, ...], world: int, options: Options) -> dict[int, list[Span]]:
     """Return the spans of the sources that can be cut by bytes."""
-    rest = [at for at in range(len(sources)) if at not in counted]
+    rest = [at for at, source in enumerate(sources) if source.format not in _SELF_TOLD]
     share = sum(max(0, sources[at].size) for at in rest) // (world * _FINE)
     spans = {at: _spans(sources[at], max(1, share), options) for at in rest}
     return {at: found for at, found in spans.items() if len(found) > 1}
@@ -113,7 +105,7 @@ def _spans(source: Source, size: int, options: Options) -> list[Span]:
     try:
         found: list[Span] = format_of(source).spans(source, size, options)
     except DecodeError:
-        return []  # as in _counts
+        return []  # every rank sees the same damage, and its reader tells where it is
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
-from pyarrow import types  # type: ignore[import-untyped]
+from pyarrow import types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,11 +82,11 @@ def _is_bytes(kind: pa.DataType) -> bool:
     )
 
 
-def _text(one: pa.DataType, two: pa.DataType, where: str) -> pa.DataType:
+def _text(one: pa.DataType, two: pa.DataType, _where: str) -> pa.DataType:
     return pa.large_string() if pa.large_string() in {one, two} else pa.string()
 
 
-def _bytes(one: pa.DataType, two: pa.DataType, where: str) -> pa.DataType:
+def _bytes(one: pa.DataType, two: pa.DataType, _where: str) -> pa.DataType:
     return pa.large_binary() if pa.large_binary() in {one, two} else pa.binary()
 
 
@@ -155,12 +155,12 @@ def _timestamp(one: pa.DataType, two: pa.DataType, where: str) -> pa.DataType:
     return pa.timestamp(_finer(one, two), one.tz)
 
 
-def _time(one: pa.DataType, two: pa.DataType, where: str) -> pa.DataType:
+def _time(one: pa.DataType, two: pa.DataType, _where: str) -> pa.DataType:
     unit = _finer(one, two)
     return pa.time32(unit) if unit in {"s", "ms"} else pa.time64(unit)
 
 
-def _duration(one: pa.DataType, two: pa.DataType, where: str) -> pa.DataType:
+def _duration(one: pa.DataType, two: pa.DataType, _where: str) -> pa.DataType:
     return pa.duration(_finer(one, two))
 
 
@@ -173,7 +173,7 @@ def _unit(kind: Any) -> str:
     return str(kind).partition("[")[2].partition("]")[0].partition(",")[0]
 
 
-def _date(one: pa.DataType, two: pa.DataType, where: str) -> pa.DataType:
+def _date(_one: pa.DataType, _two: pa.DataType, _where: str) -> pa.DataType:
     return pa.date64()
 
 

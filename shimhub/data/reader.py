@@ -108,8 +108,11 @@ class Reader:
         options = asked.options()
         is_unified = asked.on_drift == "unify"
         self._job = _reading.reading(sources, options, is_unified, asked.shard)
-        make = _rows if asked.output == "rows" else _converted
-        self._batches = make(self._job, asked.batch_size, asked.output)
+        self._batches = (
+            _rows(self._job, asked.batch_size)
+            if asked.output == "rows"
+            else _converted(self._job, asked.batch_size, asked.output)
+        )
 
     @property
     def schema(self) -> pa.Schema:
@@ -164,7 +167,7 @@ def _converted(job: _reading.Reading, size: int, output: str) -> Any:
             yield convert(batch)
 
 
-def _rows(job: _reading.Reading, size: int, output: str) -> Any:
+def _rows(job: _reading.Reading, size: int) -> Any:
     held: list[dict[str, Any]] = []
     with closing(_reading.rows(job)) as lists:  # type: ignore[type-var]
         for rows in lists:
