@@ -56,8 +56,8 @@ def detect(
     if packed:
         _refuse_foreign(path, head)
     found = _format(path, head, format, notes)
-    if found in {"json", None} and format is None:
-        found = _json_or_lines(lambda size: _read(opened, packed, size), found, notes)
+    if found in {"json", None}:
+        found = _json_or_lines(path, _read(opened, packed, _JSON_HEAD), format, notes)
     return Told(found or _unknown(path, head), packed, "; ".join(notes))
 
 
@@ -91,9 +91,14 @@ def _compression(path: str, raw: bytes, asked: str | None) -> tuple[str | None, 
     if asked is not None:
         _refuse_other_compression(path, found, asked, bool(raw))
         return (None if asked == "none" else asked), []
-    if found == named or not raw:
+    if found == named or not raw or (found is None and not _is_plain(raw)):
         return named, []
     return found, [f"named as {named or 'not compressed'}, but its bytes are {found or 'not'}"]
+
+
+def _is_plain(raw: bytes) -> bool:
+    """Whether bytes without the magic number of a compression are a file of data as it is."""
+    return _magic.format_of_bytes(raw) is not None or _magic.is_text(raw)
 
 
 def _refuse_other_compression(path: str, found: str | None, asked: str, has_bytes: bool) -> None:
@@ -118,8 +123,8 @@ def _format(path: str, head: bytes, asked: str | None, notes: list[str]) -> str 
 def _text_or_damaged(path: str, head: bytes, asked: str | None, notes: list[str]) -> str | None:
     """Return the format of what has no magic number; a damaged binary file stays what it was."""
     named = asked or by_name(path)[0]
-    kind = _magic.json_kind(head, is_all=False) if named in _BINARY else None
-    if kind is None:
+    kind = _magic.json_kind(head, is_all=False)
+    if kind is None or not _is_other(named, kind, head):
         return named
     if asked is not None:
         raise FormatError(f"{path}: format={asked!r}, but its content is {kind}")
@@ -127,12 +132,20 @@ def _text_or_damaged(path: str, head: bytes, asked: str | None, notes: list[str]
     return None
 
 
-def _json_or_lines(read: Callable[[int], bytes], named: str | None, notes: list[str]) -> str | None:
-    head = read(_JSON_HEAD)
+def _is_other(named: str | None, kind: str, head: bytes) -> bool:
+    """Whether JSON contradicts the name: for a binary format, and for an array in JSONL."""
+    return named in _BINARY or (named == "jsonl" and kind == "json" and _magic.is_array(head))
+
+
+def _json_or_lines(path: str, head: bytes, asked: str | None, notes: list[str]) -> str | None:
+    named = asked or by_name(path)[0]
     kind = _magic.json_kind(head, is_all=len(head) < _JSON_HEAD)
-    if named == "json" and kind == "jsonl":
-        notes.append("named as json, but it has an object on each line: read as jsonl")
-    return kind or named
+    if named != "json" or kind != "jsonl":
+        return kind or named
+    if asked is not None:
+        raise FormatError(f'{path}: format="json", but it has an object on each line: "jsonl"')
+    notes.append("named as json, but it has an object on each line: read as jsonl")
+    return kind
 
 
 def _unknown(path: str, head: bytes) -> str:

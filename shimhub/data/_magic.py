@@ -22,7 +22,6 @@ _FOREIGN: Final = (
     (b"FEA1", "a Feather file of version 1: write it again with pyarrow.feather.write_feather"),
     (b"PK\x03\x04", "a zip archive: unpack it, or name zip://NAME::PATH"),
     (b"PK\x05\x06", "an empty zip archive"),
-    (b"BZh", "compressed by bzip2: run `bunzip2`, then `zstd` or `gzip` if it is to stay small"),
     (b"\xfd7zXZ\x00", "compressed by xz: run `unxz`, then `zstd` or `gzip` if it is to stay small"),
     (b"\x04\x22\x4d\x18", "compressed by lz4: run `unlz4`, then `zstd` or `gzip`"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"),
@@ -35,6 +34,8 @@ _FOREIGN: Final = (
     (b"%PDF-", "a PDF"),
     (b"\x7fELF", "a program"),
 )
+#: A level, and the first block or the end of the stream.
+_BZIP2: Final = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _PICKLE: Final = re.compile(rb"\x80[\x02-\x05](?:[\x95\]}(c]|[\x00-\x7f])")
 #: 8 bytes of length, and a JSON object of that length.
 _SAFETENSORS: Final = re.compile(rb".{4}[\x00-\x0f]\x00{3}\{\s*\"", re.DOTALL)
@@ -66,6 +67,8 @@ def foreign(head: bytes) -> str | None:
             return what
     if head[_TAR[0] : _TAR[0] + 5] == _TAR[1]:
         return "a tar archive: unpack it"
+    if _BZIP2.match(head):
+        return "compressed by bzip2: run `bunzip2`, then `zstd` or `gzip` if it is to stay small"
     if _PICKLE.match(head):
         return "a pickle, which runs code when it is read: export it as Parquet where it was made"
     if _SAFETENSORS.match(head):
@@ -76,7 +79,7 @@ def foreign(head: bytes) -> str | None:
 def _is_word(head: bytes, magic: bytes) -> bool:
     """Whether letters that are a magic number are just the beginning of a text."""
     after = head[len(magic) : len(magic) + 8]
-    return magic in {b"ORC", b"BZh", b"PARE", b"FEA1"} and after.isascii()
+    return magic in {b"ORC", b"PARE", b"FEA1"} and after.isascii()
 
 
 def format_of_bytes(head: bytes) -> str | None:
@@ -88,12 +91,30 @@ def format_of_bytes(head: bytes) -> str | None:
     return None
 
 
+def is_text(head: bytes) -> bool:
+    """Whether bytes are UTF-8 without control characters, cut off anywhere."""
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4 and is_text(head[: error.start])
+    return not re.search(r"[\x00-\x08\x0e-\x1a]", text)
+
+
+def is_array(head: bytes) -> bool:
+    """Whether a text begins with ``[``."""
+    return _begun(head).startswith(b"[")
+
+
+def _begun(head: bytes) -> bytes:
+    return head.removeprefix(_BOM).lstrip(b" \t\r\n")
+
+
 def json_kind(head: bytes, is_all: bool) -> str | None:
     """Return "json" or "jsonl" for a file that begins with an array or an object, or None.
 
     An object with more after it in the file is JSONL; one over several lines, or alone, is JSON.
     """
-    text = head.removeprefix(_BOM).decode("utf-8", errors="replace").lstrip(" \t\r\n")
+    text = _begun(head).decode("utf-8", errors="replace")
     if text.startswith("["):
         return "json"
     return _object_kind(text, is_all) if text.startswith("{") else None

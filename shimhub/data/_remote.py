@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from shimhub.data._detect import detect
 from shimhub.data._model import Source
 from shimhub.data._names import is_hidden
-from shimhub.data._sources import files_told
+from shimhub.data._sources import data_in, files_told, refuse_split
+from shimhub.data._splits import files_of_split
 from shimhub.data.errors import DataError
 from shimhub.errors import nearest
 
@@ -25,16 +26,19 @@ def resolve(url: str, request: Request) -> list[Source]:
         DataError: the protocol is not known, or a glob or folder has no data.
     """
     fs, path = _file_system(url, request.storage)
+    if fs.isdir(path):
+        files = data_in(_shown(fs.find(path), path), url)
+        return _many(fs, url, files_of_split(files, path, request.split), request)
+    refuse_split(url, request)
     if fs.isfile(path):
         return [_file(fs, path, url, request)]
-    if fs.isdir(path):
-        return _many(fs, url, path, fs.find(path), request)
     if not any(sign in path for sign in "*?["):
         raise _missing(fs, path, url)
-    found = [name for name in fs.glob(path) if not fs.isdir(name)]
+    found = [name for name in fs.glob(path) if fs.isfile(name)]
+    found = _shown(found, path.split("*")[0].rpartition("/")[0])
     if not found:
         raise DataError(f"{url}: no file matches (a glob names files; ** is any depth)")
-    return _many(fs, url, path.split("*")[0].rpartition("/")[0], found, request)
+    return _many(fs, url, found if request.format else data_in(found, url), request)
 
 
 def _file_system(url: str, storage: dict[str, Any]) -> tuple[Any, str]:
@@ -49,9 +53,13 @@ def _file_system(url: str, storage: dict[str, Any]) -> tuple[Any, str]:
     return fs, cast("str", path)
 
 
-def _many(fs: Any, url: str, folder: str, paths: list[str], request: Request) -> list[Source]:
-    data = [path for path in sorted(paths) if not _has_hidden(path, folder)]
-    return files_told(data, lambda path: _file(fs, path, _url_of(fs, path, url), request), url)
+def _many(fs: Any, url: str, paths: list[str], request: Request) -> list[Source]:
+    return files_told(paths, lambda path: _file(fs, path, _url_of(fs, path, url), request), url)
+
+
+def _shown(paths: list[str], folder: str) -> list[str]:
+    """Return the paths below the folder without those that are hidden, sorted."""
+    return [path for path in sorted(paths) if not _has_hidden(path, folder)]
 
 
 def _has_hidden(path: str, folder: str) -> bool:

@@ -18,6 +18,7 @@ from shimhub.data import _walk
 from shimhub.data._detect import detect
 from shimhub.data._model import Source
 from shimhub.data._names import is_beside, named_format
+from shimhub.data._splits import files_of_split
 from shimhub.data.errors import DataError, FormatError
 from shimhub.errors import nearest
 
@@ -119,11 +120,18 @@ def path_of_file_url(url: str) -> str:
 def _local(path: str, request: Request) -> list[Source]:
     if os.path.isdir(path):
         return _folder(path, request)
+    refuse_split(path, request)
     if os.path.lexists(path):
         return [_file(os.path.abspath(path), request)]
     if python_glob.has_magic(path):
         return _glob(path, request)
     raise missing(path)
+
+
+def refuse_split(path: str, request: Request) -> None:
+    """Refuse ``split=`` for what is no folder."""
+    if request.split is not None:
+        raise DataError(f"{path}: split={request.split!r} is for folders: leave it out")
 
 
 def missing(path: str) -> FileNotFoundError:
@@ -152,8 +160,9 @@ def _glob(pattern: str, request: Request) -> list[Source]:
     paths = _walk.files_of_glob(pattern, request.follow_symlinks)
     if not paths:
         raise DataError(f"{pattern}: no file matches (a glob names files; ** is any depth)")
+    named = paths if request.format else data_in(paths, pattern)
     return files_told(
-        [os.path.abspath(path) for path in paths],
+        [os.path.abspath(path) for path in named],
         lambda path: _file(path, request, pattern),
         pattern,
     )
@@ -165,25 +174,34 @@ def _folder(path: str, request: Request) -> list[Source]:
     built = _hf_dirs.resolve_directory(path, request.split, request.follow_symlinks)
     if built is not None:
         return built[0]
+    files = data_in(_walk.files_below(path, request.follow_symlinks), path)
     return files_told(
-        _walk.files_below(path, request.follow_symlinks),
+        files_of_split(files, path, request.split),
         lambda name: _file(name, request, path),
         path,
     )
 
 
-def files_told(paths: list[str], told: Callable[[str], Source], found_in: str) -> list[Source]:
-    """Return the sources of a folder or glob, without documents and descriptions beside them.
+def data_in(paths: list[str], found_in: str) -> list[str]:
+    """Return the files of a folder or glob without documents and descriptions beside them.
 
     Raises:
         DataError: nothing is left.
-        FormatError: one of them is not known: with the cure.
     """
     data = [path for path in paths if not is_beside(path.rpartition("/")[2])]
     if not data:
         raise DataError(f"{found_in}: no data in it ({len(paths)} other files)")
+    return data
+
+
+def files_told(paths: list[str], told: Callable[[str], Source], found_in: str) -> list[Source]:
+    """Return the sources of a folder or glob.
+
+    Raises:
+        FormatError: one of them is not known: with the cure.
+    """
     try:
-        return [told(path) for path in data]
+        return [told(path) for path in paths]
     except FormatError as error:
         raise FormatError(
             f"{error} (found in {found_in}; a glob such as {found_in.rstrip('/')}/*.jsonl names "
