@@ -140,6 +140,8 @@ def _is_other(named: str | None, kind: str, head: bytes) -> bool:
 def _json_or_lines(path: str, head: bytes, asked: str | None, notes: list[str]) -> str | None:
     named = asked or by_name(path)[0]
     kind = _magic.json_kind(head, is_all=len(head) < _JSON_HEAD)
+    if named is None and kind is None and _magic.is_object(head):
+        return "jsonl"  # a first line that has no end in sight
     if named != "json" or kind != "jsonl":
         return kind or named
     if asked is not None:

@@ -41,6 +41,7 @@ _PICKLE: Final = re.compile(rb"\x80[\x02-\x05](?:[\x95\]}(c]|[\x00-\x7f])")
 _SAFETENSORS: Final = re.compile(rb".{4}[\x00-\x0f]\x00{3}\{\s*\"", re.DOTALL)
 #: An IPC message since format version 0.15: ff ff ff ff, and a length that is not negative.
 _STREAM: Final = re.compile(rb"\xff{4}.{3}[\x00-\x7f]", re.DOTALL)
+_WORD: Final = re.compile(rb"[\t\r\n\x20-\x7e]*")
 _TAR: Final = (257, b"ustar")
 
 
@@ -79,7 +80,7 @@ def foreign(head: bytes) -> str | None:
 def _is_word(head: bytes, magic: bytes) -> bool:
     """Whether letters that are a magic number are just the beginning of a text."""
     after = head[len(magic) : len(magic) + 8]
-    return magic in {b"ORC", b"PARE", b"FEA1"} and after.isascii()
+    return magic in {b"ORC", b"PARE", b"FEA1"} and _WORD.fullmatch(after) is not None
 
 
 def format_of_bytes(head: bytes) -> str | None:
@@ -105,6 +106,11 @@ def is_array(head: bytes) -> bool:
     return _begun(head).startswith(b"[")
 
 
+def is_object(head: bytes) -> bool:
+    """Whether a text begins with ``{"``."""
+    return re.match(rb'\{\s*"', _begun(head)) is not None
+
+
 def _begun(head: bytes) -> bytes:
     return head.removeprefix(_BOM).lstrip(b" \t\r\n")
 
@@ -124,15 +130,15 @@ def _object_kind(text: str, is_all: bool) -> str | None:
     try:
         _, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
-        return _damaged_kind(text, is_all)
+        return _damaged_kind(text)
     if "\n" in text[:end].strip():
         return "json"
     return "jsonl" if text[end:].strip() or not is_all else "json"
 
 
-def _damaged_kind(text: str, is_all: bool) -> str | None:
+def _damaged_kind(text: str) -> str | None:
     """Tell by the first line, where the object is damaged or goes on after the head."""
     line, newline, _ = text.partition("\n")
     if not newline:
-        return None if is_all else "jsonl"
+        return None
     return "json" if line.strip() in {"{", "["} or not line.rstrip().endswith("}") else "jsonl"

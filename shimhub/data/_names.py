@@ -72,7 +72,7 @@ def named_format(word: str | None, packed: str | None) -> tuple[str | None, str 
     Raises:
         FormatError: one is not known, or they contradict each other.
     """
-    stem, dot, end = (word or "auto").lower().lstrip(".").rpartition(".")
+    stem, dot, end = ("auto" if word is None else word).lower().lstrip(".").rpartition(".")
     inside = PACKED.get("." + end) if dot else None
     name = stem if inside else end if not dot else f"{stem}.{end}"
     return _format_word(name, word), _compression_word(packed, inside)
