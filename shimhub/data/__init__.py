@@ -9,12 +9,15 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from shimhub.data.convert import convert
     from shimhub.data.errors import (
         DataError,
         DecodeError,
         FormatError,
+        JobError,
         LimitError,
         SchemaDriftError,
+        WorkerError,
     )
     from shimhub.data.reader import Reader, streaming_dataset_reader
 
@@ -22,15 +25,19 @@ __all__ = [
     "DataError",
     "DecodeError",
     "FormatError",
+    "JobError",
     "LimitError",
     "Reader",
     "SchemaDriftError",
+    "WorkerError",
+    "convert",
     "streaming_dataset_reader",
 ]
 
 #: Public names by the module that has them; imported at first use.
 _MODULES: Final = {
-    "errors": "DataError DecodeError FormatError LimitError SchemaDriftError",
+    "convert": "convert",
+    "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
     "reader": "Reader streaming_dataset_reader",
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}

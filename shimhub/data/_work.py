@@ -6,6 +6,7 @@ which runner, how many workers and in what order must not show in what is writte
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,3 +42,18 @@ class Job:
     state: str
     #: The job's own settings: JSON.
     params: dict[str, Any] = field(default_factory=dict)
+    #: Format and compression of its parts, as the end of their names: "jsonl.gz".
+    extension: str = ""
+    #: The one file that the parts are merged into at the end; empty if ``out`` is the result.
+    target: str = ""
+    overwrite: bool = False
+    #: What must be the same to go on with a job: inputs, options, params, versions; JSON.
+    plan: dict[str, Any] = field(default_factory=dict)
+
+    def part(self, index: int) -> str:
+        """Return the name below ``out`` of what task ``index`` of the last stage writes."""
+        return f"part-{index:05d}.{self.extension}"
+
+    def scratch(self) -> str:
+        """Return the folder for files that are being written; emptied when the job starts."""
+        return os.path.join(self.state, "tmp")

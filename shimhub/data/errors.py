@@ -50,6 +50,14 @@ class LimitError(DecodeError):
     """Content is larger than a limit allows: a line without end, or a decompression bomb."""
 
 
+class JobError(DataError):
+    """A job cannot start, go on or end: its output is in the way, or its plan has changed."""
+
+
+class WorkerError(JobError):
+    """A process that did a task has died, and so did the one that tried it again."""
+
+
 def _where(path: str, line: int | None, offset: int | None, row: int | None) -> str:
     told = [path]
     told += [f"line {line}"] if line is not None else []
