@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from shimhub.data.convert import convert
+    from shimhub.data.conversion import convert
     from shimhub.data.errors import (
         DataError,
         DecodeError,
@@ -36,7 +36,7 @@ __all__ = [
 
 #: Public names by the module that has them; imported at first use.
 _MODULES: Final = {
-    "convert": "convert",
+    "conversion": "convert",
     "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
     "reader": "Reader streaming_dataset_reader",
 }

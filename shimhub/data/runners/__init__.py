@@ -7,6 +7,7 @@ in nothing but speed.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 from dataclasses import dataclass
@@ -106,10 +107,9 @@ def _near(name: object) -> str:
 
 def cpus() -> int:
     """Return how many CPUs this process may use: its affinity, and its cgroup's quota."""
-    try:
+    found = os.cpu_count() or 1
+    with contextlib.suppress(AttributeError):  # not on macOS and Windows
         found = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        found = os.cpu_count() or 1
     return max(1, min(found, _quota("/sys/fs/cgroup/cpu.max")))
 
 

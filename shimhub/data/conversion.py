@@ -84,7 +84,7 @@ def convert(
 
 def stages(job: Job) -> list[Stage]:
     """Return the stage that writes each block as a part."""
-    return [Stage("write", len(job.blocks), "shimhub.data.convert:write_part")]
+    return [Stage("write", len(job.blocks), "shimhub.data.conversion:write_part")]
 
 
 def write_part(job: Job, index: int) -> dict[str, Any]:
