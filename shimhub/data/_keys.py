@@ -7,17 +7,20 @@ that a task reads of all blocks' files no more than its own range of keys. A row
 
 from __future__ import annotations
 
-import secrets
-from contextlib import contextmanager
+import itertools
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from shimhub.data._files import replacing
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+
+    from shimhub.data._work import Job
 
 Array = np.ndarray[Any, Any]
 
@@ -42,42 +45,36 @@ class Run:
         return slice(start, int(np.searchsorted(keys, np.uint64(high))))
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path to write; when that went well, what lies there becomes ``path``, at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def path_of(job: Job, stage: str, index: int) -> str:
+    """Return the file of a task's keys."""
+    return os.path.join(job.state, stage, f"{index:05d}.arrow")
 
 
-def write_runs(path: Path, runs: Iterable[Mapping[str, Array]]) -> int:
-    """Write each run as a record batch, all with the same columns; return how many rows."""
-    rows = 0
-    with replacing(path) as part, pa.OSFile(str(part), "wb") as file:
+def write_runs(job: Job, stage: str, index: int, runs: Iterable[Mapping[str, Array]]) -> list[str]:
+    """Write a task's runs, all with the same columns; return the file, named from ``job.out``."""
+    path = path_of(job, stage, index)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with replacing(path, job.scratch()) as file:
         writer = None
         for run in runs:
             batch = pa.record_batch({name: pa.array(column) for name, column in run.items()})
             writer = writer or pa.ipc.new_file(file, batch.schema)
             writer.write_batch(batch)
-            rows += batch.num_rows
         (writer or pa.ipc.new_file(file, pa.schema([]))).close()
-    return rows
+    return [os.path.relpath(path, job.out)]
 
 
-def open_runs(path: Path) -> list[Run]:
+def open_runs(job: Job, stage: str, index: int) -> list[Run]:
     """Map the runs of :func:`write_runs`; what is not looked at is not read."""
-    reader = pa.ipc.open_file(pa.memory_map(str(path)))
+    reader = pa.ipc.open_file(pa.memory_map(path_of(job, stage, index)))
     batches = (reader.get_batch(at) for at in range(reader.num_record_batches))
     return [Run(tuple(column.to_numpy() for column in batch.columns)) for batch in batches]
 
 
 def ids_of(block: int, rows: Array) -> Array:
     """Return the ids of rows of a block."""
-    return np.uint64(block << ROW_BITS) | rows.astype(np.uint64)
+    ids: Array = np.uint64(block << ROW_BITS) | rows.astype(np.uint64)
+    return ids
 
 
 def split_ids(ids: Array) -> tuple[Array, Array]:
@@ -93,7 +90,7 @@ def block_range(first: int, stop: int) -> tuple[int, int]:
 def shares(total: int, parts: int) -> list[tuple[int, int]]:
     """Cut 0 to ``total`` into ``parts`` ranges as equal as can be."""
     edges = [total * part // parts for part in range(parts + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 def ranges(
@@ -136,3 +133,11 @@ def unique_pairs(first: Array, second: Array) -> tuple[Array, Array]:
     new = np.ones(len(first), dtype=bool)
     new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
     return first[new], second[new]
+
+
+def looked_up(keys: Array, values: Array, wanted: Array, otherwise: Array) -> Array:
+    """Return the value of each wanted key, by rising ``keys``; ``otherwise`` where it has none."""
+    if not len(keys):
+        return otherwise
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, values[at], otherwise)
