@@ -15,7 +15,7 @@ pa = pytest.importorskip("pyarrow")
 pc = pytest.importorskip("pyarrow.compute")
 tokenizers = pytest.importorskip("tokenizers")
 
-from shimhub.data import DataError, _packs, _tokens  # noqa: E402
+from shimhub.data import DataError, _choices, _packs, _tokens  # noqa: E402
 from shimhub.data._sketches import Distinct, Lengths  # noqa: E402
 from shimhub.data._summaries import Summary, hashes_of  # noqa: E402
 from shimhub.kernels import pack_multipack  # noqa: E402
@@ -193,14 +193,14 @@ def tables(most=40, length=30):
 @given(
     tables(),
     st.integers(1, 40),
-    st.sampled_from(sorted(set(_packs.STRATEGIES) - {"multipack"})),
-    st.sampled_from(_packs.OVERLONG[1:]),
+    st.sampled_from(sorted(set(_choices.STRATEGIES) - {"multipack"})),
+    st.sampled_from(_choices.OVERLONG[1:]),
 )
 def test_packed_rows_are_those_of_pack_table(table, length, strategy, overlong):
     """Columns are those of kernels' pack_table; position ids restart with each sequence."""
     recipe = _packs.Recipe(length, strategy, overlong, cu_seqlens=True)
     made, tally = _packs.packed(table, recipe)
-    named = _packs.STRATEGIES[strategy]
+    named = _choices.STRATEGIES[strategy]
     expected = pack_table(table, length, strategy=named, overlong=overlong)
     assert expected.equals(made.select(expected.column_names))
     for row in made.to_pylist() if strategy != "wrapped" else ():
@@ -221,7 +221,7 @@ def _is_tallied(table, made, tally):
     assert (len(kept), sum(kept)) == (tally.bins, tally.tokens)
 
 
-@given(tables(), st.integers(1, 40), st.sampled_from(_packs.OVERLONG[1:]))
+@given(tables(), st.integers(1, 40), st.sampled_from(_choices.OVERLONG[1:]))
 def test_multipack_has_the_bins_of_multipack(table, length, overlong):
     """Rows within the length are in the bins of pack_multipack; all tokens are kept or told."""
     made, tally = _packs.packed(table, _packs.Recipe(length, "multipack", overlong))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from shimhub.data._choices import STRATEGIES
 from shimhub.data._sketches import Lengths
 from shimhub.kernels import pack_multipack
 from shimhub.kernels.packing_tables import pack_table
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-#: Strategies by the names that users know, and what kernels calls them.
-STRATEGIES: Final = {
-    "bfd": "best_fit_decreasing",
-    "ffd": "first_fit_decreasing",
-    "first_fit": "first_fit",
-    "next_fit": "next_fit",
-    "multipack": "multipack",
-    "wrapped": "wrapped",
-}
-OVERLONG: Final = ("error", "split", "truncate", "drop")
 #: What is beside tokens in a padded row, where the user does not say.
 PADS: Final = {"labels": -100, "attention_mask": 0, "position_ids": 0, "token_type_ids": 0}
 

@@ -135,7 +135,7 @@ class Summary:
             nans=told["nans"],
             bytes=told["bytes"],
             total=float.fromhex(total) if isinstance(total, str) else total,
-            extremes=None if extremes is None else _unpacked(extremes),
+            extremes=None if extremes is None else unpacked(extremes),
             distinct=None if told["distinct"] is None else Distinct.read(told["distinct"]),
             lengths=None if told["lengths"] is None else Lengths.read(told["lengths"]),
         )
@@ -214,6 +214,7 @@ def _packed(array: pa.Array) -> str:
     return base64.b64encode(sink.getvalue()).decode("ascii")
 
 
-def _unpacked(text: str) -> pa.Array:
+def unpacked(text: str) -> pa.Array:
+    """Return the array of ``Summary.told()["extremes"]``."""
     with pa.ipc.open_stream(base64.b64decode(text)) as reader:
         return reader.read_next_batch().column(0)

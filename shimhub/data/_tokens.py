@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-OVERLONG: Final = ("truncate", "split", "drop", "error")
 _COUNTS: Final = ("rows", "written", "overlong", "lost", "nulls", "tokens")
 _CURE: Final = "tokenizing needs tokenizers: pip install 'shimhub[data]', or tokenizers alone"
 #: Words of a vocabulary that are tried to see what stands around a text.

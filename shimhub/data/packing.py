@@ -1,0 +1,209 @@
+"""Rows of tokens into fewer rows of one length, block by block, and how full they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from shimhub.data._asked import one_of, whole
+from shimhub.data._blocks import name_of, read_block, skips
+from shimhub.data._choices import OVERLONG, STRATEGIES
+from shimhub.data._jobs import Request, output_form, run, write_part
+from shimhub.data._marks import all_told
+from shimhub.data._model import Skipped
+from shimhub.data._packs import PADS, Recipe, Tally, packed
+from shimhub.data._sketches import quantiles
+from shimhub.data._work import Stage
+from shimhub.data.errors import DataError, DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from shimhub.data._work import Job
+
+#: Columns that are packed where none is named, the first of them in any case.
+_COLUMNS: Final = ("input_ids", "labels", "attention_mask", "token_type_ids")
+_MADE: Final = ("seq_lengths", "position_ids", "cu_seqlens")
+
+
+@dataclass(frozen=True, slots=True)
+class PackReport:
+    """What came of it: ``rows`` in, ``packed`` rows out, and how full these are.
+
+    ``fill`` is tokens / (packed rows * length). ``overlong`` rows were longer than ``length``;
+    ``lost`` of their tokens were cut off or dropped. ``empty`` rows had no tokens; ``left_out`` are
+    columns that were not packed. ``lengths`` are those of the rows that came in, ``fills`` those of
+    the packed rows, in tokens.
+    """
+
+    out: str
+    length: int
+    strategy: str
+    rows: int
+    packed: int
+    tokens: int
+    fill: float
+    empty: int
+    overlong: int
+    lost: int
+    skipped: int
+    left_out: tuple[str, ...]
+    lengths: dict[str, Any]
+    fills: dict[str, Any]
+    groups: int
+    parts: int
+
+
+def pack(
+    inputs: object,
+    out: str | os.PathLike[str],
+    *,
+    length: int,
+    strategy: str = "bfd",
+    overlong: str = "error",
+    columns: Iterable[str] | None = None,
+    position_ids: bool = True,
+    cu_seqlens: bool = False,
+    pad: int | Mapping[str, int] | None = None,
+    plot: str | os.PathLike[str] | None = None,
+    form: str | None = None,
+    **asked: Any,
+) -> PackReport:
+    """Pack rows of token lists into rows of up to ``length`` tokens.
+
+    ``columns`` are lists that agree on each row's length; by default those there are of
+    ``input_ids``, ``labels``, ``attention_mask`` and ``token_type_ids``. Strategies: ``"bfd"`` and
+    ``"ffd"`` (best and first fit, longest rows first), ``"first_fit"``, ``"next_fit"`` (keeps the
+    order), ``"multipack"`` (axolotl's sampler: first fit, at most 200 rows in one), ``"wrapped"``
+    (all tokens in their order, cut each ``length``; rows are not told apart in it). They are those
+    of :func:`shimhub.kernels.pack` and :func:`shimhub.kernels.packing_tables.pack_table`. A row of
+    more than ``length`` tokens is an error, is ``"split"``, ``"truncate"``-d or ``"drop"``-ped as
+    ``overlong`` says, and counted.
+
+    Each packed row has ``seq_lengths``, the lengths of what is in it; ``position_ids`` that begin
+    at 0 for each of these; and with ``cu_seqlens`` the bounds that attention kernels of variable
+    length take. ``pad`` fills rows up to ``length``: a padding id, where labels get -100 and masks
+    and positions 0, or a value for each column.
+
+    Blocks of about ``block_bytes`` of input are packed by themselves, so that the output is the
+    same for any runner, workers and shards; small files are put together in one. The last rows of
+    a block may stay less full: at most about a row of each. ``plot`` is a picture of the lengths
+    and of how full rows are, for which matplotlib must be there.
+
+    Raises ``DataError`` for columns and options that do not fit, ``DecodeError`` for rows that do
+    not (null, overlong, or of different lengths), what reading raises, and ``JobError`` where
+    ``out`` is in the way.
+    """
+    whole("length", length)
+    one_of("strategy", strategy, tuple(STRATEGIES))
+    one_of("overlong", overlong, OVERLONG)
+    if plot is not None:
+        from shimhub.data import _plots
+
+        _plots.check()
+    request, left_out = _request(inputs, out, asked, columns, output_form(out, form))
+    pads = _pads(pad, request.asked.columns, position_ids and strategy != "wrapped")
+    recipe = Recipe(length, strategy, overlong, position_ids, cu_seqlens, pads)
+    request = dataclasses.replace(request, params=dataclasses.asdict(recipe))
+    job = request.job()
+    manifest = run(request, job, [_stage(job)], _result)
+    tally = Tally.read(manifest["result"])
+    report = _report(manifest, tally, recipe, left_out, os.fspath(out), len(_groups(job)))
+    if plot is not None:
+        _plots.draw(tally, length, os.fspath(plot))
+    return report
+
+
+def _request(
+    inputs: object,
+    out: str | os.PathLike[str],
+    asked: dict[str, Any],
+    columns: Iterable[str] | None,
+    form: str | None,
+) -> tuple[Request, tuple[str, ...]]:
+    """Return the request with the columns that are packed, and those that are left out."""
+    request = Request.of("pack", inputs, os.fspath(out), asked, form=form)
+    there = request.schema().names
+    chosen = [name for name in _COLUMNS if name in there] if columns is None else list(columns)
+    if columns is None and chosen[:1] != list(_COLUMNS[:1]):
+        raise DataError(f"there is no column {_COLUMNS[0]!r} but {there}: name columns=")
+    for name in chosen:
+        if name in _MADE:
+            raise DataError(f"column {name!r} is one that packing makes: is this packed already?")
+    request = dataclasses.replace(
+        request, asked=dataclasses.replace(request.asked, columns=tuple(chosen))
+    )
+    return request, tuple(name for name in there if name not in chosen)
+
+
+def _pads(
+    pad: int | Mapping[str, int] | None, columns: Any, positions: bool
+) -> dict[str, int] | None:
+    """Return the padding value of each column that is padded."""
+    if pad is None:
+        return None
+    names = [*columns, *(["position_ids"] if positions else [])]
+    if isinstance(pad, int):
+        first = names[0]
+        known = {**PADS, first: pad}
+    else:
+        known = {**PADS, **pad}
+    for name in names:
+        if name not in known:
+            raise DataError(f"pad= has no value for column {name!r}: give {{{name!r}: 0}} with it")
+    return {name: known[name] for name in names}
+
+
+def _stage(job: Job) -> Stage:
+    return Stage("pack", len(_groups(job)), f"{__name__}:pack_group")
+
+
+def _groups(job: Job) -> list[list[int]]:
+    """Return blocks that lie one behind the other and are packed together: small files are.
+
+    A block counts as its share of its file's bytes. Depends on the plan alone.
+    """
+    blocks_of: dict[int, int] = {}
+    for block in job.blocks:
+        blocks_of[block.source] = blocks_of.get(block.source, 0) + 1
+    most, held = job.plan["block_bytes"], 0
+    groups: list[list[int]] = []
+    for index, block in enumerate(job.blocks):
+        size = max(job.sources[block.source].size, 0) // blocks_of[block.source]
+        if not groups or held + size > most:
+            groups.append([])
+            held = 0
+        groups[-1].append(index)
+        held += size
+    return groups
+
+
+# ---- tasks
+
+
+def pack_group(job: Job, index: int) -> dict[str, Any]:
+    """Pack and write the rows of one group of blocks."""
+    skipped, recipe = Skipped(), Recipe(**job.params)
+    batches = []
+    for block in _groups(job)[index]:
+        for part in read_block(job, block, skipped):
+            _refuse(job, block, part.first, part.batch, recipe)
+            batches.append(part.batch)
+    table, tally = packed(pa.Table.from_batches(batches, _plain(job.options.schema)), recipe)
+    files = write_part(job, index, table.schema, table.to_batches(_ROWS))
+    return {**files, "tally": tally.told(), "skipped": skips(skipped)}
+
+
+#: Packed rows that are written at once.
+_ROWS: Final = 1000
+
+
+def _result(job: Job) -> dict[str, Any]:
+    total = Tally()
+    for one in all_told(job, _stage(job)):
+        total.merge(Tally.read(one["tally"]))
+    return total.told()
