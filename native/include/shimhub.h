@@ -13,6 +13,7 @@
 #include "shimhub/dedup.h"
 #include "shimhub/hash.h"
 #include "shimhub/linalg.h"
+#include "shimhub/lines.h"
 #include "shimhub/minhash.h"
 #include "shimhub/pack.h"
 #include "shimhub/pad.h"

@@ -14,5 +14,6 @@ extern PyMethodDef shimhub_py_pad_methods[];
 extern PyMethodDef shimhub_py_pack_methods[];
 extern PyMethodDef shimhub_py_linalg_methods[];
 extern PyMethodDef shimhub_py_rows_methods[];
+extern PyMethodDef shimhub_py_lines_methods[];
 
 #endif

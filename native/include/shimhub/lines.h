@@ -1,0 +1,76 @@
+/* Lines of text and of JSON: where they are, and whether each holds one object. */
+#ifndef SHIMHUB_LINES_H
+#define SHIMHUB_LINES_H
+
+#include <stdbool.h>
+
+#include "core.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where lines begin and end, their line feed included; those of blanks, tabs and carriage returns
+ * alone are left out. *count is how many there are; the first `capacity` are written. O(size). */
+SHIMHUB_API shimhub_status shimhub_line_bounds(const uint8_t *text, size_t size, size_t capacity,
+                                               int64_t *starts, int64_t *ends, size_t *count);
+
+typedef struct {
+    int64_t lines; /* complete or not, as Python's universal newlines count them */
+    int64_t bytes; /* written: those of all lines, without their ends */
+    bool is_ascii;
+} shimhub_text_found;
+
+/* Copies the lines without their ends (LF, CR, CR LF) to `out`, which has room for `size` bytes.
+ * offsets[i] to offsets[i + 1] is line i: there is room for capacity + 1. starts[i], unless that is
+ * NULL, is where it begins in the text. OVERFLOW if there are more than `capacity` lines, or the
+ * size exceeds INT32_MAX. O(size). */
+SHIMHUB_API shimhub_status shimhub_text_lines(const uint8_t *text, size_t size, size_t capacity,
+                                              uint8_t *out, int32_t *offsets, int64_t *starts,
+                                              shimhub_text_found *found);
+
+typedef struct {
+    int64_t rows;    /* lines with an object; the others are blank */
+    int64_t pairs;   /* of keys and values, nested ones too: colons outside of strings */
+    bool is_ascii;
+    bool is_certain; /* the numbers hold, and so does what is told below */
+} shimhub_json_found;
+
+/* Looks at the brackets of lines of JSON, and not at whether they are JSON in all else. Where it is
+ * certain, and a parser takes the text, each line that is not blank is one object, nested no more
+ * than `depth` deep, integers are of int64 or uint64, and what begins with N or I outside of
+ * strings is NaN or Infinity. O(size). */
+SHIMHUB_API shimhub_status shimhub_json_scan(const uint8_t *text, size_t size, int32_t depth,
+                                             shimhub_json_found *found);
+
+/* What turns a JSON array, or objects one after the other, into lines. Zero it to begin. */
+typedef struct {
+    int64_t offset; /* bytes taken so far */
+    int32_t state;  /* SHIMHUB_ELEMENTS_... */
+    int32_t depth;
+    uint8_t is_array, in_string, is_escaped, has_value;
+} shimhub_elements;
+
+typedef enum {
+    SHIMHUB_ELEMENTS_BEGIN = 0,  /* nothing but white space so far */
+    SHIMHUB_ELEMENTS_WANTED = 1, /* of an array, an element; or its end if it has none yet */
+    SHIMHUB_ELEMENTS_INSIDE = 2, /* of a list or an object */
+    SHIMHUB_ELEMENTS_SCALAR = 3, /* inside something else */
+    SHIMHUB_ELEMENTS_AFTER = 4,  /* an element has ended */
+    SHIMHUB_ELEMENTS_END = 5     /* the array has */
+} shimhub_elements_state;
+
+/* Takes `size` bytes more. Writes elements to `out`, each with a line feed behind it and blanks for
+ * its own: so it has room for 2 * size bytes. starts[i] is where
+ * the i-th one that begins here does, with room for size. BAD_FORMAT where a comma is missing or
+ * too many, a string has a line feed, or something comes after the array: elements->offset tells
+ * where, and what was written before holds. O(size). */
+SHIMHUB_API shimhub_status shimhub_json_elements(shimhub_elements *elements, const uint8_t *text,
+                                                 size_t size, uint8_t *out, int64_t *starts,
+                                                 size_t *written, size_t *begun);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,169 @@
+"""Lines of text and of JSON in a buffer: where they are, and whether each holds one object.
+
+Each function is one C function where the native library is loaded, and
+:mod:`shimhub.kernels._reference.lines` where it is not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from shimhub.kernels import _loading
+from shimhub.kernels._reference import lines as _reference
+
+#: Of ``shimhub_status``.
+_OK: Final = 0
+#: Of ``shimhub_elements_state``: outside of elements; in a number or word; behind the array.
+BEGIN: Final = 0
+SCALAR: Final = 3
+AFTER: Final = 4
+END: Final = 5
+
+
+class TextLines(NamedTuple):
+    """Lines without their ends: line i is ``data[offsets[i]:offsets[i + 1]]``."""
+
+    #: Shape (bytes,), uint8.
+    data: np.ndarray
+    #: Shape (lines + 1,), int32.
+    offsets: np.ndarray
+    #: Where the lines begin in the text: shape (lines,), int64.
+    starts: np.ndarray
+    is_ascii: bool
+
+
+class JsonScan(NamedTuple):
+    """What the brackets of JSON lines tell. The numbers hold where it is certain."""
+
+    rows: int
+    #: Keys with values, nested ones too.
+    pairs: int
+    is_ascii: bool
+    is_certain: bool
+
+
+def line_bounds(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Return where lines begin and end, their line feed included: int64, both (lines,).
+
+    Lines of blanks, tabs and carriage returns alone are left out; only a line feed ends a line.
+    O(bytes).
+    """
+    native = _loading.native()
+    if native is None:
+        return _reference.line_bounds(data)
+    capacity = data.count(b"\n") + 1
+    starts, ends = np.empty((2, capacity), np.int64)
+    ffi, count = native.ffi, native.ffi.new("size_t *")
+    told = ffi.from_buffer("uint8_t[]", data)
+    status = native.lib.shimhub_line_bounds(
+        told, len(data), capacity, _int64(ffi, starts), _int64(ffi, ends), count
+    )
+    _check(status)
+    return starts[: count[0]], ends[: count[0]]
+
+
+def text_lines(data: bytes) -> TextLines:
+    """Copy the lines without their ends: LF, CR or CR LF, as Python's universal newlines.
+
+    Raises ``OverflowError`` if there are 2 GiB or more. O(bytes).
+    """
+    if len(data) > np.iinfo(np.int32).max:
+        raise OverflowError(f"data: {len(data)} bytes, want less than 2 GiB")
+    native = _loading.native()
+    if native is None:
+        return TextLines(*_reference.text_lines(data))
+    capacity = data.count(b"\n") + data.count(b"\r") + 1
+    ffi, found = native.ffi, native.ffi.new("shimhub_text_found *")
+    out = np.empty(len(data), np.uint8)
+    offsets, starts = np.empty(capacity + 1, np.int32), np.empty(capacity, np.int64)
+    status = native.lib.shimhub_text_lines(
+        ffi.from_buffer("uint8_t[]", data), len(data), capacity,
+        ffi.from_buffer("uint8_t[]", out), ffi.from_buffer("int32_t[]", offsets),
+        _int64(ffi, starts), found,
+    )  # fmt: skip
+    _check(status)
+    lines = found.lines
+    return TextLines(out[: found.bytes], offsets[: lines + 1], starts[:lines], found.is_ascii)
+
+
+def json_scan(data: Any, depth: int) -> JsonScan:
+    """Look at the brackets of lines of JSON, and not at whether they are JSON in all else.
+
+    Where ``is_certain``, and a parser takes the text, each line that is not blank is one object,
+    nested at most ``depth`` deep, integers are of int64 or uint64, and what begins with N or I
+    outside of strings is NaN or Infinity. It may be uncertain where that holds, too. O(bytes).
+    """
+    native = _loading.native()
+    if native is None:
+        return JsonScan(*_reference.json_scan(bytes(data), depth))
+    ffi, found = native.ffi, native.ffi.new("shimhub_json_found *")
+    told = ffi.from_buffer("uint8_t[]", data)
+    _check(native.lib.shimhub_json_scan(told, len(told), depth, found))
+    return JsonScan(found.rows, found.pairs, found.is_ascii, found.is_certain)
+
+
+def count_pairs(rows: list[Any]) -> int:
+    """Count the keys in dicts, in those and in lists inside of them, too. O(values)."""
+    native = _loading.native()
+    found: int = (_reference if native is None else native).count_pairs(rows)
+    return found
+
+
+class JsonElements:
+    """Elements of a JSON array, or values one after the other, as lines.
+
+    ``state`` is :data:`BEGIN` and so on, and ``is_array`` tells which of both it is.
+    """
+
+    def __init__(self) -> None:
+        self._native = _loading.native()
+        self._machine: Any = (
+            _reference.Elements()
+            if self._native is None
+            else self._native.ffi.new("shimhub_elements *")
+        )
+
+    @property
+    def state(self) -> int:
+        """Return where in the text it is."""
+        return int(self._machine.state)
+
+    @property
+    def is_array(self) -> bool:
+        """Return whether there was a bracket before the first element."""
+        return bool(self._machine.is_array)
+
+    @property
+    def offset(self) -> int:
+        """Return how many bytes were taken."""
+        return int(self._machine.offset)
+
+    def feed(self, data: bytes) -> tuple[bytes, np.ndarray, bool]:
+        """Take the next bytes: return lines, where the elements begin that began, and if all is well.
+
+        The last line may be incomplete. Line feeds of elements are blanks; ``starts`` are int64
+        from the beginning of all. If not all is well, ``offset`` tells where: a comma that is
+        missing or too much, a line feed in a string, or something behind the array. O(bytes).
+        """
+        if self._native is None:
+            lines, starts, is_good = self._machine.feed(data)
+            return lines, np.array(starts, np.int64), is_good
+        ffi = self._native.ffi
+        out, starts = np.empty(2 * len(data), np.uint8), np.empty(len(data), np.int64)
+        written, begun = ffi.new("size_t *"), ffi.new("size_t *")
+        status = self._native.lib.shimhub_json_elements(
+            self._machine, ffi.from_buffer("uint8_t[]", data), len(data),
+            ffi.from_buffer("uint8_t[]", out), _int64(ffi, starts), written, begun,
+        )  # fmt: skip
+        return out[: written[0]].tobytes(), starts[: begun[0]].copy(), status == _OK
+
+
+def _int64(ffi: Any, array: np.ndarray) -> Any:
+    return ffi.from_buffer("int64_t[]", array)
+
+
+def _check(status: int) -> None:
+    if status != _OK:
+        raise RuntimeError(f"the native library returned status {status}")
