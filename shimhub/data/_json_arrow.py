@@ -1,4 +1,4 @@
-"""JSONL as Arrow: many lines at once by Arrow's own reader, where it is certain to be right."""
+"""JSONL as Arrow: many lines at once by Arrow's own reader, where that is certain to be right."""
 
 from __future__ import annotations
 
@@ -7,44 +7,66 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.json as pj  # type: ignore[import-untyped]
 
+from shimhub.data._json_lines import DEPTH
+from shimhub.kernels.lines import json_scan
+
 if TYPE_CHECKING:
     from shimhub.data._json_context import Context
-    from shimhub.data._json_pieces import Lines
+    from shimhub.data._json_pieces import Quick
 
 
 def read_lines(data: Any, schema: pa.Schema | None) -> pa.RecordBatch:
-    """Read lines by Arrow as one batch, without a guess where there is a schema.
+    """Read lines by Arrow as one batch; with a schema, without a guess.
 
-    Only for lines that each begin with ``{``: pyarrow 26 crashes on a null that stands alone.
+    Only for lines that are an object each, as far as brackets tell: pyarrow 26 takes several on
+    a line, and crashes on a null that stands alone.
 
     Raises:
         pa.ArrowInvalid: it cannot.
         UnicodeDecodeError: nor can it tell why, as the text of its error is not UTF-8.
     """
     table = pj.read_json(
-        pa.py_buffer(data),
+        pa.BufferReader(data),
         read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
         parse_options=pj.ParseOptions(
             explicit_schema=schema,
             unexpected_field_behavior="infer" if schema is None else "error",
         ),
     )
-    return table.combine_chunks().to_batches()[0]
+    return table.to_batches()[0]
+
+
+def certain_batch(data: bytes, schema: pa.Schema | None) -> tuple[int, pa.RecordBatch] | None:
+    """Read lines as Arrow does; None where it fails, or where it is not certain to be right."""
+    scan = json_scan(data, DEPTH)
+    if not scan.is_certain:
+        return None
+    if scan.rows == 0:
+        return 0, None
+    try:
+        batch = read_lines(data, schema)
+        if not scan.is_ascii:  # it does not look at UTF-8 itself
+            batch.validate(full=True)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+        return None
+    return (scan.rows, batch) if batch.num_rows == scan.rows else None
+
+
+def quick_batch(context: Context) -> Quick:
+    """Return what reads many lines as a batch of the context's schema."""
+    return lambda data: certain_batch(data, context.schema)
 
 
 def batch_of(context: Context, rows: Any) -> pa.RecordBatch:
-    """Make a batch of rows that were read one by one."""
+    """Return a batch of what a piece holds: of the chosen columns."""
+    batch = _whole(context, rows)
+    return batch if context.columns is None else batch.select(context.columns)
+
+
+def _whole(context: Context, rows: Any) -> pa.RecordBatch:
     if isinstance(rows, pa.RecordBatch):
-        return rows
+        return rows.replace_schema_metadata(context.schema.metadata)
     if context.fields is None:
-        return pa.concat_batches(rows)
+        batch = pa.Table.from_batches(rows).combine_chunks().to_batches()[0]
+        return batch.replace_schema_metadata(context.schema.metadata)
     return pa.RecordBatch.from_pylist(rows, schema=context.schema)
-
-
-def quick_batch(context: Context) -> Any:
-    """Return the quick reader of many lines for this context."""
-
-    def quick(lines: Lines, first: int, stop: int) -> pa.RecordBatch | None:
-        return None
-
-    return quick

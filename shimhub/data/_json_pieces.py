@@ -7,116 +7,129 @@ an error, is decided in one place, however many lines are read at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from shimhub.data._json_lines import BadLineError, is_blank, parse_line
+from shimhub.data._json_lines import BadLineError, parse_line
+from shimhub.data.errors import DecodeError, SchemaDriftError
+from shimhub.kernels.lines import line_bounds
 from shimhub.kernels.rows import conform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    import numpy as np
 
     from shimhub.data._json_context import Context
-    from shimhub.data._line_blocks import LineBlock
-    from shimhub.data.errors import DecodeError
 
 #: So many lines are not halved again.
 FEW: Final = 16
 
+#: From lines to how many rows there are, and the rows; None if it is not certain to be right.
+Quick = Callable[[bytes], "tuple[int, Any] | None"]
 
-@dataclass(frozen=True, slots=True)
+
 class Lines:
-    """The lines of a block that are not blank: ``block.data[starts[i]:ends[i]]``, int64."""
+    """The lines of a block that are not blank, found when they are asked for."""
 
-    block: LineBlock
-    starts: np.ndarray
-    ends: np.ndarray
+    def __init__(self, data: bytes) -> None:
+        self.data = data
 
-    def line(self, i: int) -> bytes:
-        """Return line i with its line feed."""
-        return self.block.data[self.starts[i] : self.ends[i]]
+    @cached_property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where they begin and end, line feed included: int64, both (lines,)."""
+        return line_bounds(self.data)
+
+    def between(self, first: int, stop: int) -> bytes:
+        """Return lines ``first`` to ``stop``, with what is blank between them."""
+        starts, ends = self.bounds
+        return self.data[starts[first] : ends[stop - 1]]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Lines ``first`` to ``stop``: rows (a list of dicts, or what ``quick`` made), or an error."""
+    """Lines ``first`` to ``stop``: rows as ``Quick`` makes them, or a list of those read alone.
+
+    Or an error: ``problem``, of the line that begins at byte ``start`` of the block.
+    """
 
     first: int
     stop: int
     rows: Any = None
-    error: DecodeError | None = None
+    start: int = 0
+    problem: str = ""
+    kind: type[DecodeError] = DecodeError
 
 
-def split(block: LineBlock) -> Lines:
-    """Find the lines of a block."""
-    feeds = np.flatnonzero(np.frombuffer(block.data, np.uint8) == ord("\n")) + 1
-    ends = feeds if block.data.endswith(b"\n") else np.append(feeds, len(block.data))
-    starts = np.append(0, ends[:-1]).astype(np.int64)
-    kept = [
-        i
-        for i, (a, b) in enumerate(zip(starts, ends, strict=True))
-        if not is_blank(block.data[a:b])
-    ]
-    return Lines(block, starts[kept], ends[kept].astype(np.int64))
-
-
-def pieces(context: Context, lines: Lines, quick: Any) -> Iterator[Piece]:
-    """Yield the lines in order, with errors as they are: raising is up to who reads them."""
-    yield from _halves(context, lines, quick, 0, len(lines.starts))
-
-
-def _halves(context: Context, lines: Lines, quick: Any, first: int, stop: int) -> Iterator[Piece]:
-    if stop == first:
-        return
-    rows = quick(lines, first, stop)
-    if rows is not None:
-        yield Piece(first, stop, rows)
-    elif stop - first <= FEW:
-        yield from _one_by_one(context, lines, first, stop)
+def pieces(context: Context, lines: Lines, quick: Quick) -> Iterator[Piece]:
+    """Yield the lines in order."""
+    found = quick(lines.data)
+    if found is not None:
+        if found[0]:
+            yield Piece(0, found[0], found[1])
     else:
-        middle = (first + stop) // 2
-        yield from _halves(context, lines, quick, first, middle)
-        yield from _halves(context, lines, quick, middle, stop)
+        yield from _halves(context, lines, quick, 0, len(lines.bounds[0]))
+
+
+def _halves(context: Context, lines: Lines, quick: Quick, first: int, stop: int) -> Iterator[Piece]:
+    if stop - first <= FEW:
+        yield from _one_by_one(context, lines, first, stop)
+        return
+    middle = (first + stop) // 2
+    for a, b in ((first, middle), (middle, stop)):
+        found = quick(lines.between(a, b))
+        if found is None:
+            yield from _halves(context, lines, quick, a, b)
+        else:
+            yield Piece(a, b, found[1])
 
 
 def _one_by_one(context: Context, lines: Lines, first: int, stop: int) -> Iterator[Piece]:
     held: list[Any] = []
     for i in range(first, stop):
-        found = _strict(context, lines, i)
-        if isinstance(found, Exception):
+        start = int(lines.bounds[0][i])
+        try:
+            held.append(strict_row(context, lines.between(i, i + 1)))
+        except (BadLineError, _DriftError) as error:
             if held:
                 yield Piece(i - len(held), i, held)
-            yield Piece(i, i + 1, error=found)
+            kind = SchemaDriftError if isinstance(error, _DriftError) else DecodeError
+            yield Piece(i, i + 1, start=start, problem=str(error), kind=kind)
             held = []
-        else:
-            held.append(found)
     if held:
         yield Piece(stop - len(held), stop, held)
 
 
-def _strict(context: Context, lines: Lines, i: int) -> Any:
-    start = int(lines.starts[i])
-    try:
-        row = parse_line(lines.line(i))
-    except BadLineError as error:
-        return context.bad(lines.block, start, str(error))
+class _DriftError(Exception):
+    """A row that is not of the schema, and how to mend it."""
+
+
+def drift(column: str, problem: str) -> str:
+    """Return what a ``SchemaDriftError`` tells."""
+    where = f"column {column!r}: " if column else ""
+    return f'{where}{problem}; give schema=, or on_drift="unify" to widen it'
+
+
+def strict_row(context: Context, line: bytes) -> Any:
+    """Return a line as a dict, or as a batch of one row where its types are only Arrow's."""
+    row = parse_line(line)
     if context.fields is None:
-        return _by_arrow(context, lines, i)
+        return _by_arrow(context, line)
     made = [row]
-    drift = conform(made, context.fields)
-    if drift is not None:
-        return context.drift(lines.block, start, drift.column, drift.problem)
+    found = conform(made, context.fields)
+    if found is not None:
+        raise _DriftError(drift(found.column, found.problem))
     return made[0]
 
 
-def _by_arrow(context: Context, lines: Lines, i: int) -> Any:
-    """One row with types that JSON does not have, such as timestamps."""
+def _by_arrow(context: Context, line: bytes) -> pa.RecordBatch:
     from shimhub.data._json_arrow import read_lines
 
     try:
-        return read_lines(lines.line(i), context.schema)
+        return read_lines(line, context.schema)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        return context.drift(lines.block, int(lines.starts[i]), "", str(error))
+        raise _DriftError(drift("", str(error))) from None

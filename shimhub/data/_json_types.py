@@ -10,6 +10,7 @@ from functools import reduce
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 _INT64_MOST: Final = (1 << 63) - 1
 
@@ -148,3 +149,17 @@ _NAMES: Final = {
     "list": "a list",
     "struct": "an object",
 }
+
+
+def guess_from(column: pa.Array) -> Guess:
+    """Return the type of a column that Arrow made of JSON, of one that holds no other values.
+
+    Strings that look like times are strings.
+    """
+    if pa.types.is_integer(column.type):
+        found = pc.min_max(column)
+        least, most = found["min"].as_py(), found["max"].as_py()
+        return NOTHING if least is None else Guess("int", least, most)
+    if pa.types.is_boolean(column.type):
+        return Guess("bool")
+    return NOTHING if pa.types.is_null(column.type) else Guess("string")

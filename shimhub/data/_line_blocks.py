@@ -19,22 +19,23 @@ if TYPE_CHECKING:
 BLOCK: Final = 1 << 20
 
 _BOM: Final = b"\xef\xbb\xbf"
-_WIDE: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"{\0": "UTF-16", b"\0{": "UTF-16"}
+#: JSON begins with ASCII; and text with a BOM, where it is not UTF-8.
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"{\0", b"\0{", b"[\0", b"\0[")
 
 
 @dataclass(frozen=True, slots=True)
 class LineBlock:
     """Lines that lie one after the other, all but the file's last one with their line feed.
 
-    ``offset`` is where they begin in the decompressed content, ``line`` how many lines are before
-    them in the span. With an ``error`` there are no bytes: it stands for a line that is too long,
-    or for the rest of a file that cannot be read (``unread`` bytes as stored).
+    ``offset`` is where they begin in the decompressed content. With an ``error`` there are no
+    bytes: it stands for a line that is too long (``is_line``), or for the rest of a file that
+    cannot be read (``unread`` bytes as stored); its line is not told yet.
     """
 
     data: bytes
     offset: int
-    line: int
     error: DecodeError | None = None
+    is_line: bool = False
     unread: int = 0
 
 
@@ -51,24 +52,48 @@ def line_blocks(
 ) -> Iterator[LineBlock]:
     """Yield the lines whose first byte lies in the span; a BOM before the first is left out.
 
+    Errors of lines longer than ``options.max_line``, and of damage, are blocks.
+
     Raises:
-        DecodeError: the file is damaged, or UTF-16; with ``on_error="skip"`` it is the last block.
-        LimitError: a line is longer than ``options.max_line``; or a block, in the same way.
+        FormatError: the file is UTF-16.
     """
-    for block in _Lines(source, span, options, size):
-        if block.error is not None and options.on_error != "skip":
-            raise block.error
-        yield block
+    return iter(_Lines(source, span, options, max(size, len(_BOM))))
 
 
-def lines_before(source: Source, offset: int, options: Options) -> int:
-    """Count the lines before a byte of the content: for errors, as it reads all that is before."""
-    count = 0
-    with open_decompressed(source, options) as stream:
-        while offset > 0 and (found := stream.read(min(offset, BLOCK))):
-            count += found.count(b"\n")
-            offset -= len(found)
-    return count
+class LineCounter:
+    """Which line a byte of the content is on: for errors, as all that is before is read."""
+
+    def __init__(self, source: Source, options: Options) -> None:
+        self._source, self._options = source, options
+        self._stream: Any = None
+        self._offset = self._count = 0
+
+    def line_at(self, offset: int) -> int:
+        """Return the number of the line, from 1; quick where offsets rise."""
+        if self._stream is None or offset < self._offset:
+            self.close()
+            self._stream = open_decompressed(self._source, self._options)
+            self._offset = self._count = 0
+        while self._offset < offset:
+            found = self._read(min(offset - self._offset, BLOCK))
+            if not found:
+                break
+            self._count += found.count(b"\n")
+            self._offset += len(found)
+        return self._count + 1
+
+    def _read(self, size: int) -> bytes:
+        try:
+            found: bytes = self._stream.read(size)
+        except DecodeError:  # of what is told now: there is no more to count
+            return b""
+        return found
+
+    def close(self) -> None:
+        """Close the file; more than once does nothing."""
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = None
 
 
 class _Lines:
@@ -76,9 +101,9 @@ class _Lines:
 
     def __init__(self, source: Source, span: Span, options: Options, size: int) -> None:
         self._source, self._span, self._options = source, span, options
-        self._size = max(size, 4)  # a BOM is seen at once
+        self._size = size
         #: Where the next block begins, and what of it was read: a line that is not yet complete.
-        self._offset, self._line = span.start, 0
+        self._offset = span.start
         self._tail: list[bytes] = []
         self._held = 0
         #: Bytes dropped of a line that is too long, whose end was not yet seen.
@@ -91,7 +116,8 @@ class _Lines:
                 if self._seek():
                     yield from self._blocks()
             except DecodeError as error:
-                yield self._broken(error)
+                unread = max(self._source.size - self._stream.compressed, 0)
+                yield LineBlock(b"", self._offset, error, unread=unread)
 
     def _open(self) -> Any:
         if self._span.start == 0:
@@ -115,7 +141,7 @@ class _Lines:
     def _blocks(self) -> Iterator[LineBlock]:
         is_last = False
         while not is_last and (found := self._stream.read(self._size)):
-            if self._offset + self._held == 0:
+            if self._offset + self._held + self._dropped == 0:
                 found = self._begun(found)
             end, is_last = self._cut(found)
             if end:
@@ -127,11 +153,10 @@ class _Lines:
 
     def _begun(self, head: bytes) -> bytes:
         """Check how the file begins, and leave out its BOM."""
-        wide = _WIDE.get(head[:2])
-        if wide and (head[0] > 127 or self._source.format != "text"):  # noqa: PLR2004 - a BOM
+        if head.startswith(_WIDE) and not (b"\0" in head[:2] and self._source.format == "text"):
             raise FormatError(
-                f"{self._source.path}: is {wide}, and is read as UTF-8; write it as UTF-8, such as "
-                "with iconv"
+                f"{self._source.path}: begins as UTF-16 does, and is read as UTF-8; write it as "
+                "UTF-8, such as with iconv"
             )
         if head.startswith(_BOM):
             self._offset = len(_BOM)
@@ -141,7 +166,7 @@ class _Lines:
     def _cut(self, found: bytes) -> tuple[int, bool]:
         """Where the last complete line ends in what was read, and if it is the span's last."""
         if self._span.stop is not None:
-            left = self._span.stop - 1 - (self._offset + self._held)
+            left = self._span.stop - 1 - (self._offset + self._held + self._dropped)
             end = found.find(b"\n", max(left, 0)) + 1
             if end:
                 return end, True
@@ -155,7 +180,7 @@ class _Lines:
             self._tail.append(found)
             self._held += len(found)
             if self._held > self._options.max_line:
-                yield self._too_long(self._offset, self._line)
+                yield self._too_long(self._offset)
                 self._dropped, self._held, self._tail = self._held, 0, []
 
     def _complete(self, found: bytes) -> Iterator[LineBlock]:
@@ -163,9 +188,8 @@ class _Lines:
         if self._dropped:
             end = found.find(b"\n") + 1 or len(found)
             self._offset += self._dropped + end
-            self._line += 1
             found, self._dropped = found[end:], 0
-        data = b"".join([*self._tail, found])
+        data = b"".join([*self._tail, found]) if self._tail else found
         self._tail, self._held = [], 0
         if len(data) > self._options.max_line:
             yield from self._parts(data)
@@ -173,7 +197,7 @@ class _Lines:
             yield self._block(data)
 
     def _parts(self, data: bytes) -> Iterator[LineBlock]:
-        """Yield the lines without those that are too long."""
+        """Yield the lines, and errors for those that are too long."""
         begin = end = 0
         while end < len(data):
             start = end
@@ -181,27 +205,18 @@ class _Lines:
             if end - start > self._options.max_line:
                 if begin < start:
                     yield self._block(data[begin:start])
-                yield self._too_long(self._offset, self._line)
-                self._offset, self._line, begin = self._offset + end - start, self._line + 1, end
+                yield self._too_long(self._offset)
+                self._offset, begin = self._offset + end - start, end
         if begin < end:
             yield self._block(data[begin:end])
 
     def _block(self, data: bytes) -> LineBlock:
-        block = LineBlock(data, self._offset, self._line)
+        block = LineBlock(data, self._offset)
         self._offset += len(data)
-        self._line += data.count(b"\n")
         return block
 
-    def _too_long(self, offset: int, line: int) -> LineBlock:
-        before = lines_before(self._source, self._span.start, self._options)
-        error = LimitError(
-            self._source.path,
-            f"is longer than {self._options.max_line} bytes; raise max_line if it is meant to be",
-            line=before + line + 1,
-            offset=offset,
+    def _too_long(self, offset: int) -> LineBlock:
+        problem = f"is longer than {self._options.max_line} bytes; raise max_line if it may be"
+        return LineBlock(
+            b"", offset, LimitError(self._source.path, problem, offset=offset), is_line=True
         )
-        return LineBlock(b"", offset, line, error)
-
-    def _broken(self, error: DecodeError) -> LineBlock:
-        unread = max(self._source.size - self._stream.compressed, 0)
-        return LineBlock(b"", self._offset, self._line, error, unread)

@@ -173,5 +173,3 @@ class Elements:
     def _finish(self, out: bytearray) -> None:
         out.append(ord("\n"))
         self.state, self.has_value = AFTER, True
-
-
