@@ -15,5 +15,6 @@ extern PyMethodDef shimhub_py_pack_methods[];
 extern PyMethodDef shimhub_py_linalg_methods[];
 extern PyMethodDef shimhub_py_rows_methods[];
 extern PyMethodDef shimhub_py_lines_methods[];
+extern PyMethodDef shimhub_py_conform_methods[];
 
 #endif

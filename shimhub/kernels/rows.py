@@ -109,8 +109,8 @@ def conform(rows: list[Any], fields: Fields) -> Drift | None:
         raise TypeError(f"rows: {type(rows).__name__}, want a list of dicts")
     from shimhub.kernels._reference import rows as reference
 
-    run = getattr(_loading.native(), "conform_rows", reference.conform)
-    found = run(rows, fields)
+    native = _loading.native()
+    found = reference.conform(rows, fields) if native is None else native.conform_rows(rows, fields)
     return None if found is None else Drift(*found)
 
 

@@ -87,7 +87,7 @@ def _check_fields(fields: Any, depth: int) -> None:
         raise ValueError(f"fields: nested more than {DEPTH} deep")
     names = set()
     for field in fields if isinstance(fields, tuple) else (None,):
-        if not _is_pair(field) or not isinstance(field[0], str):
+        if not _is_pair(field) or type(field[0]) is not str:
             raise TypeError("fields: want a tuple of (name, type)")
         if field[0] in names:
             raise ValueError(f"fields: {field[0]!r} twice")
@@ -106,7 +106,7 @@ def _check_type(kind: Any, depth: int) -> None:
         _check_fields(kind[1], depth)
     elif _is_pair(kind) and kind[0] == "list":
         _check_type(kind[1], depth + 1)
-    elif not isinstance(kind, str) or kind not in {*_CLASSES, "any"}:
+    elif type(kind) is not str or kind not in {*_CLASSES, "any"}:
         raise TypeError(f"fields: {kind!r} is no type")
 
 
@@ -115,7 +115,7 @@ def _struct(row: Any, fields: Any) -> Any:
         raise _DriftError(f"{type(row).__name__}, want struct")
     made = {name: _at(name, row.get(name), kind) for name, kind in fields}
     for key in row:
-        if type(key) is not str or key not in made:
+        if key not in made:
             raise _placed(_DriftError("unexpected key"), key)
     if list(row) != list(made):
         return made
