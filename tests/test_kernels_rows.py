@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shimhub import kernels
-from shimhub.kernels._reference import rows as reference
+from shimhub.kernels._reference import conform as reference
 from shimhub.kernels.rows import fields_of
 
 MESSAGES = ("list", ("struct", (("role", "string"), ("content", "string"))))
@@ -184,3 +188,71 @@ def test_fields_of_a_schema():
     assert (("a", "null"), ("b", "bool"), ("c", "uint8")) == fields_of(
         pa.schema({"a": pa.null(), "b": pa.bool_(), "c": pa.uint8()})
     )
+
+
+def test_the_list_may_change_its_size_only_before(conform):
+    """What a garbage collection runs may change the list: an error then, and no crash."""
+    rows = [{"b": 1} for _ in range(50)]
+
+    class Cycle:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            rows.clear()
+
+    threshold, told = gc.get_threshold(), None
+    Cycle()
+    gc.set_threshold(1)
+    try:
+        conform(rows, (("a", ("list", "any")), ("b", "int64")))
+    except RuntimeError as error:
+        told = str(error)
+    finally:
+        gc.set_threshold(*threshold)
+    # Or it is collected before, or after.
+    assert told in {"rows: changed their size while they were conformed", None}
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**65), 2**65)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcé"), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+types = st.recursive(
+    st.sampled_from(
+        ["null", "any", "bool", "string", "float64", "int8", "uint16", "int64", "uint64"]
+    ),
+    lambda inner: (
+        st.tuples(st.just("list"), inner)
+        | st.tuples(
+            st.just("struct"),
+            st.dictionaries(st.sampled_from("abcé"), inner, max_size=3).map(
+                lambda found: tuple(found.items())
+            ),
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abcé"), json_values, max_size=4), max_size=4),
+    st.dictionaries(st.sampled_from("abcé"), types, max_size=4).map(
+        lambda found: tuple(found.items())
+    ),
+)
+def test_the_library_conforms_as_the_reference_does(rows, fields):
+    """Whatever the rows and the fields: the same rows, the same order of keys, the same drift."""
+    expected = copy.deepcopy(rows)
+    outcome = reference.conform(expected, fields)
+
+    assert outcome == kernels.conform(rows, fields)
+    if outcome is None:
+        assert repr(expected) == repr(rows)

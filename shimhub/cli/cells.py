@@ -75,7 +75,9 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: str 
         _print_records(cells[0], cells[1:])
         return
     for row in cells:
-        padded = [_pad(one, size, right[i : i + 1]) for i, (one, size) in enumerate(zip(row, widths))]
+        padded = [
+            _pad(one, size, right[i : i + 1]) for i, (one, size) in enumerate(zip(row, widths))
+        ]
         print(_GAP.join(padded).rstrip())
 
 

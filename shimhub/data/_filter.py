@@ -14,7 +14,6 @@ from shimhub.data._files import replacing
 from shimhub.data._marks import told
 
 if TYPE_CHECKING:
-
     from shimhub.data._keys import Array
     from shimhub.data._work import Job
 

@@ -21,6 +21,8 @@ Node = tuple[int, int, int, int, tuple[Any, ...], tuple[Any, ...], str, Any]
 
 #: As of ``shimhub_column_check``: what walks them is recursive.
 _DEPTH: Final = 64
+#: The depth of a column, which is in the batch.
+_COLUMN: Final = 2
 
 
 class Kind(enum.IntEnum):
@@ -79,8 +81,18 @@ def check_names(names: list[str], where: str) -> None:
 def plan(batch: pa.RecordBatch) -> Node:
     """Return the batch as a struct of its columns."""
     names = batch.schema.names
-    columns = tuple(_node(batch.column(i), name, 2) for i, name in enumerate(names))
+    columns = tuple(_column(batch.column(i), name) for i, name in enumerate(names))
     return (Kind.STRUCT, 0, batch.num_rows, 0, (), columns, "data", tuple(names))
+
+
+def _column(array: pa.Array, name: str) -> Node:
+    """Return a column; pyarrow ends the process where it takes apart what is not as it says."""
+    if _KINDS.get(array.type.id, (Kind.READY, 0))[0] in _NESTED:
+        try:
+            array.validate()
+        except pa.ArrowException as error:  # ArrowIndexError is no ValueError
+            raise CellError(name, -1, f"not a valid Arrow array: {error}") from error
+    return _node(array, name, _COLUMN)
 
 
 def _node(array: pa.Array, path: str, depth: int) -> Node:
@@ -88,7 +100,7 @@ def _node(array: pa.Array, path: str, depth: int) -> Node:
         raise ValueError(f"{path!r}: nested more than {_DEPTH} deep")
     found = _KINDS.get(array.type.id)
     if found is None:
-        return _ready(array, path)
+        return _ready(array, path, depth)
     kind, width = found
     if kind in _NESTED:
         return _NESTED[kind](array, path, depth, width)
@@ -140,7 +152,7 @@ def _map(array: pa.Array, path: str, depth: int, _width: int) -> Node:
 def _dictionary(array: pa.Array, path: str, depth: int, _width: int) -> Node:
     """Return indices, whose values are made once; only where those cannot be changed."""
     if not _is_frozen(array.type.value_type):
-        return _ready(array, path)
+        return _ready(array, path, depth)
     indices = array.indices
     kind = Kind.INDEX if pa.types.is_signed_integer(indices.type) else Kind.UINDEX
     width = indices.type.bit_width // 8
@@ -153,11 +165,11 @@ def _is_frozen(kind: pa.DataType) -> bool:
     return not pa.types.is_nested(kind) and not isinstance(kind, pa.BaseExtensionType)
 
 
-def _ready(array: pa.Array, path: str) -> Node:
+def _ready(array: pa.Array, path: str, depth: int) -> Node:
     def make(start: int, stop: int) -> list[Any]:
         from shimhub.kernels._reference import rows as reference
 
-        return reference.values(array.slice(start, stop - start), path)
+        return reference.values(array.slice(start, stop - start), path, depth > _COLUMN)
 
     return (Kind.READY, 0, len(array), 0, (), (), path, make)
 

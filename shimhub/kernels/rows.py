@@ -107,7 +107,7 @@ def conform(rows: list[Any], fields: Fields) -> Drift | None:
     """
     if not isinstance(rows, list):
         raise TypeError(f"rows: {type(rows).__name__}, want a list of dicts")
-    from shimhub.kernels._reference import rows as reference
+    from shimhub.kernels._reference import conform as reference
 
     native = _loading.native()
     found = reference.conform(rows, fields) if native is None else native.conform_rows(rows, fields)
