@@ -55,6 +55,8 @@ def files_of_glob(pattern: str, follow_symlinks: bool = False) -> list[str]:
     Raises:
         DataError: as ``files_below``.
     """
+    if pattern.endswith("/"):
+        return []  # it names folders
     folder, parts = split_glob(pattern)
     walk = _Walk(folder, follow_symlinks)
     return _once(_matches(walk, folder, parts, 0)) if os.path.isdir(folder) else []
