@@ -20,11 +20,13 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from shimhub.data.reader import Reader, streaming_dataset_reader
+    from shimhub.data.torch_dataset import IterableDataset
 
 __all__ = [
     "DataError",
     "DecodeError",
     "FormatError",
+    "IterableDataset",
     "JobError",
     "LimitError",
     "Reader",
@@ -39,6 +41,7 @@ _MODULES: Final = {
     "conversion": "convert",
     "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
     "reader": "Reader streaming_dataset_reader",
+    "torch_dataset": "IterableDataset",
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
 
