@@ -10,23 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub._version import __version__
-from shimhub.data import _places
+from shimhub.data import _places, _reading
 from shimhub.data._blocks import cut
 from shimhub.data._files import digest, json_bytes
-from shimhub.data._formats import format_of
-from shimhub.data._model import Options, Source
-from shimhub.data._names import by_name, named_format
+from shimhub.data._model import Options, Skipped, Source
+from shimhub.data._names import named_format
 from shimhub.data._running import run_job
-from shimhub.data._schemas import check_same
 from shimhub.data._sources import resolve
 from shimhub.data._work import Job
 from shimhub.data._writers import extension_of
 from shimhub.data.errors import DataError
-from shimhub.errors import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from shimhub.data._model import Block
 
 __all__ = ["BLOCK_BYTES", "make_job", "run_job"]
@@ -44,7 +39,7 @@ def make_job(
     params: dict[str, Any] | None = None,
     options: Options | None = None,
     form: str | None = None,
-    schema: pa.Schema | None = None,
+    unify: bool = False,
     block_bytes: int = BLOCK_BYTES,
     overwrite: bool = False,
     needed: int | None = None,
@@ -56,11 +51,12 @@ def make_job(
     follow_symlinks, storage), or a list of ``Source``. ``out`` is a folder, or a file if it has a
     known extension and is no folder: then ``job.out`` is a hidden folder beside it, and the parts
     are merged into ``job.target`` at the end. ``form`` is the format of the parts ("jsonl.zst"),
-    if not that of ``out``: by default that of the first input. ``job.options.schema`` is that of
-    all rows (``options.columns`` of them), ``schema`` if given. ``params`` is plain JSON, in the
-    manifest too. ``needed`` is the disk space in bytes that the output may take; by default that
-    of the inputs, twice where parts are merged; 0 is not checked. ``overwrite`` lets the output of
-    an earlier job go; files of others are never removed.
+    if the name of ``out`` does not say it; by default that of the first input. ``unify`` reads
+    everything once to find a schema that holds all rows; else it is ``options.schema``, or the
+    first file's. ``job.options.schema`` is that of the rows (``options.columns`` of it).
+    ``params`` is plain JSON, and in the manifest too. ``needed`` is the disk space in bytes that
+    the output may take; by default that of the inputs, twice where parts are merged; 0 is not
+    checked. ``overwrite`` lets the output of an earlier job go; files of others are never removed.
 
     Raises:
         FileNotFoundError, FormatError, DataError: as ``resolve`` does.
@@ -73,15 +69,17 @@ def make_job(
     sources = tuple(inputs) if given else tuple(resolve(inputs, **how))  # type: ignore[arg-type]
     place = _places.place(os.fspath(out), None if form is None else _word(form))
     _places.refuse_overlap(place, sources)
-    options = dataclasses.replace(options, schema=schema or _schema(sources, options))
+    quiet = dataclasses.replace(options, skipped=Skipped())  # what is skipped, tasks tell
+    reading = _reading.reading(list(sources), quiet, unify, None)
     job = Job(
         kind,
         sources,
-        cut(sources, block_bytes, dataclasses.replace(options, schema=None)),
-        options,
+        cut(sources, block_bytes, quiet),
+        dataclasses.replace(quiet, schema=reading.schema),
         place.out,
         os.path.join(place.out, _places.STATE),
         params or {},
+        reading,
         place.extension or _word(form) or _extension(sources[0]),
         place.target,
         overwrite,
@@ -115,25 +113,6 @@ def _extension(source: Source) -> str:
     return extension_of(name, source.compression)
 
 
-def _schema(sources: Sequence[Source], options: Options) -> pa.Schema:
-    first, *rest = (format_of(source).schema(source, options) for source in sources)
-    for source, found in zip(sources[1:], rest, strict=True):
-        check_same(first, found, source.path, sources[0].path)
-    return _chosen(first, options)
-
-
-def _chosen(schema: pa.Schema, options: Options) -> pa.Schema:
-    if options.columns is None:
-        return schema
-    for name in options.columns:
-        if name not in schema.names:
-            raise DataError(
-                f"columns= has {name!r}, which is not there{nearest(name, schema.names)}; "
-                f"there are {', '.join(map(repr, schema.names))}"
-            )
-    return pa.schema([schema.field(name) for name in options.columns], schema.metadata)
-
-
 def _plan(job: Job, block_bytes: int) -> dict[str, Any]:
     """Return what must be the same to go on with a job; no secret (storage options) is in it."""
     options = {
@@ -142,11 +121,13 @@ def _plan(job: Job, block_bytes: int) -> dict[str, Any]:
         if field.name not in {"schema", "skipped", "storage"}
     }
     options["columns"] = list(options["columns"]) if options["columns"] is not None else None
+    assert job.reading is not None
     return {
         "kind": job.kind,
         "params": job.params,
         "inputs": [_input(source) for source in job.sources],
         "options": options,
+        "unify": job.reading.unify,
         "schema": _told(job.options.schema),
         "extension": job.extension,
         "block_bytes": block_bytes,
@@ -178,8 +159,3 @@ def _block(block: Block) -> list[int | None]:
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json_bytes(value)).hexdigest()
-
-
-def is_file_name(path: str) -> bool:
-    """Whether a path's extension names a format, so that it is one file and not a folder."""
-    return by_name(os.path.basename(path))[0] is not None

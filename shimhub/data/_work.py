@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shimhub.data._model import Block, Options, Source
+    from shimhub.data._reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,15 @@ class Job:
     kind: str
     sources: tuple[Source, ...]
     blocks: tuple[Block, ...]
+    #: ``options.schema`` is that of the rows that ``read_block`` gives.
     options: Options
     #: The folder of the output, and the one of marks and intermediate files inside it.
     out: str
     state: str
     #: The job's own settings: JSON.
     params: dict[str, Any] = field(default_factory=dict)
+    #: How the sources are read, and the schema that they have together.
+    reading: Reading | None = None
     #: Format and compression of its parts, as the end of their names: "jsonl.gz".
     extension: str = ""
     #: The one file that the parts are merged into at the end; empty if ``out`` is the result.

@@ -45,11 +45,12 @@ def convert(
     ``out`` is one file if its name ends in .parquet, .arrow, .jsonl, .csv, .tsv or .txt (the text
     formats also with .gz or .zst), else a folder of ``part-00000.jsonl``, one for each block of
     about ``block_bytes`` of the inputs, and ``manifest.json``. ``format`` says which in a folder;
-    by default that of the first input. What each format makes of a type is told in ``_writers``.
+    by default that of the first input. What each format makes of a type is told in ``_plain``.
     ``source`` says how inputs are found (format, compression, split, follow_symlinks: as
-    ``streaming_dataset_reader`` takes them), ``asked`` how they are read (infer, delimiter, quote,
-    encoding, max_line, max_ratio). The other arguments are those of ``run_job``; none shows in the
-    output. A call that was ended by whatever means is gone on with by the same call.
+    ``streaming_dataset_reader`` takes them), ``asked`` how they are read (on_drift, infer,
+    delimiter, quote, encoding, max_line, max_ratio). The other arguments are those of ``run_job``;
+    none of them shows in the output. A call that was ended by whatever means is gone on with by
+    the same call.
 
     Returns:
         The manifest: parts with rows, bytes and sha256.
@@ -65,7 +66,7 @@ def convert(
         out,
         options=told.options(),
         form=format,
-        schema=schema,
+        unify=told.on_drift == "unify",
         block_bytes=block_bytes,
         overwrite=overwrite,
         **{**(source or {}), "storage": storage},

@@ -94,15 +94,12 @@ def open_runner(name: str, settings: Settings) -> Runner:
     Raises:
         DataError: there is none, or its settings are wrong.
     """
-    if not isinstance(name, str) or name not in RUNNERS:
-        raise DataError(f"runner={name!r} is none of {', '.join(RUNNERS)}{_near(name)}")
+    if name not in RUNNERS:
+        near = nearest(str(name), RUNNERS)
+        raise DataError(f"runner={name!r} is none of {', '.join(RUNNERS)}{near}")
     module = importlib.import_module(f"{__name__}.{name}")
     made: Runner = getattr(module, RUNNERS[name])(settings)
     return made
-
-
-def _near(name: object) -> str:
-    return nearest(name, RUNNERS) if isinstance(name, str) else ""
 
 
 def cpus() -> int:
