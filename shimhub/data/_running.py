@@ -54,7 +54,7 @@ def run_job(
     every = [*stages, *merge_stages(job)]
     settings = Settings(workers, shards, address, timeout, progress)
     with contextlib.closing(open_runner(runner, settings)) as engine:
-        if engine.is_first and _places.check_output(job) == "finished":
+        if _places.check_output(job) == "finished":
             return engine.skip(job, _manifest_file(job))
         with _locked(job, engine):
             engine.begin(job, lambda: _prepare(job, every))

@@ -100,7 +100,7 @@ class _Round:
         self._killed = distributed.KilledWorker
         self._job, self._stage = job, stage
         self._sent = client.scatter(job, broadcast=True, hash=False)
-        self._done = distributed.as_completed(with_results=False)
+        self._done = distributed.as_completed(loop=client.loop)
         self._flying: dict[Any, list[int]] = {}
 
     def run(self, units: list[list[int]]) -> None:

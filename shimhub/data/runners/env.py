@@ -6,6 +6,7 @@ and writes the manifest; a stage begins when all marks of the one before are the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -18,7 +19,7 @@ from shimhub.data.runners import Runner, Settings
 from shimhub.data.runners.local import LocalRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from shimhub.data._work import Job, Stage
 
@@ -116,13 +117,19 @@ class EnvRunner(Runner):
         tell: Callable[[int], None],
     ) -> None:
         """Do every ``world``-th unit, then wait until all others are done."""
-        try:
+        with self._telling(job):
             self._local.run(job, stage, units[self.rank :: self.world], done, tell)
+        self._wait_for(job, stage, units)
+
+    @contextlib.contextmanager
+    def _telling(self, job: Job) -> Iterator[None]:
+        """Tell the other ranks of an error."""
+        try:
+            yield
         except BaseException as error:
             words = f"{type(error).__name__}: {error}"
             _tell(job, f"{self.rank}.failed", {"name": self._own, "error": words})
             raise
-        self._wait_for(job, stage, units)
 
     def _wait_for(self, job: Job, stage: Stage, units: list[list[int]]) -> None:
         wait = _Wait(self.settings.timeout)
@@ -138,7 +145,7 @@ class EnvRunner(Runner):
 
     def _owed(self, stage: Stage, units: list[list[int]], missing: set[int]) -> str:
         owes = {
-            rank: sorted(missing.intersection(*[sum(units[rank :: self.world], [])]))
+            rank: sorted(i for unit in units[rank :: self.world] for i in unit if i in missing)
             for rank in range(self.world)
         }
         told = [f"rank {rank} owes {_some(tasks)}" for rank, tasks in owes.items() if tasks]
@@ -151,7 +158,8 @@ class EnvRunner(Runner):
             while missing := [r for r in range(1, self.world) if not self._has_seen(job, r)]:
                 self._refuse_failed(job)
                 wait.look(len(missing), lambda: f"{_told(missing)} have not seen the end")
-            finish()
+            with self._telling(job):
+                finish()
             return made
         _tell(job, f"{self.rank}.end", {"name": self._own})
         while os.path.lexists(os.path.join(_ranks(job), f"{self.rank}.end")):
