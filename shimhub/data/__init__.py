@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from shimhub.data.conversion import convert
+    from shimhub.data.deduplication import DedupResult, NearOptions, dedup
     from shimhub.data.errors import (
         DataError,
         DecodeError,
@@ -25,20 +26,24 @@ if TYPE_CHECKING:
 __all__ = [
     "DataError",
     "DecodeError",
+    "DedupResult",
     "FormatError",
     "IterableDataset",
     "JobError",
     "LimitError",
+    "NearOptions",
     "Reader",
     "SchemaDriftError",
     "WorkerError",
     "convert",
+    "dedup",
     "streaming_dataset_reader",
 ]
 
 #: Public names by the module that has them; imported at first use.
 _MODULES: Final = {
     "conversion": "convert",
+    "deduplication": "DedupResult NearOptions dedup",
     "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
     "reader": "Reader streaming_dataset_reader",
     "torch_dataset": "IterableDataset",

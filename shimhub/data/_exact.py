@@ -14,10 +14,9 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub import kernels
-from shimhub.data import _keys, _normal
-from shimhub.data._blocks import read_block, skips
+from shimhub.data import _keys
+from shimhub.data._compared import HASH, Reading
 from shimhub.data._keys import Array, Run
-from shimhub.data._model import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,66 +25,40 @@ if TYPE_CHECKING:
 
 #: Rows of a run: what a block's task holds keys of at once.
 RUN_ROWS: Final = 1 << 20
-HASH: Final = "hash"
 REPEATS: Final = "repeats"
 MATCH: Final = "match"
 
 
 def hash_block(job: Job, index: int) -> dict[str, Any]:
     """Write the digests of a block's first rows, sorted, and which rows repeat one in its run."""
-    skipped = Skipped()
-    counts = {"rows": 0, "repeats": 0}
+    reading = Reading()
     repeats: list[tuple[Array, Array]] = []
-    files = _keys.write_runs(job, HASH, index, _runs(job, index, skipped, counts, repeats))
+    files = _keys.write_runs(job, HASH, index, _runs(job, index, reading, repeats))
     again = [np.concatenate(each) for each in zip(*repeats, strict=True)]
     runs = [{"row": again[0], "first": again[1]}] if repeats else []
     files += _keys.write_runs(job, REPEATS, index, runs)
-    return {**counts, "files": files, "skipped": skips(skipped)}
+    return {"files": files, **reading.told()}
 
 
 def _runs(
-    job: Job,
-    index: int,
-    skipped: Skipped,
-    counts: dict[str, int],
-    repeats: list[tuple[Array, Array]],
+    job: Job, index: int, reading: Reading, repeats: list[tuple[Array, Array]]
 ) -> Iterator[dict[str, Array]]:
-    for rows, digests in _gathered(digests_of(job, index, skipped, counts)):
-        run, row, first = _firsts(rows, digests)
-        counts["repeats"] += len(row)
+    parts = ((rows, digests(columns)) for rows, columns in reading.columns(job, index))
+    for rows, found in _gathered(parts):
+        run, row, first = _firsts(rows, found)
         repeats.append((row, first))
         yield run
 
 
-def digests_of(
-    job: Job, index: int, skipped: Skipped, counts: dict[str, int]
-) -> Iterator[tuple[Array, Array]]:
-    """Yield the numbers of a block's rows, and the rows' digests as two uint64."""
-    rules = tuple(job.params["normalize"])
-    for part in read_block(job, index, skipped, job.params["by"]):
-        counts["rows"] = part.first + part.batch.num_rows
-        yield numbers(part.first, part.batch.num_rows), digests(part.batch, rules)
-
-
-def numbers(first: int, count: int) -> Array:
-    """Return the numbers of rows in their block; raise ``OverflowError`` from 2**32 on."""
-    if first + count > 1 << _keys.ROW_BITS:
-        raise OverflowError("a block has 2**32 rows or more: split the file")
-    return np.arange(first, first + count, dtype=np.uint32)
-
-
-def digests(batch: pa.RecordBatch, rules: tuple[str, ...]) -> Array:
+def digests(columns: list[Any]) -> Array:
     """Return each row's first 16 bytes of SHA-256, of shape (n, 2), uint64.
 
-    A batch of one column has the digests of its values, and a null's are zeros; a batch of
-    several has those of rows of a table.
+    Rows of one column have the digests of its values, and a null's is zeros; rows of several
+    have those of rows of a table.
     """
-    columns = [_normal.normalized(column, rules) for column in batch.columns]
-    if len(columns) == 1:
-        found = kernels.hash_rows(columns[0])
-    else:
-        found = kernels.hash_rows(pa.Table.from_arrays(columns, names=batch.schema.names))
-    return np.ascontiguousarray(found[:, :16]).view(np.uint64)
+    names = [str(at) for at in range(len(columns))]
+    rows = columns[0] if len(columns) == 1 else pa.Table.from_arrays(columns, names=names)
+    return np.ascontiguousarray(kernels.hash_rows(rows)[:, :16]).view(np.uint64)
 
 
 def _gathered(
@@ -140,7 +113,7 @@ def match_range(job: Job, index: int) -> dict[str, Any]:
     """Write which first rows of runs repeat an earlier row, for a range of the digests."""
     blocks = range(len(job.blocks))
     opened = [(block, run) for block in blocks for run in _keys.open_runs(job, HASH, block)]
-    low, high = _keys.shares(_keys.KEYS_END, job.params["parts"])[index]
+    low, high = _keys.shares(_keys.KEYS_END, _keys.parts(job))[index]
     spans = _keys.ranges([run for _, run in opened], low, high)
     found = [_matched(opened, *span) for span in spans]
     count = sum(len(ids) for ids, _ in found)
@@ -183,7 +156,7 @@ def dropped(job: Job, index: int) -> tuple[Array, Array]:
 
 def _matches(job: Job, index: int) -> tuple[Array, Array]:
     """Return the first rows of the block's runs that repeat an earlier row."""
-    tasks = range(job.params["parts"])
+    tasks = range(_keys.parts(job))
     runs = [run for task in tasks for run in _keys.open_runs(job, MATCH, task)]
     if not runs:
         return np.empty(0, np.uint32), np.empty(0, np.uint64)

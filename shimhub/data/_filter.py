@@ -9,15 +9,13 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from shimhub.data import _drops, _keeping, _keys
+from shimhub.data import _compared, _drops, _keeping, _keys
 from shimhub.data._files import replacing
-from shimhub.data._marks import told
 
 if TYPE_CHECKING:
     from shimhub.data._keys import Array
     from shimhub.data._work import Job
 
-FILTER: Final = "filter"
 LEFT: Final = "left"
 REPORT: Final = "duplicates.parquet"
 _SCHEMA: Final = pa.schema(
@@ -35,7 +33,7 @@ _SCHEMA: Final = pa.schema(
 def filter_block(job: Job, index: int) -> dict[str, Any]:
     """Write the rows of a block that are kept, in order, and what each other one repeats."""
     drops = _drops.drops_of(job, index)
-    name, rows, read = _keeping.keep(job, index, drops.rows)
+    made = _keeping.keep(job, index, drops.rows, _compared.rows_of(job, index))
     left = {
         "row": drops.rows,
         "kept": drops.kept,
@@ -43,12 +41,12 @@ def filter_block(job: Job, index: int) -> dict[str, Any]:
         "similarity": drops.similarity,
     }
     files = _keys.write_runs(job, LEFT, index, [left] if len(drops.rows) else [])
-    return {"files": [*files, name], "rows": {name: rows}, "read": read, **_drops.told(drops)}
+    return {**made, "files": [*files, *made["files"]], **_drops.told(drops)}
 
 
 def report(job: Job, _index: int) -> dict[str, Any]:
     """Write ``duplicates.parquet``: the rows that were left out, in their order."""
-    starts = _starts(job)
+    starts, kept = _starts(job), np.empty(0, np.uint64)
     with (
         replacing(os.path.join(job.out, REPORT), job.scratch()) as file,
         pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer,
@@ -56,7 +54,8 @@ def report(job: Job, _index: int) -> dict[str, Any]:
         for block in range(len(job.blocks)):
             for run in _keys.open_runs(job, LEFT, block):
                 writer.write_table(_told(job, starts, block, run.columns))
-    return {"files": [REPORT]}
+                kept = np.union1d(kept, run.columns[1])
+    return {"files": [REPORT], "groups": len(kept)}
 
 
 def _starts(job: Job) -> Array:
@@ -64,7 +63,7 @@ def _starts(job: Job) -> Array:
     starts = np.zeros(len(job.blocks), dtype=np.int64)
     for at in range(1, len(starts)):
         if job.blocks[at].source == job.blocks[at - 1].source:
-            starts[at] = starts[at - 1] + told(job, FILTER, at - 1)["read"]
+            starts[at] = starts[at - 1] + _compared.rows_of(job, at - 1).stop
     return starts
 
 

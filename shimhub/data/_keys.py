@@ -28,6 +28,8 @@ ROW_BITS: Final = 32
 #: Keys that a task holds at once, of a range.
 RANGE_KEYS: Final = 1 << 21
 KEYS_END: Final = 1 << 64
+#: Ranges that a stage is cut into, at most.
+_MOST: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,21 @@ class Run:
         if high >= KEYS_END:
             return slice(start, len(keys))
         return slice(start, int(np.searchsorted(keys, np.uint64(high))))
+
+
+def parts(job: Job) -> int:
+    """Return how many ranges of digests are matched apart: by the blocks, so by the inputs."""
+    return min(_MOST, 1 + len(job.blocks) // 8)
+
+
+def band_parts(job: Job) -> int:
+    """Return how many ranges of a band's keys are put into buckets apart."""
+    return min(_MOST, 1 + len(job.blocks) // 64)
+
+
+def shares_of(job: Job) -> int:
+    """Return how many ranges of blocks have their candidates compared apart."""
+    return min(_MOST, len(job.blocks))
 
 
 def path_of(job: Job, stage: str, index: int) -> str:

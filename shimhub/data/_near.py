@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub import kernels
-from shimhub.data import _exact, _keys, _near_sets, _normal
-from shimhub.data._blocks import read_block
+from shimhub.data import _exact, _keys, _near_sets
+from shimhub.data._compared import SIGN, Reading
 from shimhub.data._keys import Array, Run
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ SIGNED_KEYS: Final = 1 << 22
 #: Candidates that a task holds at once.
 PAIRS: Final = 1 << 21
 
-SIGN: Final = "sign"
 BUCKETS: Final = "buckets"
 MEMBERS: Final = "members"
 STARS: Final = "stars"
@@ -44,15 +43,16 @@ GROUPS: Final = "groups"
 
 def sign_block(job: Job, index: int) -> dict[str, Any]:
     """Write the keys of the bands of a block's texts, sorted; a run for each band, in turn."""
-    counts = {"texts": 0, "empty": 0}
-    return {"files": _keys.write_runs(job, SIGN, index, _signed(job, index, counts)), **counts}
+    reading = Reading()
+    files = _keys.write_runs(job, SIGN, index, _signed(job, index, reading))
+    told = reading.told()
+    return {"files": files, **({**told, "skipped": None} if job.params["exact"] else told)}
 
 
-def _signed(job: Job, index: int, counts: dict[str, int]) -> Iterator[dict[str, Array]]:
+def _signed(job: Job, index: int, reading: Reading) -> Iterator[dict[str, Array]]:
     held: list[tuple[Array, Array]] = []
     bands = job.params["near"]["bands"]
-    for rows, texts in texts_of(job, index):
-        counts["texts"] += len(rows)
+    for rows, texts in texts_of(job, index, reading):
         held.append((rows, band_keys(texts, job.params["near"])))
         if sum(keys.size for _, keys in held) >= SIGNED_KEYS:
             yield from _sorted_bands(held, bands)
@@ -60,13 +60,10 @@ def _signed(job: Job, index: int, counts: dict[str, int]) -> Iterator[dict[str, 
     yield from _sorted_bands(held, bands)
 
 
-def texts_of(job: Job, index: int) -> Iterator[tuple[Array, Any]]:
+def texts_of(job: Job, index: int, reading: Reading) -> Iterator[tuple[Array, Any]]:
     """Yield the numbers of a block's rows that have a text and repeat none exactly, and these."""
     gone, _ = _exact.dropped(job, index)
-    rules = tuple(job.params["normalize"])
-    for part in read_block(job, index, None, job.params["by"]):
-        rows = _exact.numbers(part.first, part.batch.num_rows)
-        column = _normal.normalized(part.batch.column(0), rules)
+    for rows, (column,) in reading.columns(job, index):
         wanted = ~np.isin(rows, gone) & column.is_valid().to_numpy(zero_copy_only=False)
         if wanted.any():
             yield rows[wanted], column.filter(pa.array(wanted))
@@ -95,7 +92,7 @@ def _sorted_bands(held: list[tuple[Array, Array]], bands: int) -> Iterator[dict[
 
 def bucket_range(job: Job, index: int) -> dict[str, Any]:
     """Write the buckets of a band whose keys lie in a range, and which texts are in any."""
-    bands, parts = job.params["near"]["bands"], job.params["near"]["parts"]
+    bands, parts = job.params["near"]["bands"], _keys.band_parts(job)
     low, high = _keys.shares(_keys.KEYS_END, parts)[index % parts]
     opened = [
         (block, run)
@@ -149,9 +146,9 @@ def compare_neighbours(job: Job, index: int) -> dict[str, Any]:
 
 
 def _compared(job: Job, index: int, pairs: str, edges: str) -> dict[str, Any]:
-    tasks = range(job.params["near"]["bands"] * job.params["near"]["parts"])
+    tasks = range(job.params["near"]["bands"] * _keys.band_parts(job))
     runs = [run for task in tasks for run in _keys.open_runs(job, pairs, task)]
-    first, stop = _keys.shares(len(job.blocks), job.params["shares"])[index]
+    first, stop = _keys.shares(len(job.blocks), _keys.shares_of(job))[index]
     told = {"candidates": 0, "similar": 0}
     found = _similar(job, runs, _keys.block_range(first, stop), told)
     return {"files": _keys.write_runs(job, edges, index, found), **told}
@@ -231,8 +228,8 @@ def join_buckets(job: Job, index: int) -> dict[str, Any]:
 
 
 def _grouped(job: Job, index: int, stage: str, edges: tuple[str, ...]) -> dict[str, Any]:
-    buckets = job.params["near"]["bands"] * job.params["near"]["parts"]
-    tasks = {BUCKETS: buckets, STARS: job.params["shares"], NEIGHBOURS: job.params["shares"]}
+    buckets = job.params["near"]["bands"] * _keys.band_parts(job)
+    tasks = {BUCKETS: buckets, STARS: _keys.shares_of(job), NEIGHBOURS: _keys.shares_of(job)}
     runs = [
         run.columns
         for each in edges

@@ -10,6 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from shimhub.data import _keys, _near, _shingles
+from shimhub.data._compared import Reading
 from shimhub.data._keys import Array
 from shimhub.data._shingles import Sets
 
@@ -33,7 +34,7 @@ _ROUNDING: Final = 1e-9
 def write_sets(job: Job, index: int) -> dict[str, Any]:
     """Write the sets of those texts of a block that are in a bucket."""
     low, high = _keys.block_range(index, index + 1)
-    tasks = range(job.params["near"]["bands"] * job.params["near"]["parts"])
+    tasks = range(job.params["near"]["bands"] * _keys.band_parts(job))
     runs = (run for task in tasks for run in _keys.open_runs(job, _near.MEMBERS, task))
     members = np.empty(0, np.uint64)
     for run in runs:
@@ -45,7 +46,7 @@ def write_sets(job: Job, index: int) -> dict[str, Any]:
 
 def _sets(job: Job, index: int, members: Array) -> Iterator[dict[str, Any]]:
     near = job.params["near"]
-    for every, texts in _near.texts_of(job, index):
+    for every, texts in _near.texts_of(job, index, Reading()):
         wanted = np.isin(every, members)
         rows, column = every[wanted], texts.filter(pa.array(wanted))
         for start, stop in _pieces(column):

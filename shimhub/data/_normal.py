@@ -22,7 +22,7 @@ def checked_rules(normalize: str | None) -> tuple[str, ...]:
 
 def normalized(column: Any, rules: tuple[str, ...]) -> Any:
     """Return a column of strings by the rules; any other column as it is. Null stays null."""
-    if not rules or not _is_text(column.type):
+    if not rules or not is_text(column.type):
         return column
     column = column.cast(pa.large_string())
     for rule in rules:
@@ -30,7 +30,8 @@ def normalized(column: Any, rules: tuple[str, ...]) -> Any:
     return column
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of the type holds strings; a dictionary of strings does."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return any(
         test(kind)

@@ -1,0 +1,103 @@
+"""A block without some of its rows: raw lines where there are lines, Arrow where there are not."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from shimhub.data import _json_by, _line_blocks
+from shimhub.data._blocks import read_block
+from shimhub.data._formats import format_of
+from shimhub.data._writers import Writer, extension_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shimhub.data._compared import Rows
+    from shimhub.data._keys import Array
+    from shimhub.data._model import Source
+    from shimhub.data._work import Job
+
+#: Formats whose rows are lines, which are copied as they are.
+_LINES: Final = ("jsonl", "text")
+_FEED: Final = ord("\n")
+
+
+def extension(source: Source) -> str:
+    """Return the extension of the parts of a source: its own format and compression."""
+    name = "jsonl" if source.format == "json" else source.format
+    return extension_of(name, source.compression)
+
+
+def keep(job: Job, index: int, gone: Array, rows: Rows) -> dict[str, Any]:
+    """Write the part of a block without the rows ``gone``; return the file, and its rows.
+
+    Lines that ``on_error="skip"`` left out are no rows, and are not written.
+    """
+    source = job.sources[job.blocks[index].source]
+    name = f"part-{index:05d}.{extension(source)}"
+    options = dataclasses.replace(job.options, columns=None, schema=None)
+    whole = dataclasses.replace(job, options=options)
+    is_raw = source.format in _LINES
+    schema = (
+        pa.schema([("line", pa.string())]) if is_raw else format_of(source).schema(source, options)
+    )
+    with Writer(os.path.join(job.out, name), schema, scratch=job.scratch()) as writer:
+        if is_raw:
+            for lines, count in _kept_lines(whole, index, np.union1d(gone, rows.unread), rows.stop):
+                writer.write_lines(lines, count)
+        else:
+            for batch in _kept_batches(whole, index, gone):
+                writer.write(batch)
+    return {"files": [name], **writer.told}
+
+
+def _kept_batches(job: Job, index: int, gone: Array) -> Iterator[pa.RecordBatch]:
+    for part in read_block(job, index):
+        wanted = np.ones(part.batch.num_rows, dtype=bool)
+        low, high = np.searchsorted(gone, [part.first, part.first + part.batch.num_rows])
+        wanted[gone[low:high].astype(np.int64) - part.first] = False
+        yield part.batch if wanted.all() else part.batch.filter(pa.array(wanted))
+
+
+def _kept_lines(job: Job, index: int, gone: Array, stop: int) -> Iterator[tuple[Any, int]]:
+    """Yield the lines that are kept, a copy of each run of them, and how many they are."""
+    block = job.blocks[index]
+    source = job.sources[block.source]
+    first = 0
+    for lines in _line_blocks.line_blocks(source, block.span, job.options, _json_by.READ):
+        if lines.error is not None:
+            first += int(lines.unread == 0)
+            continue
+        starts, ends = _rows_of(lines.data, source.format)
+        low, high = np.searchsorted(gone, [first, first + len(starts)])
+        wanted = np.ones(len(starts), dtype=bool)
+        wanted[gone[low:high].astype(np.int64) - first] = False
+        wanted[max(stop - first, 0) :] = False
+        first += len(starts)
+        count = int(np.count_nonzero(wanted))
+        if count:
+            yield _copied(lines.data, starts, ends, wanted), count
+
+
+def _rows_of(data: bytes, format_: str) -> tuple[Array, Array]:
+    """Return where the lines that are rows begin and end: of JSONL, those that are not blank."""
+    if format_ != "text":
+        return _json_by.rows_of(data)
+    feeds = np.flatnonzero(np.frombuffer(data, np.uint8) == _FEED) + 1
+    ends = feeds if data.endswith(b"\n") else np.append(feeds, len(data))
+    return np.append(0, ends[:-1]), ends
+
+
+def _copied(data: bytes, starts: Array, ends: Array, wanted: Array) -> bytes:
+    """Join the wanted lines, those that follow each other at once."""
+    edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False)).reshape(-1, 2)
+    view = memoryview(data)
+    parts = [view[starts[first] : ends[stop - 1]] for first, stop in edges.tolist()]
+    if parts[-1][-1] != _FEED:
+        parts.append(memoryview(b"\n"))
+    return b"".join(parts)

@@ -1,0 +1,316 @@
+"""Duplicates of training data, exact and near, at any size: the first row of each stays."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from shimhub.data import _filter, _keeping, _keys, _marks, _normal
+from shimhub.data._model import Options
+from shimhub.data._plan import make_job, run_job
+from shimhub.data._work import Stage
+from shimhub.data.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shimhub.data._work import Job
+
+#: Rows that are decoded at once.
+_BATCH: Final = 1 << 14
+_SEEDS: Final = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class NearOptions:
+    """What near duplicates are, and how they are found.
+
+    Two texts are similar if the Jaccard similarity of their sets of shingles, runs of ``ngram``
+    words or characters (``unit``), is ``threshold`` or more. A pair of similarity J is a candidate
+    with probability 1 - (1 - J^rows)^bands (Leskovec, Rajaraman and Ullman, Mining of Massive
+    Datasets, 3.4): 0.990 at 0.7 and 0.99995 at 0.8 with 25 bands of 5 rows. ``verify`` compares
+    the candidates' sets; without it all texts that share a band count as similar.
+
+    In a band, texts are compared with the first one, and with those up to ``window`` places on;
+    what buckets of more than ``window`` + 2 texts leave out is counted (``DedupResult.near``).
+    """
+
+    ngram: int = 5
+    unit: str = "word"
+    bands: int = 25
+    rows: int = 5
+    seed: int = 1
+    threshold: float = 0.7
+    verify: bool = True
+    window: int = 32
+
+    def __post_init__(self) -> None:
+        """Raise ``DataError`` for what is out of its range."""
+        if self.unit not in ("word", "char"):
+            raise DataError(f"unit: {self.unit!r}, want 'word' or 'char'")
+        if not 0 < self.threshold <= 1:
+            raise DataError(f"threshold: {self.threshold}, want more than 0 and at most 1")
+        for name, low, high in _RANGES:
+            if not low <= getattr(self, name) <= high:
+                raise DataError(f"{name}: {getattr(self, name)}, want {low} to {high}")
+
+
+_RANGES: Final = (
+    ("ngram", 1, 256),
+    ("bands", 1, 1024),
+    ("rows", 1, 64),
+    ("seed", 0, _SEEDS - 1),
+    ("window", 0, 1024),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DedupResult:
+    """What a job left out. ``seconds`` is of this call, which may have gone on with an older one.
+
+    ``groups`` is how many rows that are kept stand for others too. ``near`` tells of the buckets:
+    how many there are (``buckets``), the ``largest``, how many are larger than all pairs are
+    compared of (``capped``), and how many pairs were not compared (``left``); candidates that were
+    compared, and those ``similar``.
+    """
+
+    rows_in: int
+    rows_out: int
+    exact: int
+    near: int
+    groups: int
+    bytes_in: int
+    bytes_out: int
+    buckets: dict[str, int]
+    report: str
+    manifest: dict[str, Any]
+    seconds: float
+
+
+def dedup(
+    inputs: object,
+    out: str | os.PathLike[str],
+    *,
+    by: str | Sequence[str] | None = None,
+    exact: bool = True,
+    near: NearOptions | bool | None = None,
+    normalize: str | None = None,
+    runner: str = "local",
+    workers: int | None = None,
+    shards: int | None = None,
+    options: Options | None = None,
+    block_bytes: int = 64 << 20,
+    overwrite: bool = False,
+    address: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+    **how: Any,
+) -> DedupResult:
+    """Write the inputs without their duplicates; the first one stays, inputs in order as named.
+
+    ``by`` is a column or several, that say which rows are duplicates; None is the whole row. Rows
+    are equal as in ``kernels.deduplicate`` (docs/kernels.md): null is a value, NaN is NaN.
+    ``near`` (``True`` or :class:`NearOptions`) needs ``by`` of one column of text; a null is like
+    no other row there. ``normalize`` makes texts the same for the comparison, and not in the
+    output: "nfc", "nfkc", "lower", "ws" (runs of white space are one space), joined with "+".
+
+    Each block of an input is a part of the output in the same format and compression (a JSON
+    document is JSONL); lines of JSONL and text are copied byte for byte, with a last line feed.
+    ``duplicates.parquet`` tells of each row that was left out its file and row (from 0), those of
+    the row that was kept, the kind ("exact", "near") and the similarity of the two; beside ``out``
+    if that is one file. Groups of near duplicates are chains: a row may be less similar to the one
+    that is kept than the threshold. Memory is bounded by blocks, temporary files by 24 bytes a row
+    (8 bytes for each band and row more if ``near``, and the shingles of candidates).
+
+    ``runner``, ``workers``, ``shards``, ``address`` and ``progress`` are those of
+    ``_running.run_job``: none shows in the output. Called again after a kill, it goes on.
+    ``how`` is that of reading: format, compression, split, follow_symlinks, storage.
+
+    Raises:
+        DataError: arguments, or a column that is not there; a file that cannot be read.
+        JobError: the output is in the way, or in or over an input.
+    """
+    begun = time.monotonic()
+    job = job_of(
+        inputs,
+        out,
+        by=by,
+        exact=exact,
+        near=near,
+        normalize=normalize,
+        options=options,
+        block_bytes=block_bytes,
+        overwrite=overwrite,
+        **how,
+    )
+    manifest = run_job(
+        job,
+        stages_of(job),
+        runner=runner,
+        workers=workers,
+        shards=shards,
+        progress=progress,
+        address=address,
+        result=_result,
+    )
+    return _told(job, manifest, time.monotonic() - begun)
+
+
+def job_of(
+    inputs: object,
+    out: str | os.PathLike[str],
+    *,
+    by: str | Sequence[str] | None,
+    exact: bool,
+    near: NearOptions | bool | None,
+    normalize: str | None,
+    options: Options | None = None,
+    block_bytes: int = 64 << 20,
+    overwrite: bool = False,
+    **how: Any,
+) -> Job:
+    """Return the job of :func:`dedup`, checked; nothing is written yet."""
+    columns = None if by is None else (by,) if isinstance(by, str) else tuple(by)
+    near = (NearOptions() if near else None) if near is None or isinstance(near, bool) else near
+    if not exact and near is None:
+        raise DataError("exact=False and no near=: there is nothing to look for")
+    if near is not None and (columns is None or len(columns) != 1):
+        raise DataError(f"near= compares one column of text: name it with by=, not {by!r}")
+    params = {
+        "by": None if columns is None else list(columns),
+        "exact": exact,
+        "near": None if near is None else dataclasses.asdict(near),
+        "normalize": list(_normal.checked_rules(normalize)),
+    }
+    reading = dataclasses.replace(options or Options(), columns=columns, batch_size=_BATCH)
+    job = make_job(
+        "dedup",
+        inputs,
+        out,
+        params=params,
+        options=reading,
+        block_bytes=block_bytes,
+        overwrite=overwrite,
+        **how,
+    )
+    _check_one_format(job)
+    if near is not None:
+        _check_text(job)
+    return job
+
+
+def _check_one_format(job: Job) -> None:
+    """Refuse to merge parts of several formats, or to write another one than the input's."""
+    for source in job.sources if job.target else ():
+        own = _keeping.extension(source)
+        if own != job.extension:
+            raise DataError(
+                f"{job.target}: {source.path} is {own}, and formats are kept: name a folder, or "
+                "convert before"
+            )
+
+
+def _check_text(job: Job) -> None:
+    schema = job.options.schema
+    if schema is not None and not _normal.is_text(schema.field(0).type):
+        raise DataError(f"by={schema.names[0]!r} is {schema.field(0).type}, and near= needs text")
+
+
+def stages_of(job: Job) -> list[Stage]:
+    """Return the stages of a job."""
+    blocks = len(job.blocks)
+    stages = []
+    if job.params["exact"]:
+        stages += [
+            Stage("hash", blocks, "shimhub.data._exact:hash_block"),
+            Stage("match", _keys.parts(job), "shimhub.data._exact:match_range"),
+        ]
+    if job.params["near"] is not None:
+        stages += _near_stages(job)
+    return [
+        *stages,
+        Stage("filter", blocks, "shimhub.data._filter:filter_block"),
+        Stage("report", 1, "shimhub.data._filter:report"),
+    ]
+
+
+def _near_stages(job: Job) -> list[Stage]:
+    blocks, shares, near = len(job.blocks), _keys.shares_of(job), job.params["near"]
+    buckets = near["bands"] * _keys.band_parts(job)
+    begun = [
+        Stage("sign", blocks, "shimhub.data._near:sign_block"),
+        Stage("buckets", buckets, "shimhub.data._near:bucket_range"),
+    ]
+    if not near["verify"]:
+        return [*begun, Stage("groups", 1, "shimhub.data._near:join_buckets")]
+    return [
+        *begun,
+        Stage("sets", blocks, "shimhub.data._near_sets:write_sets"),
+        Stage("stars", shares, "shimhub.data._near:compare_stars"),
+        Stage("joined", 1, "shimhub.data._near:join_stars"),
+        Stage("rest", buckets, "shimhub.data._near:neighbours"),
+        Stage("neighbours", shares, "shimhub.data._near:compare_neighbours"),
+        Stage("groups", 1, "shimhub.data._near:join_all"),
+    ]
+
+
+def _result(job: Job) -> dict[str, Any]:
+    """Return what the manifest tells of the job; and save the report of an output of one file."""
+    stages = {stage.name: stage for stage in stages_of(job)}
+    told = {name: list(_marks.all_told(job, stage)) for name, stage in stages.items()}
+    if job.target:
+        os.replace(os.path.join(job.out, _filter.REPORT), report_of(job))
+    first = told["hash" if job.params["exact"] else "sign"]
+    counts = {
+        "rows_in": sum(one["read"] for one in first) - _unread(first),
+        "rows_out": sum(one["rows"] for one in told["filter"]),
+        "exact": sum(one["exact"] for one in told["filter"]),
+        "near": sum(one["near"] for one in told["filter"]),
+        "groups": told["report"][0]["groups"],
+    }
+    return {**counts, "buckets": _buckets(told)}
+
+
+def _unread(told: list[dict[str, Any]]) -> int:
+    return sum(stop - start for one in told for start, stop in one["gaps"])
+
+
+def _buckets(told: dict[str, list[dict[str, Any]]]) -> dict[str, int]:
+    """Return what was counted of buckets and candidates; empty without ``near``."""
+    if "buckets" not in told:
+        return {}
+    found = {
+        name: sum(one[name] for one in told["buckets"]) for name in ("buckets", "capped", "left")
+    }
+    found["largest"] = max(one["largest"] for one in told["buckets"])
+    for name in ("candidates", "similar"):
+        found[name] = sum(
+            one[name] for stage in ("stars", "neighbours") for one in told.get(stage, ())
+        )
+    return found
+
+
+def report_of(job: Job) -> str:
+    """Return the path of the report: in the folder of the output, or beside its one file."""
+    if job.target:
+        return f"{job.target}.{_filter.REPORT}"
+    return os.path.join(job.out, _filter.REPORT)
+
+
+def _told(job: Job, manifest: dict[str, Any], seconds: float) -> DedupResult:
+    result = manifest["result"]
+    return DedupResult(
+        rows_in=result["rows_in"],
+        rows_out=result["rows_out"],
+        exact=result["exact"],
+        near=result["near"],
+        groups=result["groups"],
+        bytes_in=sum(source.size for source in job.sources),
+        bytes_out=sum(part["bytes"] for part in manifest["parts"]),
+        buckets=result["buckets"],
+        report=report_of(job),
+        manifest=manifest,
+        seconds=seconds,
+    )
