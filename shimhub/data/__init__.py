@@ -20,24 +20,39 @@ if TYPE_CHECKING:
         SchemaDriftError,
         WorkerError,
     )
+    from shimhub.data.inspecting import FileInfo, Info, head, info
+    from shimhub.data.packing import PackReport, pack
     from shimhub.data.reader import Reader, streaming_dataset_reader
+    from shimhub.data.summarizing import ColumnStats, Stats, stats
+    from shimhub.data.tokenization import TokenizeReport, tokenize
     from shimhub.data.torch_dataset import IterableDataset
 
 __all__ = [
+    "ColumnStats",
     "DataError",
     "DecodeError",
     "DedupResult",
+    "FileInfo",
     "FormatError",
+    "Info",
     "IterableDataset",
     "JobError",
     "LimitError",
     "NearOptions",
+    "PackReport",
     "Reader",
     "SchemaDriftError",
+    "Stats",
+    "TokenizeReport",
     "WorkerError",
     "convert",
     "dedup",
+    "head",
+    "info",
+    "pack",
+    "stats",
     "streaming_dataset_reader",
+    "tokenize",
 ]
 
 #: Public names by the module that has them; imported at first use.
@@ -45,8 +60,12 @@ _MODULES: Final = {
     "conversion": "convert",
     "deduplication": "DedupResult NearOptions dedup",
     "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
+    "inspecting": "FileInfo Info head info",
+    "packing": "PackReport pack",
     "reader": "Reader streaming_dataset_reader",
     "torch_dataset": "IterableDataset",
+    "summarizing": "ColumnStats Stats stats",
+    "tokenization": "TokenizeReport tokenize",
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from shimhub.data._asked import Asked
-from shimhub.data._plan import BLOCK_BYTES, make_job, run_job
+from shimhub.data._plan import BLOCK_BYTES, is_file_name, make_job, run_job
 from shimhub.data._progress import progress as bar
+from shimhub.data._writers import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from shimhub.data._model import Options
+    import pyarrow as pa  # type: ignore[import-untyped]
+
     from shimhub.data._progress import Progress
     from shimhub.data._work import Job, Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """How inputs are found: the keyword arguments of ``_sources.resolve``."""
-
-    format: str | None = None
-    compression: str | None = None
-    split: str | None = None
-    follow_symlinks: bool = False
-    storage: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +29,8 @@ class Work:
     shards: int | None = None
     address: str | None = None
     overwrite: bool = False
-    progress: bool | None = None
+    timeout: float = 1800.0
+    progress: bool | Callable[[str, int, int], None] | None = None
     block_bytes: int = BLOCK_BYTES
 
 
@@ -48,10 +41,10 @@ class Request:
     kind: str
     inputs: object
     out: str
-    where: Where
+    source: dict[str, Any]
     asked: Asked
     work: Work
-    form: str | None = None
+    format: str | None = None
     params: dict[str, Any] = field(default_factory=dict)
     needed: int | None = None
 
@@ -59,11 +52,13 @@ class Request:
     def of(cls, kind: str, inputs: object, out: str, asked: dict[str, Any], **more: Any) -> Request:
         """Return the request of a face's keyword arguments. Raises ``TypeError`` for unknown ones.
 
-        ``asked`` has the options of finding, reading and working in one.
+        ``asked`` has the options of reading and working in one, and ``source``: how inputs are
+        found.
         """
-        where, rest = _taken(Where, asked)
-        work, rest = _taken(Work, rest)
-        return cls(kind, inputs, out, where, Asked(**rest), work, **more)
+        source = {**(asked.pop("source", None) or {}), "storage": asked.get("storage")}
+        names = {one.name for one in fields(Work)}
+        work = Work(**{name: asked.pop(name) for name in names & asked.keys()})
+        return cls(kind, inputs, out, source, Asked(**asked), work, **more)
 
     def job(self, **changed: Any) -> Job:
         """Return the job; the options of reading may be changed."""
@@ -74,23 +69,13 @@ class Request:
             self.out,
             params=self.params,
             options=options,
-            form=self.form,
-            schema=self._schema(options),
+            form=self.format,
+            schema=options.schema,
             block_bytes=self.work.block_bytes,
             overwrite=self.work.overwrite,
             needed=self.needed,
-            **{one.name: getattr(self.where, one.name) for one in fields(Where)},
+            **self.source,
         )
-
-    def _schema(self, options: Options) -> Any:
-        return options.schema
-
-
-def _taken(kind: type[Any], asked: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return an object of those arguments that it has, and the others."""
-    names = {one.name for one in fields(kind)}
-    mine = {name: value for name, value in asked.items() if name in names}
-    return kind(**mine), {name: value for name, value in asked.items() if name not in names}
 
 
 def run(
@@ -99,19 +84,49 @@ def run(
     stages: Sequence[Stage],
     result: Callable[[Job], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Run a job with a bar for all of its stages; returns its manifest."""
+    """Run a job, with a bar for all of its stages if no function is told; return its manifest."""
     work, size = request.work, sum(max(one.size, 0) for one in job.sources)
+    if callable(work.progress):
+        return _run(work, job, stages, work.progress, result)
     with bar(size * len(stages) or None, request.kind, work.progress) as told:
-        return run_job(
-            job,
-            stages,
-            runner=work.runner,
-            workers=work.workers,
-            shards=work.shards,
-            address=work.address,
-            progress=_Steps(told, size).tell,
-            result=result,
-        )
+        return _run(work, job, stages, _Steps(told, size).tell, result)
+
+
+def _run(
+    work: Work, job: Job, stages: Sequence[Stage], progress: Any, result: Any
+) -> dict[str, Any]:
+    return run_job(
+        job,
+        stages,
+        runner=work.runner,
+        workers=work.workers,
+        shards=work.shards,
+        address=work.address,
+        progress=progress,
+        result=result,
+        timeout=work.timeout,
+    )
+
+
+def schema_of(job: Job) -> pa.Schema:
+    """Return the schema of a job's rows, which ``make_job`` has found."""
+    assert job.options.schema is not None
+    return job.options.schema
+
+
+def written_format(out: str | os.PathLike[str], format: str | None) -> str | None:  # noqa: A002
+    """Return the format of the parts: Parquet, where neither an option nor the name says it."""
+    is_told = format is not None or is_file_name(os.fspath(out))
+    return format if is_told else "parquet"
+
+
+def write_part(
+    job: Job, index: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> dict[str, Any]:
+    """Write a part, and return what its task tells of it."""
+    name = job.part(index)
+    told = write_file(os.path.join(job.out, name), batches, schema, job.scratch())
+    return {"files": [name], **told}
 
 
 class _Steps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -35,6 +35,6 @@ def _word(value: float) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return base64.b64encode(value).decode("ascii")
-    if isinstance(value, datetime.timedelta):
-        return format(value / datetime.timedelta(seconds=1), "f")
+    if isinstance(value, dt.timedelta):
+        return format(value / dt.timedelta(seconds=1), "f")
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

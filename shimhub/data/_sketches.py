@@ -16,6 +16,7 @@ _BITS: Final = 11
 #: Hashes kept: the estimate's relative standard error is about 1 / sqrt(_HASHES) = 0.8 %.
 _HASHES: Final = 1 << 14
 _ALL_HASHES: Final = 1 << 64
+_QUANTILES: Final = {"1%": 0.01, "25%": 0.25, "50%": 0.5, "75%": 0.75, "95%": 0.95, "99%": 0.99}
 
 
 @dataclass(slots=True)
@@ -92,6 +93,12 @@ class Lengths:
     def _widen(self, least: int, most: int) -> None:
         self.least = least if self.least is None else min(self.least, least)
         self.most = most if self.most is None else max(self.most, most)
+
+
+def quantiles(lengths: Lengths) -> dict[str, Any]:
+    """Return what is told of lengths: least, quantiles, most and mean."""
+    parts = {name: lengths.quantile(part) for name, part in _QUANTILES.items()}
+    return {"least": lengths.least, **parts, "most": lengths.most, "mean": lengths.mean}
 
 
 class Distinct:

@@ -53,6 +53,8 @@ class Job:
     overwrite: bool = False
     #: What must be the same to go on with a job: inputs, options, params, versions; JSON.
     plan: dict[str, Any] = field(default_factory=dict)
+    #: What tasks need beside, such as a tokenizer: in no manifest; ``params`` has its hash.
+    payload: str = ""
 
     def part(self, index: int) -> str:
         """Return the name below ``out`` of what task ``index`` of the last stage writes."""

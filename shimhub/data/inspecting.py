@@ -174,8 +174,8 @@ def _compared(files: list[FileInfo]) -> list[FileInfo]:
 def _beside(one: FileInfo, first: FileInfo) -> FileInfo:
     if one.schema is None:
         return one
-    found = [f"{told} in {first.path}" for told in differences(first.schema, one.schema)]
-    return replace(one, problems=(*one.problems, *found)) if found else one
+    found = differences(first.schema, one.schema, first.path)
+    return replace(one, problems=(*one.problems, *found))
 
 
 def _features(schema: pa.Schema | None) -> dict[str, Any] | None:

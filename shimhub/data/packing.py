@@ -7,12 +7,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from shimhub.data._asked import one_of, whole
 from shimhub.data._blocks import name_of, read_block, skips
 from shimhub.data._choices import OVERLONG, STRATEGIES
-from shimhub.data._jobs import Request, output_form, run, write_part
+from shimhub.data._jobs import Request, run, schema_of, write_part, written_format
 from shimhub.data._marks import all_told
 from shimhub.data._model import Skipped
 from shimhub.data._packs import PADS, Recipe, Tally, packed
@@ -23,6 +25,7 @@ from shimhub.data.errors import DataError, DecodeError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from shimhub.data._model import Part
     from shimhub.data._work import Job
 
 #: Columns that are packed where none is named, the first of them in any case.
@@ -54,7 +57,6 @@ class PackReport:
     left_out: tuple[str, ...]
     lengths: dict[str, Any]
     fills: dict[str, Any]
-    groups: int
     parts: int
 
 
@@ -70,7 +72,7 @@ def pack(
     cu_seqlens: bool = False,
     pad: int | Mapping[str, int] | None = None,
     plot: str | os.PathLike[str] | None = None,
-    form: str | None = None,
+    format: str | None = None,  # noqa: A002 - the name that users give
     **asked: Any,
 ) -> PackReport:
     """Pack rows of token lists into rows of up to ``length`` tokens.
@@ -105,14 +107,14 @@ def pack(
         from shimhub.data import _plots
 
         _plots.check()
-    request, left_out = _request(inputs, out, asked, columns, output_form(out, form))
+    request, left_out = _request(inputs, out, asked, columns, written_format(out, format))
     pads = _pads(pad, request.asked.columns, position_ids and strategy != "wrapped")
     recipe = Recipe(length, strategy, overlong, position_ids, cu_seqlens, pads)
     request = dataclasses.replace(request, params=dataclasses.asdict(recipe))
     job = request.job()
     manifest = run(request, job, [_stage(job)], _result)
     tally = Tally.read(manifest["result"])
-    report = _report(manifest, tally, recipe, left_out, os.fspath(out), len(_groups(job)))
+    report = _report(manifest, tally, recipe, left_out, os.fspath(out))
     if plot is not None:
         _plots.draw(tally, length, os.fspath(plot))
     return report
@@ -126,8 +128,8 @@ def _request(
     form: str | None,
 ) -> tuple[Request, tuple[str, ...]]:
     """Return the request with the columns that are packed, and those that are left out."""
-    request = Request.of("pack", inputs, os.fspath(out), asked, form=form)
-    there = request.schema().names
+    request = Request.of("pack", inputs, os.fspath(out), asked, format=form)
+    there = schema_of(request.job()).names
     chosen = [name for name in _COLUMNS if name in there] if columns is None else list(columns)
     if columns is None and chosen[:1] != list(_COLUMNS[:1]):
         raise DataError(f"there is no column {_COLUMNS[0]!r} but {there}: name columns=")
@@ -191,9 +193,9 @@ def pack_group(job: Job, index: int) -> dict[str, Any]:
     batches = []
     for block in _groups(job)[index]:
         for part in read_block(job, block, skipped):
-            _refuse(job, block, part.first, part.batch, recipe)
+            _refuse(job, block, part, recipe)
             batches.append(part.batch)
-    table, tally = packed(pa.Table.from_batches(batches, _plain(job.options.schema)), recipe)
+    table, tally = packed(pa.Table.from_batches(batches, schema_of(job)), recipe)
     files = write_part(job, index, table.schema, table.to_batches(_ROWS))
     return {**files, "tally": tally.told(), "skipped": skips(skipped)}
 
@@ -207,3 +209,69 @@ def _result(job: Job) -> dict[str, Any]:
     for one in all_told(job, _stage(job)):
         total.merge(Tally.read(one["tally"]))
     return total.told()
+
+
+def _refuse(job: Job, block: int, part: Part, recipe: Recipe) -> None:
+    """Raise for the first row that cannot be packed, and say which it is."""
+    for name, column in zip(part.batch.schema.names, part.batch.columns, strict=True):
+        if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+            raise DataError(f"column {name!r} is {column.type}, no list: packing joins lists")
+    found = _problem(part.batch, recipe)
+    if found is not None:
+        row, told = found
+        where = f"row {part.first + row} of {name_of(job, block)}"
+        raise DecodeError(job.sources[job.blocks[block].source].path, f"{where} {told}")
+
+
+def _problem(batch: pa.RecordBatch, recipe: Recipe) -> tuple[int, str] | None:
+    """Return the first row that does not fit, and why."""
+    first = None
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if column.null_count:
+            row = int(np.argmax(np.asarray(column.is_null())))
+            return row, f"is null in {name!r}; packing has no place for it"
+        lengths = np.asarray(pc.list_value_length(column))
+        first = lengths if first is None else first
+        if (lengths != first).any():
+            row = int(np.argmax(lengths != first))
+            other = batch.schema.names[0]
+            return row, f"has {lengths[row]} values in {name!r}, but {first[row]} in {other!r}"
+    return _overlong(first, recipe)
+
+
+def _overlong(lengths: Any, recipe: Recipe) -> tuple[int, str] | None:
+    is_free = recipe.overlong != "error" or recipe.strategy == "wrapped"
+    if is_free or not (lengths > recipe.length).any():
+        return None
+    row = int(np.argmax(lengths > recipe.length))
+    return row, (
+        f"has {lengths[row]} tokens, over the length, {recipe.length}; pass overlong='split', "
+        "'truncate' or 'drop'"
+    )
+
+
+def _report(
+    manifest: dict[str, Any],
+    tally: Tally,
+    recipe: Recipe,
+    left_out: tuple[str, ...],
+    out: str,
+) -> PackReport:
+    slots = tally.bins * recipe.length
+    return PackReport(
+        out=out,
+        length=recipe.length,
+        strategy=recipe.strategy,
+        rows=tally.rows,
+        packed=tally.bins,
+        tokens=tally.tokens,
+        fill=tally.tokens / slots if slots else 0.0,
+        empty=tally.empty,
+        overlong=tally.overlong,
+        lost=tally.lost,
+        skipped=manifest.get("skipped", {}).get("rows", 0),
+        left_out=left_out,
+        lengths=quantiles(tally.lengths),
+        fills=quantiles(tally.fills),
+        parts=len(manifest["parts"]),
+    )

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shimhub.data._blocks import read_block, skips
 from shimhub.data._files import write_json
-from shimhub.data._jobs import Request, run
+from shimhub.data._jobs import Request, run, schema_of
+from shimhub.data._json_values import plain
 from shimhub.data._marks import all_told, told
 from shimhub.data._model import Skipped
-from shimhub.data._json_values import plain
-from shimhub.data._sketches import Distinct
+from shimhub.data._sketches import Distinct, quantiles
 from shimhub.data._summaries import Summary, hashes_of, unpacked
 from shimhub.data._work import Stage
 
@@ -23,13 +23,11 @@ if TYPE_CHECKING:
 
     import pyarrow as pa  # type: ignore[import-untyped]
 
-    from shimhub.data._sketches import Lengths
     from shimhub.data._work import Job
 
 _FILE: Final = "stats.json"
 #: Rows that are counted at once.
 _ROWS: Final = 1 << 14
-_QUANTILES: Final = {"1%": 0.01, "25%": 0.25, "50%": 0.5, "75%": 0.75, "95%": 0.95, "99%": 0.99}
 _UNITS: Final = (("string", "letters"), ("binary", "bytes"))
 
 
@@ -92,7 +90,7 @@ def stats(inputs: object, out: str | os.PathLike[str] | None = None, **asked: An
     Raises what reading raises, and :class:`shimhub.data.JobError` where ``out`` is in the way.
     """
     with _folder(out) as folder:
-        request = Request.of("stats", inputs, folder, asked, form="parquet", needed=0)
+        request = Request.of("stats", inputs, folder, asked, format="parquet", needed=0)
         job = request.job()
         manifest = run(request, job, _stages(job), _result)
     return _read(manifest["result"])
@@ -120,7 +118,7 @@ def _stages(job: Job) -> list[Stage]:
 def count_block(job: Job, index: int) -> dict[str, Any]:
     """Count one block."""
     skipped = Skipped()
-    counts = _Counts(job.options.schema)
+    counts = _Counts(schema_of(job))
     for part in read_block(job, index, skipped):
         for start in range(0, part.batch.num_rows, _ROWS):
             counts.add(part.batch.slice(start, _ROWS))
@@ -129,9 +127,9 @@ def count_block(job: Job, index: int) -> dict[str, Any]:
 
 def merge_counts(job: Job, _: int) -> dict[str, Any]:
     """Merge the blocks' counts in order, and write them as people read them."""
-    merged, skipped = _Counts(job.options.schema), 0
+    merged, skipped = _Counts(schema_of(job)), 0
     for one in all_told(job, _stages(job)[0]):
-        merged.merge(_Counts.read(one["counts"], job.options.schema))
+        merged.merge(_Counts.read(one["counts"], schema_of(job)))
         skipped += one["skipped"]["rows"]
     found = merged.stats(len(job.sources), skipped)
     write_json(os.path.join(job.out, _FILE), plain(found.told()), job.scratch())
@@ -241,14 +239,9 @@ def _column_stats(name: str, one: Summary) -> ColumnStats:
         distinct=None if distinct is None else min(distinct.estimate(), one.rows - one.nulls),
         is_exact=distinct is None or distinct.is_exact,
         unit=_unit(str(one.type)),
-        lengths=None if one.lengths is None else _quantiles(one.lengths),
+        lengths=None if one.lengths is None else quantiles(one.lengths),
     )
 
 
 def _unit(kind: str) -> str:
     return next((unit for word, unit in _UNITS if word in kind.partition("<")[0]), "items")
-
-
-def _quantiles(lengths: Lengths) -> dict[str, Any]:
-    parts = {name: lengths.quantile(part) for name, part in _QUANTILES.items()}
-    return {"least": lengths.least, **parts, "most": lengths.most, "mean": lengths.mean}

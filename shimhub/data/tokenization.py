@@ -16,7 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from shimhub.data._asked import one_of, whole
 from shimhub.data._blocks import name_of, read_block, skips
 from shimhub.data._choices import OVERLONG
-from shimhub.data._jobs import Request, output_form, run, write_part
+from shimhub.data._jobs import Request, run, schema_of, write_part, written_format
 from shimhub.data._marks import all_told
 from shimhub.data._model import Skipped
 from shimhub.data._sketches import Lengths, quantiles
@@ -67,7 +67,7 @@ def tokenize(
     eos: str | None = None,
     attention_mask: bool = False,
     keep: Iterable[str] = (),
-    form: str | None = None,
+    format: str | None = None,  # noqa: A002 - the name that users give
     **asked: Any,
 ) -> TokenizeReport:
     """Write the token ids of a column of texts as ``input_ids``, a list<int32>.
@@ -81,7 +81,7 @@ def tokenize(
     or is an error; each is counted. A null is an error, or with ``on_error="skip"`` a skipped row.
 
     ``attention_mask`` adds a column of ones, as no row is padded; ``keep`` are other columns that
-    are written, too. ``form`` is the format to write: by default that of the name of ``out``, or
+    are written, too. ``format`` is the format to write: by default that of the name of ``out``, or
     Parquet. Inputs and the other options are those of :func:`shimhub.data.convert`. The same
     output for any runner, workers and shards.
 
@@ -108,8 +108,8 @@ def tokenize(
         "tokenizer_sha256": hashlib.sha256(told.encode()).hexdigest(),
     }
     given = {**asked, "columns": [text, *recipe.keep]}
-    form = output_form(out, form)
-    request = Request.of("tokenize", inputs, os.fspath(out), given, form=form, params=params)
+    form = written_format(out, format)
+    request = Request.of("tokenize", inputs, os.fspath(out), given, format=form, params=params)
     job = replace(request.job(), payload=told)
     _check_text(job, text)
     with serial():  # processes that are forked from this one are not warned of
@@ -130,7 +130,7 @@ def _check(recipe: Recipe) -> None:
 
 
 def _check_text(job: Job, text: str) -> None:
-    kind = job.options.schema.field(text).type
+    kind = schema_of(job).field(text).type
     if not any(is_kind(kind) for is_kind in _TEXTS):
         raise DataError(f"column {text!r} is {kind}: name a column of texts with text=")
 
@@ -182,7 +182,7 @@ class _Block:
         self._job, self._index = job, index
         self._encoder, self._recipe = encoder, recipe
         self.tally, self.skipped = Tally(), Skipped()
-        kinds = [(name, job.options.schema.field(name).type) for name in recipe.keep]
+        kinds = [(name, schema_of(job).field(name).type) for name in recipe.keep]
         kinds.append((_IDS, pa.list_(pa.int32())))
         kinds += [(_MASK, pa.list_(pa.int8()))] if recipe.attention_mask else []
         self.schema = pa.schema(kinds)
