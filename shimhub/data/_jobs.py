@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from shimhub.data._progress import progress as bar
 from shimhub.data._writers import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa  # type: ignore[import-untyped]
 
@@ -84,12 +85,30 @@ def run(
     stages: Sequence[Stage],
     result: Callable[[Job], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Run a job, with a bar for all of its stages if no function is told; return its manifest."""
-    work, size = request.work, sum(max(one.size, 0) for one in job.sources)
-    if callable(work.progress):
-        return _run(work, job, stages, work.progress, result)
-    with bar(size * len(stages) or None, request.kind, work.progress) as told:
-        return _run(work, job, stages, _Steps(told, size).tell, result)
+    """Run a job, with a bar for each stage if no function is told; return its manifest."""
+    progress = request.work.progress
+    if callable(progress):
+        return _run(request.work, job, stages, progress, result)
+    size = sum(max(one.size, 0) for one in job.sources)
+    with steps(request.kind, size, progress) as tell:
+        return _run(request.work, job, stages, tell, result)
+
+
+@contextlib.contextmanager
+def steps(
+    kind: str, size: int, enabled: bool | None
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Give what ``run_job`` tells its progress to: a bar for each stage, as ``_progress`` does it.
+
+    ``size`` is that of the inputs in bytes; tasks count as equal shares of it.
+    """
+    told = _Steps(kind, size, enabled)
+    try:
+        yield told.tell
+    except BaseException:
+        told.close("stopped")
+        raise
+    told.close("done")
 
 
 def _run(
@@ -130,16 +149,25 @@ def write_part(
 
 
 class _Steps:
-    """Tasks that are done, as bytes of input: each of a stage is as large as the next."""
+    """The bar of the stage that runs."""
 
-    def __init__(self, told: Progress, size: int) -> None:
-        self._told, self._size = told, size
-        self._done: dict[str, int] = {}
+    def __init__(self, kind: str, size: int, enabled: bool | None) -> None:
+        self._kind, self._size, self._enabled = kind, size, enabled
+        self._bar: Progress | None = None
+        self._stage, self._done = "", 0
 
     def tell(self, stage: str, done: int, tasks: int) -> None:
         """Advance to how many of a stage's tasks are done."""
         now = self._size * done // max(tasks, 1)
-        before = self._done.get(stage, 0)
-        if now > before:
-            self._done[stage] = now
-            self._told.advance(bytes=now - before)
+        if self._bar is None or stage != self._stage:
+            self.close("done")
+            self._stage, self._done = stage, now
+            label = self._kind if stage == self._kind else f"{self._kind} {stage}"
+            self._bar = bar(self._size or None, label, self._enabled, done=now)
+        self._bar.advance(bytes=now - self._done)
+        self._done = now
+
+    def close(self, end: str) -> None:
+        """Tell how the stage has ended."""
+        if self._bar is not None:
+            self._bar.close(end)

@@ -78,7 +78,7 @@ def _bars(axes: Any, lengths: Lengths, top: int, color: str, scale: float = 1) -
     axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_formatter(_plain_number)
     axes.yaxis.set_major_formatter(_plain_number)
-    axes.locator_params(axis="y", integer=True)
+    axes.locator_params(integer=True)
 
 
 def _plain_number(value: float, _: int | None) -> str:

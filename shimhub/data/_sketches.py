@@ -17,6 +17,8 @@ _BITS: Final = 11
 _HASHES: Final = 1 << 14
 _ALL_HASHES: Final = 1 << 64
 _QUANTILES: Final = {"1%": 0.01, "25%": 0.25, "50%": 0.5, "75%": 0.75, "95%": 0.95, "99%": 0.99}
+#: What ``quantiles`` tells, in order.
+LENGTHS: Final = ("least", *_QUANTILES, "most", "mean")
 
 
 @dataclass(slots=True)

@@ -12,9 +12,10 @@ from shimhub.data._blocks import read_block, skips
 from shimhub.data._files import write_json
 from shimhub.data._jobs import Request, run, schema_of
 from shimhub.data._json_values import plain
-from shimhub.data._marks import all_told, told
+from shimhub.data._marks import all_told
+from shimhub.data._marks import told as told_by
 from shimhub.data._model import Skipped
-from shimhub.data._sketches import Distinct, quantiles
+from shimhub.data._sketches import LENGTHS, Distinct, quantiles
 from shimhub.data._summaries import Summary, hashes_of, unpacked
 from shimhub.data._work import Stage
 
@@ -138,7 +139,7 @@ def merge_counts(job: Job, _: int) -> dict[str, Any]:
 
 
 def _result(job: Job) -> dict[str, Any]:
-    return told(job, "merge", 0)
+    return told_by(job, "merge", 0)
 
 
 def _read(result: dict[str, Any]) -> Stats:
@@ -146,7 +147,9 @@ def _read(result: dict[str, Any]) -> Stats:
     columns = []
     for one, packed in zip(result["stats"]["columns"], result["extremes"], strict=True):
         least, greatest = _extremes(None if packed is None else unpacked(packed))
-        columns.append(ColumnStats(**{**one, "least": least, "greatest": greatest}))
+        lengths = one["lengths"] and {name: one["lengths"][name] for name in LENGTHS}  # in order
+        told = {**one, "least": least, "greatest": greatest, "lengths": lengths}
+        columns.append(ColumnStats(**told))
     return Stats(**{**result["stats"], "columns": tuple(columns)})
 
 
