@@ -30,6 +30,11 @@ def shown(value: Any) -> str:
     return clean(text.replace("\n", "\\n").replace("\t", "\\t"))
 
 
+def quoted(value: Any) -> str:
+    """Return a value on one line, texts in quotes, so that empty ones and spaces are seen."""
+    return clean(repr(value[:_LOOK])) if isinstance(value, str) else shown(value)
+
+
 def _short(value: Any) -> str:
     """Return the beginning of a nested value: no more of it is written than fits."""
     if isinstance(value, dict):
@@ -76,7 +81,7 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: str 
         return
     for row in cells:
         padded = [
-            _pad(one, size, right[i : i + 1]) for i, (one, size) in enumerate(zip(row, widths))
+            _pad(one, size, right[i : i + 1]) for i, (one, size) in enumerate(zip(row, widths, strict=True))
         ]
         print(_GAP.join(padded).rstrip())
 

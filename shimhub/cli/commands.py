@@ -13,6 +13,7 @@ from shimhub.cli import (
     activation,
     checking,
     completion,
+    data,
     doctor,
     listing,
     new,
@@ -34,6 +35,7 @@ _FAMILIES = (
     activation,
     trusting,
     reporting,
+    data,
     schema,
     completion,
 )

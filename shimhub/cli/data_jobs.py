@@ -25,32 +25,171 @@ def add(commands: Any) -> None:
     _add_pack(commands)
 
 
-def _job_parser(commands: Any, name: str, work: Any, told: str, default: str) -> Any:
+def _job_parser(commands: Any, name: str, work: Any, told: str) -> argparse.ArgumentParser:
     parser = add_command(commands, name, work, told)
+    parser.set_defaults(command=name)
     data_options.add_reading(parser)
     data_options.add_job(parser, _FOLDER)
-    data_options.add_written(parser, default)
-    data_options.add_dry_run(parser)
+    told = "write nothing; tell about how much time, memory and disk it would take"
+    parser.add_argument("--dry-run", action="store_true", help=told)
     return parser
 
 
-def _run(options: argparse.Namespace, function: Callable[..., Any], **more: Any) -> int:
+# ---- convert and dedup
+
+
+def _add_convert(commands: Any) -> None:
+    parser = _job_parser(commands, "convert", _convert, "write the same rows in another format")
+    data_options.add_columns(parser)
+    data_options.add_written(parser, "that of the first file")
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from shimhub.data import convert
+
+    return _run(options, convert, columns=data_options.names(options.columns), format=options.form)
+
+
+def _add_dedup(commands: Any) -> None:
+    told = "leave out duplicates; the first row of each stays, and a report tells of the others"
+    parser = _job_parser(commands, "dedup", _dedup, told)
+    told = "the columns that say which rows are equal; all of them if not given"
+    parser.add_argument("--by", action="append", metavar="A,B", help=told)
+    told = "also leave out rows whose text in the column of --by is similar"
+    parser.add_argument("--near", action="store_true", help=told)
+    told = "with --near: how similar, as the Jaccard similarity of runs of five words"
+    parser.add_argument("--threshold", type=float, default=0.7, metavar="0.7", help=told)
+    told = "compare texts by these rules, joined with +: nfc, nfkc, lower, ws"
+    parser.add_argument("--normalize", metavar="RULES", help=told)
+
+
+def _dedup(options: argparse.Namespace) -> int:
+    from shimhub.data import NearOptions, dedup
+
+    near = NearOptions(threshold=options.threshold) if options.near else None
+    by = data_options.names(options.by)
+    return _run(options, dedup, by=by, near=near, normalize=options.normalize)
+
+
+# ---- tokenize and pack
+
+
+def _add_tokenize(commands: Any) -> None:
+    told = "turn a column of texts into token ids"
+    parser = _job_parser(commands, "tokenize", _tokenize, told)
+    data_options.add_written(parser, "parquet")
+    told = "a tokenizer.json, or a folder with one"
+    parser.add_argument("--tokenizer", required=True, metavar="FILE", help=told)
+    parser.add_argument("--text", default="text", metavar="NAME", help="the column of texts")
+    parser.add_argument("--max-length", type=int, metavar="N", help="tokens of a row at most")
+    told = "what becomes of longer texts; each is counted"
+    parser.add_argument("--overlong", choices=OVERLONG, default="truncate", help=told)
+    told = "with --overlong split: tokens that a row repeats of the one before"
+    parser.add_argument("--stride", type=int, default=0, metavar="N", help=told)
+    parser.add_argument("--bos", metavar="TOKEN", help="put this token in front of each text")
+    parser.add_argument("--eos", metavar="TOKEN", help="put this token behind each text")
+    told = "leave out the special tokens that the tokenizer adds"
+    parser.add_argument("--no-special-tokens", action="store_true", help=told)
+    parser.add_argument("--attention-mask", action="store_true", help="a column of ones")
+    told = "other columns that are written, too"
+    parser.add_argument("--keep", action="append", metavar="A,B", help=told)
+
+
+def _tokenize(options: argparse.Namespace) -> int:
+    from shimhub.data import tokenize
+
+    return _run(
+        options,
+        tokenize,
+        tokenizer=options.tokenizer,
+        text=options.text,
+        max_length=options.max_length,
+        overlong=options.overlong,
+        stride=options.stride,
+        special_tokens=not options.no_special_tokens,
+        bos=options.bos,
+        eos=options.eos,
+        attention_mask=options.attention_mask,
+        keep=data_options.names(options.keep) or (),
+        format=options.form,
+    )
+
+
+def _add_pack(commands: Any) -> None:
+    told = "put rows of tokens together into rows of one length"
+    parser = _job_parser(commands, "pack", _pack, told)
+    data_options.add_columns(parser, "the lists to pack; input_ids and what is beside them")
+    data_options.add_written(parser, "parquet")
+    told = "tokens of a packed row"
+    parser.add_argument("--length", type=int, required=True, metavar="N", help=told)
+    told = "how rows are chosen; docs/data.md tells"
+    parser.add_argument("--strategy", choices=tuple(STRATEGIES), default="bfd", help=told)
+    told = "what becomes of longer rows; each is counted"
+    parser.add_argument("--overlong", choices=OVERLONG, default="error", help=told)
+    parser.add_argument("--pad", type=int, metavar="ID", help="fill rows up with this token")
+    parser.add_argument("--cu-seqlens", action="store_true", help="a column of bounds, too")
+    told = "leave out the column of positions"
+    parser.add_argument("--no-position-ids", action="store_true", help=told)
+    told = "draw lengths before, and how full rows are after"
+    parser.add_argument("--plot", metavar="FILE", help=told)
+
+
+def _pack(options: argparse.Namespace) -> int:
+    from shimhub.data import pack
+
+    return _run(
+        options,
+        pack,
+        length=options.length,
+        strategy=options.strategy,
+        overlong=options.overlong,
+        columns=data_options.names(options.columns),
+        position_ids=not options.no_position_ids,
+        cu_seqlens=options.cu_seqlens,
+        pad=options.pad,
+        plot=options.plot,
+        format=options.form,
+    )
+
+
+# ---- what all of them do
+
+
+def _run(options: argparse.Namespace, function: Callable[..., Any], **asked: Any) -> int:
     """Do or estimate the job, and tell what came of it."""
+    if options.out is None and not options.dry_run:
+        raise DataError(f"data {options.command} needs -o: {_FOLDER}")
+    asked |= data_options.reading_of_job(options, function)
+    if options.dry_run:
+        return _estimate(options, function, asked)
+    with data_options.progress(options) as progress:
+        work = data_options.work(options)
+        result = function(options.inputs, options.out, progress=progress, **work, **asked)
+    told = _told(result, options)
+    _tell(options, f"{options.command}: done", told, f"data-{options.command}")
+    return 1 if told["skipped"] else 0
+
+
+def _estimate(options: argparse.Namespace, function: Callable[..., Any], asked: Any) -> int:
     from shimhub.data import _estimates
 
-    name = options.command
-    if options.out is None and not options.dry_run:
-        raise DataError(f"data {name} needs -o: {_FOLDER}")
-    asked = data_options.working(options) | more
-    if options.dry_run:
-        found = _estimates.estimate(function, options.inputs, asked, workers=options.workers)
-        _tell(options, f"{name}: nothing was written", dataclasses.asdict(found), "data-estimate")
-        return 0
-    result = data_options.with_progress(options, function, asked)
-    told = dataclasses.asdict(result) if dataclasses.is_dataclass(result) else dict(result)
-    told = {"out": options.out, **told}
-    _tell(options, f"{name}: done", told, f"data-{name}")
-    return 1 if told.get("skipped") else 0
+    found = _estimates.estimate(function, options.inputs, asked, options.workers)
+    title = f"{options.command}: nothing was written"
+    _tell(options, title, dataclasses.asdict(found), "data-estimate")
+    return 0
+
+
+def _told(result: Any, options: argparse.Namespace) -> dict[str, Any]:
+    """Return what a job's result tells users; a manifest is in the folder, and too long."""
+    if dataclasses.is_dataclass(result) and not isinstance(result, type):
+        told = dataclasses.asdict(result)
+        manifest = told.pop("manifest", {})
+    else:
+        manifest = result
+        told = {"rows": result["rows"], "parts": len(result["parts"])}
+        told["bytes"] = sum(part["bytes"] for part in result["parts"])
+    skipped = told.get("skipped", manifest.get("skipped", {}).get("rows", 0))
+    return {"out": options.out, **told, "skipped": skipped}
 
 
 def _tell(options: argparse.Namespace, title: str, told: dict[str, Any], kind: str) -> None:
@@ -72,7 +211,7 @@ def _shown(name: str, value: Any) -> str:
     return _number(value)
 
 
-_SIZES = ("bytes", "memory", "disk")
+_SIZES = ("bytes", "bytes_in", "bytes_out", "memory", "disk", "sample")
 
 
 def _number(value: Any) -> str:

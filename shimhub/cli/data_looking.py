@@ -7,7 +7,7 @@ from typing import Any
 
 from shimhub.cli import cells, data_options
 from shimhub.cli.options import add_command
-from shimhub.cli.output import clean, count_of, print_filled, print_json
+from shimhub.cli.output import WIDTH, clean, count_of, print_filled, print_json
 from shimhub.data._json_values import plain
 
 
@@ -16,14 +16,18 @@ def add(commands: Any) -> None:
     told = "what files are: format, size, rows, columns, and where they disagree"
     parser = add_command(commands, "info", _info, told)
     data_options.add_reading(parser)
+    data_options.add_columns(parser)
     told = "read all of text formats to count their rows"
     parser.add_argument("--count", action="store_true", help=told)
     parser = add_command(commands, "head", _head, "the first rows")
     data_options.add_reading(parser)
+    data_options.add_columns(parser)
     parser.add_argument("-n", type=int, default=10, metavar="N", help="how many rows")
     told = "of each column: nulls, least, greatest, distinct values, lengths; and duplicate rows"
     parser = add_command(commands, "stats", _stats, told)
     data_options.add_reading(parser)
+    data_options.add_columns(parser)
+    parser.set_defaults(command="stats")
     data_options.add_job(parser, "a folder for the result; without one it is only printed")
 
 
@@ -129,8 +133,12 @@ def _side(rows: list[dict[str, Any]], name: str) -> str:
 def _stats(options: argparse.Namespace) -> int:
     from shimhub.data.summarizing import stats
 
-    arguments = data_options.reading(options) | data_options.job(options)
-    found = stats(options.inputs, options.out, **arguments)
+    arguments = data_options.reading_of_job(options, stats) | data_options.work(options)
+    columns = data_options.names(options.columns)
+    with data_options.progress(options) as progress:
+        found = stats(
+            options.inputs, options.out, columns=columns, progress=progress, **arguments
+        )
     if options.format == "json":
         print_json("data-stats", **plain(found.told()))
     else:
@@ -151,9 +159,9 @@ def _print_stats(found: Any) -> None:
         print(f"{found.skipped:,} rows were skipped")
     for column in found.columns:
         print()
-        print(clean(f"{column.name}: {cells.cut(column.type, 60)}"))
+        print(cells.cut(clean(f"{column.name}: {column.type}"), WIDTH))
         for name, text in _column_lines(column):
-            print(cells.cut(f"  {name:<9} {text}", 80))
+            print(cells.cut(f"  {name:<9} {text}", WIDTH))
 
 
 def _column_lines(column: Any) -> list[tuple[str, str]]:
@@ -163,11 +171,17 @@ def _column_lines(column: Any) -> list[tuple[str, str]]:
     if column.distinct is not None:
         lines.append(("distinct", ("" if column.is_exact else "about ") + f"{column.distinct:,}"))
     if column.least is not None:
-        lines.append(("least", cells.shown(column.least)))
-        lines.append(("greatest", cells.shown(column.greatest)))
+        lines.append(("least", cells.quoted(column.least)))
+        lines.append(("greatest", cells.quoted(column.greatest)))
     if column.mean is not None:
         lines.append(("mean", f"{column.mean:g}"))
-    if column.lengths is not None:
-        parts = ", ".join(f"{name} {value:,}" for name, value in column.lengths.items())
-        lines.append((column.unit, parts))
+    if column.lengths is not None and column.lengths["most"] is not None:
+        lines += _length_lines(column)
     return lines
+
+
+def _length_lines(column: Any) -> list[tuple[str, str]]:
+    """Return the lengths on two lines: what most rows have, and the extremes."""
+    told = {name: f"{value:,.0f}" for name, value in column.lengths.items()}
+    ends = f"{told.pop('least')} to {told.pop('most')}, mean {told.pop('mean')}"
+    return [(column.unit, ends), ("", "  ".join(f"{name} {value}" for name, value in told.items()))]

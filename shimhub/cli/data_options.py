@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from shimhub.data._choices import RUNNERS, WRITTEN
 from shimhub.data._model import COMPRESSIONS, FORMATS
 
 
-def add_reading(parser: argparse.ArgumentParser, columns: str = "only these columns") -> None:
+def add_reading(parser: argparse.ArgumentParser) -> None:
     """Add what is read, and how."""
     told = "files, folders, globs in quotes, URLs"
     parser.add_argument("inputs", nargs="+", metavar="FILE", help=told)
     group = parser.add_argument_group("reading")
-    group.add_argument("--columns", action="append", metavar="A,B", help=columns)
     told = "the format of the files, where their names and first bytes do not tell it"
     group.add_argument("--input-format", choices=FORMATS, help=told)
     group.add_argument("--compression", choices=(*COMPRESSIONS, "none"), help="around the files")
@@ -30,20 +32,37 @@ def add_reading(parser: argparse.ArgumentParser, columns: str = "only these colu
     group.add_argument("--follow-symlinks", action="store_true", help=told)
 
 
-def reading(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of a reader."""
+def add_columns(parser: argparse.ArgumentParser, told: str = "only these columns") -> None:
+    """Add ``--columns``."""
+    parser.add_argument("--columns", action="append", metavar="A,B", help=told)
+
+
+def _finding(options: argparse.Namespace) -> dict[str, Any]:
     return {
-        "columns": names(options.columns),
         "format": options.input_format,
         "compression": options.compression,
         "split": options.split,
-        "on_error": options.on_error,
-        "on_drift": options.on_drift,
-        "infer": options.infer,
-        "delimiter": options.delimiter,
-        "encoding": options.encoding,
         "follow_symlinks": options.follow_symlinks,
     }
+
+
+def _decoding(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("on_error", "on_drift", "infer", "delimiter", "encoding")
+    return {name: getattr(options, name) for name in names}
+
+
+def reading(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of a reader."""
+    return {"columns": names(options.columns), **_finding(options), **_decoding(options)}
+
+
+def reading_of_job(options: argparse.Namespace, function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the same for a job: a job's ``format`` is the one that it writes."""
+    if "options" in inspect.signature(function).parameters:
+        from shimhub.data._asked import Asked
+
+        return {"options": Asked(**_decoding(options)).options(), **_finding(options)}
+    return {"source": _finding(options), **_decoding(options)}
 
 
 def add_job(parser: argparse.ArgumentParser, out: str) -> None:
@@ -75,21 +94,23 @@ def _form(text: str) -> str:
     return text
 
 
-def add_dry_run(parser: argparse.ArgumentParser) -> None:
-    """Add ``--dry-run``."""
-    told = "write nothing; tell what would be read, and about how much time, memory and disk"
-    parser.add_argument("--dry-run", action="store_true", help=told)
+def work(options: argparse.Namespace) -> dict[str, Any]:
+    """Return who does the work, as all jobs take it."""
+    names = ("runner", "workers", "shards", "overwrite")
+    return {name: getattr(options, name) for name in names}
 
 
-def job(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments that all jobs take."""
-    return {
-        "runner": options.runner,
-        "workers": options.workers,
-        "shards": options.shards,
-        "overwrite": options.overwrite,
-        "progress": options.progress,
-    }
+@contextlib.contextmanager
+def progress(options: argparse.Namespace) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a job what it tells its progress to."""
+    from shimhub.data._jobs import steps
+    from shimhub.data._sources import resolve
+
+    size = 0
+    if options.progress is not False:
+        size = sum(max(one.size, 0) for one in resolve(options.inputs, **_finding(options)))
+    with steps(options.command, size, options.progress) as tell:
+        yield tell
 
 
 def names(given: list[str] | None) -> list[str] | None:

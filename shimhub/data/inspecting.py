@@ -17,6 +17,8 @@ from shimhub.data.errors import DataError
 from shimhub.data.reader import streaming_dataset_reader
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import pyarrow as pa  # type: ignore[import-untyped]
 
     from shimhub.data._model import Options, Source
@@ -144,7 +146,7 @@ def _read(source: Source, options: Options, count: bool, told: FileInfo) -> File
 def _parquet(source: Source, options: Options, told: FileInfo) -> FileInfo:
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    with _arrow_files.named(source), _arrow_files.open_file(source, options) as file:
+    with _arrow_files.named(source), _arrow_files.opened(source, options) as file:
         metadata = pq.read_metadata(file)
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     codecs = {one.column(i).compression for one in groups for i in range(one.num_columns)}
@@ -157,10 +159,19 @@ def _parquet(source: Source, options: Options, told: FileInfo) -> FileInfo:
 
 
 def _arrow(source: Source, options: Options, told: FileInfo) -> FileInfo:
-    """Read the headers, which lie all over the file: of a remote one that were all of it."""
-    with _arrow_files.named(source), _arrow_files.open_file(source, options, True) as file:
+    """Read the headers, which lie all over the file: of a remote one that is all of it."""
+    with _arrow_files.named(source), _all_over(source, options) as file:
         facts = _ipc_messages.facts(file)
     return replace(told, rows=facts.rows, groups=facts.batches, codec=facts.codec)
+
+
+def _all_over(source: Source, options: Options) -> AbstractContextManager[pa.NativeFile]:
+    if source.is_remote or source.compression is not None:
+        return _arrow_files.opened(source, options)
+    import pyarrow as pa
+
+    mapped: AbstractContextManager[pa.NativeFile] = pa.memory_map(source.path)
+    return mapped
 
 
 def _compared(files: list[FileInfo]) -> list[FileInfo]:
