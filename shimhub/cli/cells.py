@@ -81,7 +81,8 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: str 
         return
     for row in cells:
         padded = [
-            _pad(one, size, right[i : i + 1]) for i, (one, size) in enumerate(zip(row, widths, strict=True))
+            _pad(one, size, right[i : i + 1])
+            for i, (one, size) in enumerate(zip(row, widths, strict=True))
         ]
         print(_GAP.join(padded).rstrip())
 

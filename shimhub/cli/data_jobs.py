@@ -173,7 +173,7 @@ def _run(options: argparse.Namespace, function: Callable[..., Any], **asked: Any
 def _estimate(options: argparse.Namespace, function: Callable[..., Any], asked: Any) -> int:
     from shimhub.data import _estimates
 
-    found = _estimates.estimate(function, options.inputs, asked, options.workers)
+    found = _estimates.estimate(function, options.inputs, asked, options.workers, options.out)
     title = f"{options.command}: nothing was written"
     _tell(options, title, dataclasses.asdict(found), "data-estimate")
     return 0
@@ -196,7 +196,9 @@ def _tell(options: argparse.Namespace, title: str, told: dict[str, Any], kind: s
     if options.format == "json":
         print_json(kind, **plain(told))
         return
-    print_fields(title, {name.replace("_", " "): _shown(name, value) for name, value in told.items()})
+    print_fields(
+        title, {name.replace("_", " "): _shown(name, value) for name, value in told.items()}
+    )
 
 
 def _shown(name: str, value: Any) -> str:

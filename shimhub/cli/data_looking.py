@@ -136,9 +136,7 @@ def _stats(options: argparse.Namespace) -> int:
     arguments = data_options.reading_of_job(options, stats) | data_options.work(options)
     columns = data_options.names(options.columns)
     with data_options.progress(options) as progress:
-        found = stats(
-            options.inputs, options.out, columns=columns, progress=progress, **arguments
-        )
+        found = stats(options.inputs, options.out, columns=columns, progress=progress, **arguments)
     if options.format == "json":
         print_json("data-stats", **plain(found.told()))
     else:
