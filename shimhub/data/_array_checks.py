@@ -100,6 +100,11 @@ def is_plain(fields: Iterable[pa.Field]) -> bool:
     return not any(kind.id in _NOT_PLAIN for field in fields for kind in within(field.type))
 
 
+def has_lists(fields: Iterable[pa.Field]) -> bool:
+    """Whether a row may have any number of values."""
+    return any(kind.id in _LISTS for field in fields for kind in within(field.type))
+
+
 def is_free(schema: pa.Schema) -> bool:
     """Whether there are types whose rows may take no bytes, so that any number can be declared."""
     return not len(schema) or any(
@@ -126,5 +131,13 @@ def within(kind: pa.DataType) -> Iterator[pa.DataType]:
 
 
 _NOT_PLAIN: Final = (pa.lib.Type_DICTIONARY, pa.lib.Type_SPARSE_UNION, pa.lib.Type_DENSE_UNION)
+_LISTS: Final = tuple(
+    getattr(pa.lib, name)
+    for name in (
+        *("Type_LIST", "Type_LARGE_LIST", "Type_MAP", "Type_FIXED_SIZE_LIST"),
+        *("Type_LIST_VIEW", "Type_LARGE_LIST_VIEW"),
+    )
+    if hasattr(pa.lib, name)
+)
 _FREE: Final = (pa.lib.Type_NA, pa.lib.Type_RUN_END_ENCODED, pa.lib.Type_FIXED_SIZE_LIST)
 _MAYBE_FREE: Final = (pa.lib.Type_STRUCT, pa.lib.Type_FIXED_SIZE_BINARY)

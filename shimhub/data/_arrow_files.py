@@ -99,7 +99,7 @@ def limit(source: Source, what: str, found: int, stored: int, options: Options) 
     if found > max(free, options.max_ratio * stored):
         raise LimitError(
             source.path,
-            f"{stored} bytes declare {found} {what}: damaged, or made to fill memory; "
+            f"{stored} bytes tell of {found} {what}: damaged, or made to fill memory; "
             "a larger max_ratio allows it",
         )
 

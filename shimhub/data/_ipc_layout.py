@@ -25,10 +25,13 @@ CONTINUATION: Final = b"\xff\xff\xff\xff"
 MAGIC: Final = b"ARROW1"
 #: The footer's length and the magic, at the end of an IPC file.
 _TAIL: Final = 10
+#: Where a RecordBatch table's vtable has its field 3.
+_COMPRESSION: Final = 10
 #: Metadata is never this large; a length that is comes from other bytes.
 _METADATA_MAX: Final = 1 << 28
 
-_U8, _I16, _I32, _I64 = Struct("<B"), Struct("<h"), Struct("<i"), Struct("<q")
+_U8, _U16, _U32 = Struct("<B"), Struct("<H"), Struct("<I")
+_I16, _I32, _I64 = Struct("<h"), Struct("<i"), Struct("<q")
 _PAIR, _BLOCK = Struct("<qq"), Struct("<qi4xq")
 
 
@@ -151,9 +154,14 @@ def schema_message(file: pa.NativeFile, at: int) -> tuple[_flatbuffers.Table, in
     return found.header.top, found.end
 
 
-def is_compressed(metadata: pa.Buffer) -> bool:
-    """Whether the buffers of a batch are compressed."""
-    return header(metadata.to_pybytes()).is_compressed
+def is_compressed(metadata: bytes) -> bool:
+    """Whether the buffers of a batch are compressed; asked of each, so without :func:`header`."""
+    at = _U32.unpack_from(metadata)[0]
+    at += _U16.unpack_from(metadata, at - _I32.unpack_from(metadata, at)[0] + 8)[0]
+    at += _U32.unpack_from(metadata, at)[0]
+    vtable = at - _I32.unpack_from(metadata, at)[0]
+    size = _U16.unpack_from(metadata, vtable)[0]
+    return size > _COMPRESSION and bool(_U16.unpack_from(metadata, vtable + _COMPRESSION)[0])
 
 
 def decoded_size(file: pa.NativeFile, found: Message) -> int:

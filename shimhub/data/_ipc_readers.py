@@ -33,11 +33,10 @@ class Guard:
 
     def declared(self, found: _ipc_layout.Message) -> None:
         """Raise :class:`LimitError` for sizes that its bytes cannot mean."""
-        stored = found.end - found.at
-        values = _ipc_layout.most_values(found.header)
-        _arrow_files.limit(self._source, "values", values, stored, self._options)
-        size = _ipc_layout.decoded_size(self._file, found)
+        stored, size = found.end - found.at, _ipc_layout.decoded_size(self._file, found)
         _arrow_files.limit(self._source, "bytes", size, stored, self._options)
+        values = _ipc_layout.most_values(found.header)
+        _arrow_files.limit(self._source, "values", values, size, self._options)
 
     def at(self, place: int) -> _ipc_layout.Message:
         """Check the message at a place, and return it."""
@@ -64,7 +63,7 @@ class Plain:
         """Return the batch of a message: what is checked is the same memory as other types."""
         if message.type != "record batch":
             raise LayoutError(f"a message of {message.type} among the record batches")
-        is_compressed = _ipc_layout.is_compressed(message.metadata)
+        is_compressed = _ipc_layout.is_compressed(message.metadata.to_pybytes())
         if is_compressed or self._is_free:
             self._guard.at(at)
         if is_compressed:
@@ -72,8 +71,9 @@ class Plain:
             _array_checks.check(batch)
             return batch
         checked = pa.ipc.read_record_batch(message, self._checked)
-        for column in self._wanted:
-            checked.column(column).validate(full=True)
+        if len(self._wanted) < len(self.schema):
+            checked = checked.select(self._wanted)
+        checked.validate(full=True)
         return pa.ipc.read_record_batch(message, self.schema)
 
 

@@ -3,17 +3,17 @@
 Pages are read as they are needed: memory holds some of each column, and one batch. A page is
 rarely more than 1 MB, but may have 2 GB by the format, and a batch is ``batch_size`` rows, however
 long they are. Checksums of pages are verified where the file has them; many files have none, and
-then a bit that flipped in a page that is not compressed gives another value.
+then a bit that flipped in a page that is not compressed gives another value. The footer has none.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from shimhub.data import _array_checks, _arrow_files
+from shimhub.data import _array_checks, _arrow_files, _thrift
 from shimhub.data._model import Part, Span
 from shimhub.data.errors import DecodeError, FormatError
 
@@ -26,19 +26,25 @@ if TYPE_CHECKING:
 
 #: Bytes that are read ahead of each column.
 _BUFFER: Final = 1 << 20
+#: The footer's length and the magic, at the end of a file.
+_TAIL: Final = 8
+#: Of the footer: row groups (4), their columns (1), metadata (3), number of values (5).
+_VALUES: Final[dict[int, Any]] = {4: {1: {3: {5: {}}}}}
 
 
 def schema(source: Source, options: Options) -> pa.Schema:
     """Return the columns as the footer tells them."""
-    with _opened(source, options) as file:
-        return file.schema_arrow
+    with _opened(source, options) as (parquet, _file):
+        return parquet.schema_arrow
 
 
 def spans(source: Source, size: int, options: Options) -> list[Span]:
     """Return runs of row groups of about ``size`` bytes as stored."""
-    with _opened(source, options) as file:
-        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
-        return _arrow_files.grouped([_stored(group) for group in groups], size)
+    with _opened(source, options) as (parquet, file):
+        groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
+        decoded = [max(0, group.total_byte_size) for group in groups]
+        share = file.size() / max(1, sum(decoded))
+        return _arrow_files.grouped([int(one * share) for one in decoded], size)
 
 
 def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:
@@ -47,42 +53,44 @@ def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:
     Where errors are skipped a row group is decoded twice: first to see whether all of it can be,
     as what is left out must not depend on the batches' size.
     """
-    with _opened(source, options) as file:
-        names = _arrow_files.chosen(file.schema_arrow, source, options)
-        reader = _Groups(source, options, file, names)
-        groups = range(file.num_row_groups)[span.start : span.stop]
-        runs = [[group] for group in groups] if options.on_error == "skip" else [groups]
+    with _opened(source, options) as (parquet, file):
+        reader = _Groups(source, options, parquet, file)
+        groups = range(parquet.num_row_groups)[span.start : span.stop]
+        is_skipping = options.on_error == "skip"
         first = 0
-        for run in runs:
-            if options.on_error != "skip" or reader.is_whole(run[0]):
-                for batch in reader.batches(run):
-                    yield Part(batch, first)
-                    first += batch.num_rows
-            else:
+        for run in [[group] for group in groups] if is_skipping else [groups]:
+            if is_skipping and not reader.is_whole(run):
                 first += reader.rows(run)
+                continue
+            for batch in reader.batches(run):
+                yield Part(batch, first)
+                first += batch.num_rows
 
 
 class _Groups:
-    """The row groups of an open file."""
+    """The row groups of an open file, and their chosen columns."""
 
     def __init__(
-        self, source: Source, options: Options, file: pq.ParquetFile, names: list[str]
+        self, source: Source, options: Options, parquet: pq.ParquetFile, file: pa.NativeFile
     ) -> None:
-        self._source, self._options, self._file, self._names = source, options, file, names
-        fields = [file.schema_arrow.field(name) for name in names]
-        self._has_dictionaries = not _array_checks.is_plain(fields)
-        self._columns = None if names == file.schema_arrow.names else names
+        self._source, self._options, self._parquet = source, options, parquet
+        known = parquet.schema_arrow
+        self._names = _arrow_files.chosen(known, source, options)
+        self._columns = None if self._names == known.names else self._names
+        self._has_dictionaries = not _array_checks.is_plain(map(known.field, self._names))
+        self._size = file.size()
+        self._values = _values(file) if _array_checks.has_lists(known) else None
 
     def rows(self, groups: Sequence[int]) -> int:
         """Return how many rows the footer tells of."""
-        return sum(max(0, self._file.metadata.row_group(group).num_rows) for group in groups)
+        return sum(max(0, self._parquet.metadata.row_group(group).num_rows) for group in groups)
 
     def batches(self, groups: Sequence[int]) -> Iterator[pa.RecordBatch]:
         """Yield the rows; raise :class:`DecodeError` with the row where one cannot be read."""
         done = 0
         try:
             for group in groups:
-                self._check_declared(self._file.metadata.row_group(group))
+                self._check_declared(group)
             for batch in self._decoded(groups):
                 yield batch
                 done += batch.num_rows
@@ -93,37 +101,58 @@ class _Groups:
             raise _decode_error(self._source, error, row) from error
 
     def _decoded(self, groups: Sequence[int]) -> Iterator[pa.RecordBatch]:
-        size = self._options.batch_size
-        for found in self._file.iter_batches(size, row_groups=groups, columns=self._columns):
-            batch = found.select(self._names)
+        found = self._parquet.iter_batches(
+            self._options.batch_size,
+            row_groups=groups,
+            columns=self._columns,
+            use_threads=False,  # each holds pages of its own; parallel are those who read spans
+        )
+        for whole in found:
+            batch = whole.select(self._names)
             if self._has_dictionaries:
                 _array_checks.check(batch)
             yield batch
 
-    def is_whole(self, group: int) -> bool:
+    def is_whole(self, run: Sequence[int]) -> bool:
         """Whether all of it can be decoded; if not, it is counted as skipped."""
         try:
-            for _batch in self.batches([group]):
+            for _batch in self.batches(run):
                 pass
         except DecodeError as error:
-            self._options.skipped.add(error, self.rows([group]))
+            self._options.skipped.add(error, self.rows(run))
             return False
         return True
 
-    def _check_declared(self, group: pq.RowGroupMetaData) -> None:
-        """Raise for rows, values and bytes that so few bytes cannot mean."""
-        columns = [group.column(i) for i in range(group.num_columns)]
-        told = [group.num_rows, *(column.num_values for column in columns)]
-        if min(told) < 0:
-            raise ValueError(f"a row group of {min(told)} rows")
-        _arrow_files.limit(self._source, "values", max(told), _stored(group), self._options)
-        for column in columns:
-            stored, size = column.total_compressed_size, column.total_uncompressed_size
-            _arrow_files.limit(self._source, "bytes", size, stored, self._options)
+    def _check_declared(self, number: int) -> None:
+        """Raise for rows, bytes and values that so small a file cannot mean."""
+        group = self._parquet.metadata.row_group(number)
+        rows, values = group.num_rows, self._values[number] if self._values else 0
+        if min(rows, values) < 0:
+            raise ValueError("the footer is damaged: a row group of negative length")
+        in_batch = values * min(self._options.batch_size, rows) // max(1, rows)
+        told = {"rows": rows, "bytes": group.total_byte_size, "values in a batch": in_batch}
+        for what, found in told.items():
+            _arrow_files.limit(self._source, what, found, self._size, self._options)
 
 
-def _stored(group: pq.RowGroupMetaData) -> int:
-    return sum(max(0, group.column(i).total_compressed_size) for i in range(group.num_columns))
+def _values(file: pa.NativeFile) -> list[int]:
+    """Return the most values that a column of each row group has, lists' elements counted.
+
+    pyarrow's own accessor of a column's metadata ends the process where that is encrypted.
+    """
+    end = file.size() - _TAIL
+    file.seek(end)
+    size = int.from_bytes(file.read(4), "little")
+    file.seek(end - size)
+    try:
+        groups = _thrift.Reader(file.read(size)).struct(_VALUES).get(4, [])
+        return [max((_count(column) for column in group.get(1, [])), default=0) for group in groups]
+    except _thrift.ERRORS as error:
+        raise ValueError(f"the footer is damaged: {error}") from error
+
+
+def _count(column: dict[int, Any]) -> int:
+    return int(column.get(3, {}).get(5, 0))
 
 
 def _decode_error(source: Source, error: Exception, row: int | None = None) -> Exception:
@@ -136,7 +165,7 @@ def _decode_error(source: Source, error: Exception, row: int | None = None) -> E
 
 
 @contextmanager
-def _opened(source: Source, options: Options) -> Iterator[pq.ParquetFile]:
+def _opened(source: Source, options: Options) -> Iterator[tuple[pq.ParquetFile, pa.NativeFile]]:
     with _arrow_files.named(source), _arrow_files.opened(source, options) as file:
         try:
             found = pq.ParquetFile(
@@ -144,4 +173,4 @@ def _opened(source: Source, options: Options) -> Iterator[pq.ParquetFile]:
             )
         except _arrow_files.DAMAGE as error:
             raise _decode_error(source, error) from error
-        yield found
+        yield found, file
