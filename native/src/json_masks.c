@@ -41,6 +41,30 @@ static void look(const uint8_t *from, shimhub_json_masks *masks)
     };
 }
 
+static size_t skip(const uint8_t *from, size_t blocks, bool *high)
+{
+    for (size_t block = 0; block < blocks; block++, from += SHIMHUB_JSON_BLOCK) {
+        uint8_t all = 0, found = 0;
+        for (unsigned i = 0; i < SHIMHUB_JSON_BLOCK; i++) {
+            all |= from[i];
+            found |= (uint8_t)((from[i] == '"') | (from[i] == '\\') | (from[i] == '\n'));
+        }
+        if (found)
+            return block;
+        *high |= all >= 0x80;
+    }
+    return blocks;
+}
+
+shimhub_json_skip *shimhub_json_skipper(void)
+{
+#if SHIMHUB_X86_LANES
+    if (shimhub_has_lane(SHIMHUB_LANE_AVX2))
+        return shimhub_json_skip_avx2;
+#endif
+    return skip;
+}
+
 shimhub_json_look *shimhub_json_looker(void)
 {
 #if SHIMHUB_X86_LANES

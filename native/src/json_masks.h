@@ -2,6 +2,7 @@
 #ifndef SHIMHUB_JSON_MASKS_H
 #define SHIMHUB_JSON_MASKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,13 @@ typedef void shimhub_json_look(const uint8_t *from, shimhub_json_masks *masks);
 /* The quickest one that may run. */
 shimhub_json_look *shimhub_json_looker(void);
 
+/* How many of `blocks` times 64 bytes have neither quotes, backslashes nor line feeds, up to the
+ * first that do; *high is set if one of them is no ASCII. */
+typedef size_t shimhub_json_skip(const uint8_t *from, size_t blocks, bool *high);
+
+shimhub_json_skip *shimhub_json_skipper(void);
+
+size_t shimhub_json_skip_avx2(const uint8_t *from, size_t blocks, bool *high);
 void shimhub_json_look_avx2(const uint8_t *from, shimhub_json_masks *masks);
 
 /* What of a string goes on in the next 64 bytes: all ones or none, and 1 or 0. */

@@ -35,6 +35,29 @@ SHIMHUB_INLINE SHIMHUB_TARGET_AVX2 __m256i is_digit(__m256i bytes)
     return _mm256_cmpeq_epi8(distance, _mm256_min_epu8(distance, _mm256_set1_epi8(9)));
 }
 
+SHIMHUB_INLINE SHIMHUB_TARGET_AVX2 __m256i matters(__m256i bytes)
+{
+    __m256i quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"'));
+    __m256i slash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
+    __m256i feed = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\n'));
+    return _mm256_or_si256(quote, _mm256_or_si256(slash, feed));
+}
+
+SHIMHUB_TARGET_AVX2 size_t shimhub_json_skip_avx2(const uint8_t *from, size_t blocks, bool *high)
+{
+    __m256i all = _mm256_setzero_si256();
+    size_t block = 0;
+    for (; block < blocks; block++, from += SHIMHUB_JSON_BLOCK) {
+        __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)from);
+        __m256i more = _mm256_loadu_si256((const __m256i *)(const void *)(from + 32));
+        if (_mm256_movemask_epi8(_mm256_or_si256(matters(low), matters(more))))
+            break;
+        all = _mm256_or_si256(all, _mm256_or_si256(low, more));
+    }
+    *high |= _mm256_movemask_epi8(all) != 0;
+    return block;
+}
+
 SHIMHUB_TARGET_AVX2 void shimhub_json_look_avx2(const uint8_t *from, shimhub_json_masks *masks)
 {
     pair bytes = {

@@ -170,13 +170,29 @@ static bool look_at(scan *state, size_t at, const shimhub_json_masks *masks, uin
            are_words(state, at, masks->letter & outside);
 }
 
+/* Behind what follows inside of a string. */
+static size_t skip_string(scan *state, size_t at, const shimhub_json_carry *carry,
+                          shimhub_json_skip *skip)
+{
+    bool high = false;
+    if (!carry->in_string || carry->is_escaped)
+        return at;
+    size_t blocks = skip(state->text + at, (state->size - at) / SHIMHUB_JSON_BLOCK, &high);
+    state->found.is_ascii &= !high;
+    if (blocks > 0)
+        state->digits = 0;
+    return at + blocks * SHIMHUB_JSON_BLOCK;
+}
+
 static bool scan_all(scan *state)
 {
     shimhub_json_look *look = shimhub_json_looker();
+    shimhub_json_skip *skip = shimhub_json_skipper();
     shimhub_json_carry carry = {0, 0};
     for (size_t at = 0; at < state->size; at += SHIMHUB_JSON_BLOCK) {
         shimhub_json_masks masks;
         uint8_t tail[SHIMHUB_JSON_BLOCK];
+        at = skip_string(state, at, &carry, skip);
         const uint8_t *from = state->text + at;
         size_t left = state->size - at;
         if (left < SHIMHUB_JSON_BLOCK) {

@@ -36,7 +36,9 @@ def read_lines(data: Any, schema: pa.Schema | None) -> pa.RecordBatch:
     return table.to_batches()[0]
 
 
-def certain_batch(data: bytes, schema: pa.Schema | None) -> tuple[int, pa.RecordBatch] | None:
+def certain_batch(
+    data: bytes | memoryview, schema: pa.Schema | None
+) -> tuple[int, pa.RecordBatch] | None:
     """Read lines as Arrow does; None where it fails, or where it is not certain to be right."""
     scan = json_scan(data, DEPTH)
     if not scan.is_certain:

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 FEW: Final = 16
 
 #: From lines to how many rows there are, and the rows; None if it is not certain to be right.
-Quick = Callable[[bytes], "tuple[int, Any] | None"]
+Quick = Callable[["bytes | memoryview"], "tuple[int, Any] | None"]
 
 
 class Lines:
     """The lines of a block that are not blank, found when they are asked for."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
 
     @cached_property
@@ -47,7 +47,7 @@ class Lines:
     def between(self, first: int, stop: int) -> bytes:
         """Return lines ``first`` to ``stop``, with what is blank between them."""
         starts, ends = self.bounds
-        return self.data[starts[first] : ends[stop - 1]]
+        return bytes(self.data[starts[first] : ends[stop - 1]])
 
 
 @dataclass(frozen=True, slots=True)

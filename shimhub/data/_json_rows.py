@@ -19,13 +19,13 @@ def quick_rows(context: Context) -> Quick:
     """Return what reads many lines as dicts of the context's schema."""
     loads = _loads()
 
-    def quick(data: bytes) -> tuple[int, Any] | None:
+    def quick(data: bytes | memoryview) -> tuple[int, Any] | None:
         if loads is None:
             return None
         scan = json_scan(data, DEPTH)
         if not scan.is_certain:
             return None
-        rows = _parsed(data, scan.rows, loads)
+        rows = _parsed(bytes(data), scan.rows, loads)
         # A key that comes twice is one in a dict.
         if rows is None or _pairs(context, rows) != scan.pairs:
             return None

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Bytes whose lines give the schema.
 FIRST: Final = 1 << 20
+#: Bytes that are made dicts at once: such are copied without new pages.
+ROWS: Final = 1 << 18
 
 
 def spans(source: Source, size: int, options: Options) -> list[Span]:  # noqa: ARG001
@@ -76,7 +78,7 @@ def rows(source: Source, span: Span, options: Options) -> Iterator[tuple[list[An
         for part in batches(source, span, options):
             yield rows_of_batch(part.batch), part.first
         return
-    for told in told_lines(context, span, quick_rows(context), 1):
+    for told in told_lines(context, span, quick_rows(context), 1, ROWS):
         yield rows_of(context, told.piece.rows), told.first
 
 

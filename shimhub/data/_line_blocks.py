@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from shimhub.data._model import Span
-from shimhub.data._streams import open_decompressed, open_raw
+from shimhub.data._streams import open_decompressed
 from shimhub.data.errors import DecodeError, FormatError, LimitError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class LineBlock:
     cannot be read (``unread`` bytes as stored); its line is not told yet.
     """
 
-    data: bytes
+    data: bytes | memoryview
     offset: int
     error: DecodeError | None = None
     is_line: bool = False
@@ -120,21 +120,21 @@ class _Lines:
                 yield LineBlock(b"", self._offset, error, unread=unread)
 
     def _open(self) -> Any:
-        if self._span.start == 0:
-            return open_decompressed(self._source, self._options)
-        return open_raw(self._source, self._options)
+        stream = open_decompressed(self._source, self._options)
+        if self._span.start > 0:
+            stream.seek(self._span.start - 1)
+        return stream
 
     def _seek(self) -> bool:
         """Go to the first line of the span; False if there is none."""
         if self._span.start == 0:
             return True
-        self._stream.seek(self._span.start - 1)
         self._offset -= 1
         while found := self._stream.read(self._size):
             end = found.find(b"\n") + 1
             self._offset += end or len(found)
             if end:
-                self._stream.seek(self._offset)
+                self._stream.unread(found[end:])
                 return self._span.stop is None or self._offset < self._span.stop
         return False
 
@@ -145,8 +145,12 @@ class _Lines:
                 found = self._begun(found)
             end, is_last = self._cut(found)
             if end:
-                yield from self._complete(found[:end])
+                # A view: copies of this size cost more than to read the rest again.
+                yield from self._complete(memoryview(found)[:end])
                 found = b"" if is_last else found[end:]
+                if found and len(found) < self._size // 2:
+                    self._stream.unread(found)
+                    found = b""
             yield from self._keep(found)
         if self._held or self._dropped:
             yield from self._complete(b"")
@@ -183,16 +187,17 @@ class _Lines:
                 yield self._too_long(self._offset)
                 self._dropped, self._held, self._tail = self._held, 0, []
 
-    def _complete(self, found: bytes) -> Iterator[LineBlock]:
+    def _complete(self, found: bytes | memoryview) -> Iterator[LineBlock]:
         """Yield what is held and what was found to the end of a line."""
         if self._dropped:
+            found = bytes(found)
             end = found.find(b"\n") + 1 or len(found)
             self._offset += self._dropped + end
             found, self._dropped = found[end:], 0
         data = b"".join([*self._tail, found]) if self._tail else found
         self._tail, self._held = [], 0
         if len(data) > self._options.max_line:
-            yield from self._parts(data)
+            yield from self._parts(bytes(data))
         elif data:
             yield self._block(data)
 
@@ -210,7 +215,7 @@ class _Lines:
         if begin < end:
             yield self._block(data[begin:end])
 
-    def _block(self, data: bytes) -> LineBlock:
+    def _block(self, data: bytes | memoryview) -> LineBlock:
         block = LineBlock(data, self._offset)
         self._offset += len(data)
         return block

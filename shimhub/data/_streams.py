@@ -131,6 +131,19 @@ class Stream:
             offset=self._total,
         )
 
+    def seek(self, offset: int) -> None:
+        """Go on from there: of sources that are not compressed."""
+        self._raw.seek(offset)
+        self._given = offset
+
+    def unread(self, last: bytes) -> None:
+        """Take back the last bytes that ``read`` gave out, to give them out again."""
+        self._given -= len(last)
+        if self._codec is None:
+            self._raw.seek(self._given)
+        else:
+            self._held.insert(0, last)
+
     def tell(self) -> int:
         """Return how many bytes were given out."""
         return self._given

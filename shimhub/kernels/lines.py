@@ -44,7 +44,7 @@ class JsonScan(NamedTuple):
     is_certain: bool
 
 
-def line_bounds(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+def line_bounds(data: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return where lines begin and end, their line feed included: int64, both (lines,).
 
     Lines of blanks, tabs and carriage returns alone are left out; only a line feed ends a line.
@@ -52,16 +52,14 @@ def line_bounds(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     """
     native = _loading.native()
     if native is None:
-        return _reference.line_bounds(data)
-    capacity = data.count(b"\n") + 1
-    starts, ends = np.empty((2, capacity), np.int64)
+        return _reference.line_bounds(bytes(data))
     ffi, count = native.ffi, native.ffi.new("size_t *")
     told = ffi.from_buffer("uint8_t[]", data)
-    status = native.lib.shimhub_line_bounds(
-        told, len(data), capacity, _int64(ffi, starts), _int64(ffi, ends), count
-    )
-    _check(status)
-    return starts[: count[0]], ends[: count[0]]
+    call = native.lib.shimhub_line_bounds
+    _check(call(told, len(told), 0, ffi.NULL, ffi.NULL, count))
+    starts, ends = np.empty((2, count[0]), np.int64)
+    _check(call(told, len(told), count[0], _int64(ffi, starts), _int64(ffi, ends), count))
+    return starts, ends
 
 
 def text_lines(data: bytes) -> TextLines:
