@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from shimhub.data._json_pieces import Quick
 
 
-def read_lines(data: Any, schema: pa.Schema | None) -> pa.RecordBatch:
+def read_lines(data: Any, schema: pa.Schema | None, others: str = "error") -> pa.RecordBatch:
     """Read lines by Arrow as one batch; with a schema, without a guess.
+
+    ``others`` is what becomes of keys that the schema does not have: "error" or "ignore".
 
     Only for lines that are an object each, as far as brackets tell: pyarrow 26 takes several on
     a line, and crashes on a null that stands alone.
@@ -30,14 +32,14 @@ def read_lines(data: Any, schema: pa.Schema | None) -> pa.RecordBatch:
         read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
         parse_options=pj.ParseOptions(
             explicit_schema=schema,
-            unexpected_field_behavior="infer" if schema is None else "error",
+            unexpected_field_behavior="infer" if schema is None else others,
         ),
     )
     return table.to_batches()[0]
 
 
 def certain_batch(
-    data: bytes | memoryview, schema: pa.Schema | None
+    data: bytes | memoryview, schema: pa.Schema | None, others: str = "error"
 ) -> tuple[int, pa.RecordBatch] | None:
     """Read lines as Arrow does; None where it fails, or where it is not certain to be right."""
     scan = json_scan(data, DEPTH)
@@ -46,7 +48,7 @@ def certain_batch(
     if scan.rows == 0:
         return 0, None
     try:
-        batch = read_lines(data, schema)
+        batch = read_lines(data, schema, others)
         if not scan.is_ascii:  # it does not look at UTF-8 itself
             batch.validate(full=True)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
@@ -56,7 +58,8 @@ def certain_batch(
 
 def quick_batch(context: Context) -> Quick:
     """Return what reads many lines as a batch of the context's schema."""
-    return lambda data: certain_batch(data, context.schema)
+    others = "ignore" if context.partial else "error"
+    return lambda data: certain_batch(data, context.schema, others)
 
 
 def batch_of(context: Context, rows: Any) -> pa.RecordBatch:

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 class Context:
     """What the threads that read one source share; nothing of it changes.
 
+    ``partial`` leaves out the keys that the schema does not have, unchecked but for being JSON.
     Raises ``DataError`` if the schema has a column twice, or if a chosen one is not there.
     """
 
-    def __init__(self, source: Source, options: Options, schema: pa.Schema) -> None:
+    def __init__(
+        self, source: Source, options: Options, schema: pa.Schema, *, partial: bool = False
+    ) -> None:
         self.source, self.options, self.schema = source, options, schema
+        self.partial = partial
         if len(set(schema.names)) < len(schema.names):
             raise DataError(f"{source.path}: the schema has a column twice: {schema.names}")
         for name in options.columns or ():

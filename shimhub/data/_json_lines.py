@@ -24,12 +24,13 @@ class BadLineError(Exception):
     """What is wrong with a line, and how to mend it."""
 
 
-def parse_line(line: bytes) -> dict[str, Any]:
+def parse_line(line: bytes | memoryview) -> dict[str, Any]:
     """Return the object on a line.
 
     Raises:
         BadLineError: there is none, or more than one, or it is not as told above.
     """
+    line = bytes(line)
     try:
         found = _DECODER.decode(line.decode())
     except UnicodeDecodeError as error:

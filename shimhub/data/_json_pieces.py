@@ -119,17 +119,21 @@ def strict_row(context: Context, line: bytes) -> Any:
     row = parse_line(line)
     if context.fields is None:
         return _by_arrow(context, line)
-    made = [row]
+    made = [_known(context, row) if context.partial else row]
     found = conform(made, context.fields)
     if found is not None:
         raise _DriftError(drift(found.column, found.problem))
     return made[0]
 
 
+def _known(context: Context, row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row.get(name) for name in context.schema.names}
+
+
 def _by_arrow(context: Context, line: bytes) -> pa.RecordBatch:
     from shimhub.data._json_arrow import read_lines
 
     try:
-        return read_lines(line, context.schema)
+        return read_lines(line, context.schema, "ignore" if context.partial else "error")
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise _DriftError(drift("", str(error))) from None
