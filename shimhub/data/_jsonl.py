@@ -33,9 +33,9 @@ FIRST: Final = 1 << 20
 ROWS: Final = 1 << 18
 
 
-def spans(source: Source, size: int, options: Options) -> list[Span]:  # noqa: ARG001
+def spans(source: Source, size: int, options: Options) -> list[Span]:
     """Return spans of about ``size`` bytes; one for what is compressed or remote."""
-    return line_spans(source, size)
+    return line_spans(source, size, options)
 
 
 def schema(source: Source, options: Options) -> pa.Schema:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from shimhub.data._model import Span
-from shimhub.data._streams import open_decompressed
+from shimhub.data._encodings import open_content, recoded
 from shimhub.data.errors import DecodeError, FormatError, LimitError
 
 if TYPE_CHECKING:
@@ -39,9 +39,10 @@ class LineBlock:
     unread: int = 0
 
 
-def line_spans(source: Source, size: int) -> list[Span]:
+def line_spans(source: Source, size: int, options: Options) -> list[Span]:
     """Return spans of ``size`` bytes of a plain local file; one for what must be read in order."""
-    if source.compression or source.is_remote or source.size <= size:
+    is_plain = not (source.compression or source.is_remote or recoded(options))
+    if not is_plain or source.size <= size:
         return [Span()]
     starts = list(range(0, source.size, max(size, 1)))
     return [Span(a, b) for a, b in zip(starts, [*starts[1:], None], strict=True)]
@@ -72,7 +73,7 @@ class LineCounter:
         """Return the number of the line, from 1; quick where offsets rise."""
         if self._stream is None or offset < self._offset:
             self.close()
-            self._stream = open_decompressed(self._source, self._options)
+            self._stream = open_content(self._source, self._options)
             self._offset = self._count = 0
         while self._offset < offset:
             found = self._read(min(offset - self._offset, BLOCK))
@@ -120,7 +121,7 @@ class _Lines:
                 yield LineBlock(b"", self._offset, error, unread=unread)
 
     def _open(self) -> Any:
-        stream = open_decompressed(self._source, self._options)
+        stream: Any = open_content(self._source, self._options)
         if self._span.start > 0:
             stream.seek(self._span.start - 1)
         return stream

@@ -62,7 +62,7 @@ def line_bounds(data: Any) -> tuple[np.ndarray, np.ndarray]:
     return starts, ends
 
 
-def text_lines(data: bytes) -> TextLines:
+def text_lines(data: Any) -> TextLines:
     """Copy the lines without their ends: LF, CR or CR LF, as Python's universal newlines.
 
     Raises ``OverflowError`` if there are 2 GiB or more. O(bytes).
@@ -71,8 +71,8 @@ def text_lines(data: bytes) -> TextLines:
         raise OverflowError(f"data: {len(data)} bytes, want less than 2 GiB")
     native = _loading.native()
     if native is None:
-        return TextLines(*_reference.text_lines(data))
-    capacity = data.count(b"\n") + data.count(b"\r") + 1
+        return TextLines(*_reference.text_lines(bytes(data)))
+    capacity = len(data) + 1  # memory is had where it is written to
     ffi, found = native.ffi, native.ffi.new("shimhub_text_found *")
     out = np.empty(len(data), np.uint8)
     offsets, starts = np.empty(capacity + 1, np.int32), np.empty(capacity, np.int64)
@@ -83,7 +83,8 @@ def text_lines(data: bytes) -> TextLines:
     )  # fmt: skip
     _check(status)
     lines = found.lines
-    return TextLines(out[: found.bytes], offsets[: lines + 1], starts[:lines], found.is_ascii)
+    cut = offsets[: lines + 1].copy(), starts[:lines].copy()
+    return TextLines(out[: found.bytes], *cut, found.is_ascii)
 
 
 def json_scan(data: Any, depth: int) -> JsonScan:
