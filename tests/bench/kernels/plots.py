@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +36,22 @@ _LINE_STYLES = {
 def draw(name: str, found: Mapping[str, Any], file: Path) -> None:
     """Draw the area's picture into ``file``, a PNG."""
     with mpl.rc_context({"font.size": 9, "hatch.linewidth": 0.6}):
-        figure = _lines(found) if name == "linalg" else _bars(name, found)
+        figure = _lines(found) if name == "linalg" else bars(found, _required_of(name))
         figure.suptitle(f"{AREAS[name].title}: CPU time, one thread", fontweight="bold")
         # Without the metadata, pictures of equal figures are equal files.
         figure.savefig(file, dpi=110, metadata={"Software": None})
 
 
-def _bars(area: str, found: Mapping[str, Any]) -> Figure:
+def bars(
+    found: Mapping[str, Any], required: Callable[[str, Mapping[str, Any]], dict[str, float]]
+) -> Figure:
     """Return a panel of horizontal bars for each row; ours hatched and with bold names."""
     counts = [len(_measured(row)) for row in found.values()]
     inches = sum(counts) * 0.27 + len(counts) * 0.9 + 0.8
     figure = Figure(figsize=(10, inches), layout="constrained")
     panels = figure.subplots(len(counts), squeeze=False, height_ratios=[n + 1.2 for n in counts])
     for panel, (id_, row) in zip(panels[:, 0], found.items(), strict=True):
-        _panel(panel, row, _required(area, id_, row))
+        _panel(panel, row, required(id_, row))
     return figure
 
 
@@ -75,6 +77,10 @@ def _panel(panel: Any, row: Mapping[str, Any], required: Mapping[str, float]) ->
         right = max(time / base, required.get(name, 0.0))
         panel.annotate(f"{time / base:.3g} x, {duration(time)}", (right, place), **_LABEL)
     _scale(panel, [*ratios, *required.values()])
+
+
+def _required_of(area: str) -> Callable[[str, Mapping[str, Any]], dict[str, float]]:
+    return lambda id_, row: _required(area, id_, row)
 
 
 def _required(area: str, id_: str, row: Mapping[str, Any]) -> dict[str, float]:

@@ -72,16 +72,17 @@ def markdown(
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     parts = [_HEAD, f"Machine: {machine.line()}.\n", f"Rivals: {told}.\n"]
     parts += [_section(name, AREAS[name], found) for name, found in results.items()]
-    return "\n".join([*parts, _required(verdicts)])
+    return "\n".join([*parts, required(verdicts)])
 
 
 def _section(name: str, area: Area, found: Mapping[str, Any]) -> str:
     about = inspect.cleandoc(inspect.getdoc(areas.module_of(name)) or "")
     head = f"## {area.title}\n\n{about}\n\n![{area.title}](kernels-{name}.png)\n"
-    return "\n".join([head, *(_table(row) for row in found.values())])
+    return "\n".join([head, *(table(row) for row in found.values())])
 
 
-def _table(row: Mapping[str, Any]) -> str:
+def table(row: Mapping[str, Any]) -> str:
+    """Return a row's calls as a table of Markdown."""
     lines = [
         f"### {row['title']}\n",
         f"| call | {' | '.join(_COLUMNS)} | |",
@@ -100,7 +101,8 @@ def _rows(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {shown} | {' | '.join(_figures(row, call))} | {notes} |"
 
 
-def _required(verdicts: list[Verdict]) -> str:
+def required(verdicts: list[Verdict]) -> str:
+    """Return what is required, and whether it holds, as a table of Markdown."""
     lines = ["## Required", "", "| what | measured | required | |", "|---|--:|--:|---|"]
     for one in verdicts:
         told = "holds" if one.holds else "**missed**"
@@ -110,11 +112,16 @@ def _required(verdicts: list[Verdict]) -> str:
 
 def text(area: Area, found: Mapping[str, Any]) -> str:
     """Return one area's tables for the terminal."""
-    lines = [area.title]
+    return lines(area.title, found)
+
+
+def lines(title: str, found: Mapping[str, Any]) -> str:
+    """Return tables for the terminal under a title."""
+    made = [title]
     for row in found.values():
-        lines += ["", f"  {row['title']}: min CPU, median, x ours, rate, wall, wall of all threads"]
-        lines += [f"    {name:48} {_line(row, call)}" for name, call in row["calls"].items()]
-    return "\n".join(lines)
+        made += ["", f"  {row['title']}: min CPU, median, x ours, rate, wall, wall of all threads"]
+        made += [f"    {name:48} {_line(row, call)}" for name, call in row["calls"].items()]
+    return "\n".join(made)
 
 
 def _line(row: Mapping[str, Any], call: Mapping[str, Any]) -> str:

@@ -34,12 +34,17 @@ def versions() -> dict[str, str]:
     return {name: _version(name, pin) for name, pin in PINS.items()}
 
 
-def _version(name: str, pin: str) -> str:
+def version(name: str) -> str:
+    """Return the version of a distribution, or ``not installed``."""
     try:
-        found = importlib.metadata.version(name)
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-    same = found.partition("+")[0] == pin
+
+
+def _version(name: str, pin: str) -> str:
+    found = version(name)
+    same = found.partition("+")[0] in {pin, "not installed"}
     return found if same else f"{found} (not {pin})"
 
 
