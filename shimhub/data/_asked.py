@@ -124,6 +124,8 @@ def _check_schema(schema: object) -> None:
 
 
 def _check_text(asked: Asked) -> None:
+    if not isinstance(asked.storage, dict):
+        raise TypeError(f"storage={asked.storage!r}: give a dict of fsspec's options")
     if not isinstance(asked.infer, bool):
         raise TypeError(f"infer={asked.infer!r}: give True or False")
     for name, value in (("delimiter", asked.delimiter), ("quote", asked.quote)):

@@ -90,12 +90,12 @@ def _none_readable(options: Options) -> tuple[pa.Schema, str]:
 def _unified(
     sources: list[Source], options: Options, seen: dict[int, pa.Schema | None]
 ) -> pa.Schema:
-    schemas = (
+    schemas = [
         (source.path, schema)
         for at, source in enumerate(sources)
         if (schema := _schema(at, source, options, seen, "widest")) is not None
-    )
-    return _schemas.unified(schemas) or _none_readable(options)[0]
+    ]
+    return _schemas.unified(schemas) if schemas else _none_readable(options)[0]
 
 
 def _schema(

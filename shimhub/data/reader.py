@@ -86,7 +86,7 @@ def streaming_dataset_reader(
         delimiter=delimiter,
         quote=quote,
         encoding=encoding,
-        storage=storage or {},
+        storage={} if storage is None else storage,
         max_line=max_line,
         max_ratio=max_ratio,
     )
