@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         SchemaDriftError,
         WorkerError,
     )
+    from shimhub.data.hf import to_hf
     from shimhub.data.inspecting import FileInfo, Info, head, info
     from shimhub.data.packing import PackReport, pack
     from shimhub.data.reader import Reader, streaming_dataset_reader
@@ -52,6 +53,7 @@ __all__ = [
     "pack",
     "stats",
     "streaming_dataset_reader",
+    "to_hf",
     "tokenize",
 ]
 
@@ -60,6 +62,7 @@ _MODULES: Final = {
     "conversion": "convert",
     "deduplication": "DedupResult NearOptions dedup",
     "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
+    "hf": "to_hf",
     "inspecting": "FileInfo Info head info",
     "packing": "PackReport pack",
     "reader": "Reader streaming_dataset_reader",
