@@ -169,7 +169,7 @@ def test_an_error_leaves_no_file(tmp_path):
     path, cache = tmp_path / "a.jsonl", tmp_path / "cache"
     path.write_text('{"x": 1}\n{"x"\n')
     with pytest.raises(DecodeError, match="line 2"):
-        to_hf(path, cache_dir=cache)
+        to_hf(path, cache_dir=cache, schema=pa.schema({"x": pa.int64()}))
     assert [] == list(cache.iterdir())
 
 

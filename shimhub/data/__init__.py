@@ -66,9 +66,9 @@ _MODULES: Final = {
     "inspecting": "FileInfo Info head info",
     "packing": "PackReport pack",
     "reader": "Reader streaming_dataset_reader",
-    "torch_dataset": "IterableDataset",
     "summarizing": "ColumnStats Stats stats",
     "tokenization": "TokenizeReport tokenize",
+    "torch_dataset": "IterableDataset",
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
 
