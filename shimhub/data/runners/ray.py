@@ -52,7 +52,7 @@ class RayRunner(Runner):
                 ray.init(
                     address=address or "local",
                     include_dashboard=None if address else False,
-                    log_to_driver=True,
+                    log_to_driver=False,  # to stdout, which is the caller's
                     configure_logging=False,
                     **here,
                 )
