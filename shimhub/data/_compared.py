@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data import _json_by, _keys, _marks, _normal
 from shimhub.data._blocks import read_block, skips
+from shimhub.data._formats import format_of
 from shimhub.data._model import Skipped
+from shimhub.data._schemas import check_same
+from shimhub.data.errors import DataError
+from shimhub.errors import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shimhub.data._keys import Array
-    from shimhub.data._model import Part
+    from shimhub.data._model import Options, Part, Source
     from shimhub.data._work import Job
 
 HASH: Final = "hash"
@@ -33,13 +38,15 @@ class Reading:
 
     def columns(self, job: Job, index: int) -> Iterator[tuple[Array, list[Any]]]:
         """Yield the numbers of a block's rows, and their columns as they are compared."""
-        rules = tuple(job.params["normalize"])
+        rules, schema = tuple(job.params["normalize"]), job.options.schema
+        assert schema is not None  # make_job tells it
         for part in _parts(job, index, self.skipped):
             if part.first > self.stop:
                 self._gaps.append((self.stop, part.first))
             self.stop = part.first + part.batch.num_rows
             rows = _numbers(part.first, self.stop)
-            yield rows, [_normal.normalized(column, rules) for column in part.batch.columns]
+            columns = [part.batch.column(name) for name in schema.names]
+            yield rows, [_normal.normalized(column, rules) for column in columns]
 
     def told(self) -> dict[str, Any]:
         """Return what the task tells of it."""
@@ -76,3 +83,33 @@ def rows_of(job: Job, index: int) -> Rows:
     told = _marks.told(job, HASH if job.params["exact"] else SIGN, index)
     gaps = [np.arange(first, stop, dtype=np.uint32) for first, stop in told["gaps"]]
     return Rows(told["read"], np.concatenate([np.empty(0, np.uint32), *gaps]))
+
+
+def schema_of(sources: Sequence[Source], options: Options, by: Sequence[str]) -> pa.Schema:
+    """Return the columns ``by``, which all sources must have with one type; others may differ.
+
+    JSONL without rows has no columns, and is none of these.
+
+    Raises:
+        DataError: a source has no such column.
+        SchemaDriftError: types differ.
+    """
+    known: pa.Schema | None = None
+    for source in sources:
+        every = (
+            _json_by.schema(source, options, by)
+            if source.format == "jsonl"
+            else format_of(source).schema(source, options)
+        )
+        if source.format == "jsonl" and not every.names:
+            continue
+        for name in by:
+            if name not in every.names:
+                near = nearest(name, every.names)
+                told = ", ".join(map(repr, every.names))
+                raise DataError(f"{source.path}: no column {name!r}{near}; there are {told}")
+        found = pa.schema([every.field(name) for name in by])
+        if known is not None:
+            check_same(known, found, source.path, sources[0].path)
+        known = known or found
+    return known or pa.schema([(name, pa.null()) for name in by])

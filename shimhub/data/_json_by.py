@@ -2,46 +2,71 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.json as pj  # type: ignore[import-untyped]
 
-from shimhub.data._json_context import Context
 from shimhub.data._json_lines import BadLineError, parse_line
 from shimhub.data._line_blocks import line_blocks
-from shimhub.data._model import Part
-from shimhub.data.errors import DecodeError
+from shimhub.data._model import Part, Span
+from shimhub.data._refusals import Refusals
+from shimhub.data.errors import DecodeError, SchemaDriftError
+from shimhub.kernels.lines import line_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shimhub.data._keys import Array
     from shimhub.data._line_blocks import LineBlock
-    from shimhub.data._model import Options, Source, Span
+    from shimhub.data._model import Options, Source
 
 #: Bytes of lines that are read at once.
 READ: Final = 4 << 20
-_FEED: Final = ord("\n")
-_BLANK: Final = b" \t\r\n"
+#: Bytes of lines that tell the types.
+FIRST: Final = 1 << 20
 
 
-def rows_of(data: bytes) -> tuple[Array, Array]:
-    """Return where the lines that are not blank begin and end, their line feed included."""
-    content = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(content == _FEED) + 1
-    if not data.endswith(b"\n"):
-        ends = np.append(ends, len(data))
-    starts = np.append(0, ends[:-1])
-    blank = content[starts] != ord("{")
-    for at in np.flatnonzero(blank):
-        blank[at] = not data[starts[at] : ends[at]].strip(_BLANK)
-    return starts[~blank], ends[~blank]
+def schema(source: Source, options: Options, by: Sequence[str]) -> pa.Schema:
+    """Return ``options.schema``, or the columns of the first block; types only of those ``by``.
+
+    Of a file without rows, none. What is no row is told when it is read.
+
+    Raises:
+        SchemaDriftError: the values of a column have no one type.
+    """
+    if options.schema is not None:
+        return options.schema
+    rows = _first_rows(source, options)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pa.schema(
+        [(name, _type(source, name, rows) if name in by else pa.null()) for name in names]
+    )
+
+
+def _type(source: Source, name: str, rows: list[dict[str, Any]]) -> pa.DataType:
+    try:
+        return pa.array([row.get(name) for row in rows]).type
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise SchemaDriftError(source.path, f"column {name!r}: {error}") from None
+
+
+def _first_rows(source: Source, options: Options) -> list[dict[str, Any]]:
+    for block in line_blocks(source, Span(), options, FIRST):
+        starts, ends = line_bounds(block.data)
+        rows = []
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            with contextlib.suppress(BadLineError):
+                rows.append(parse_line(block.data[start:end]))
+        if rows:
+            return rows
+    return []
 
 
 def batches(source: Source, span: Span, options: Options, schema: pa.Schema) -> Iterator[Part]:
-    """Yield record batches of the columns of ``schema`` as ``_jsonl.batches`` does.
+    """Yield record batches of the columns of ``schema``, null where a line has none.
 
     Arrow's reader takes many lines at once where all begin with a brace and make a row each. Where
     it cannot, they are parsed one by one, strictly.
@@ -50,20 +75,18 @@ def batches(source: Source, span: Span, options: Options, schema: pa.Schema) -> 
         DecodeError: a line, or the file, is not as it should be.
         SchemaDriftError: a value is not of the column's type.
     """
-    context = Context(source, span, options, schema)
     count = 0
-    for block in line_blocks(source, span, options, READ):
-        if block.error is not None:
-            is_line = block.unread == 0
-            options.skipped.add(block.error, rows=int(is_line), unread=block.unread)
-            count += is_line
-            continue
-        starts, ends = rows_of(block.data)
-        quick = _quick(block.data, starts, schema)
-        found = [(0, quick)] if quick is not None else _strictly(context, block, starts, ends)
-        for first, batch in found:
-            yield Part(batch, count + first)
-        count += len(starts)
+    with Refusals(source, options) as refusals:
+        for block in line_blocks(source, span, options, READ):
+            if block.error is not None:
+                count += refusals.block(block)
+                continue
+            starts, ends = line_bounds(block.data)
+            quick = _quick(block.data, starts, schema)
+            found = [(0, quick)] if quick else _strictly(refusals, block, starts, ends, schema)
+            for first, batch in found:
+                yield Part(batch, count + first)
+            count += len(starts)
 
 
 def _quick(data: bytes, starts: Array, schema: pa.Schema) -> pa.RecordBatch | None:
@@ -87,33 +110,34 @@ def _quick(data: bytes, starts: Array, schema: pa.Schema) -> pa.RecordBatch | No
 
 
 def _strictly(
-    context: Context, block: LineBlock, starts: Array, ends: Array
+    refusals: Refusals, block: LineBlock, starts: Array, ends: Array, schema: pa.Schema
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield the rows of lines between those that are none, with the number of the first."""
-    held: list[dict[str, Any]] = []
+    held: list[pa.RecordBatch] = []
     for at, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         try:
-            held.append(_row(context, block, start, end))
-        except DecodeError as error:
-            if context.options.on_error != "skip":
-                raise
-            context.options.skipped.add(error)
+            held.append(_row(block.data[start:end], schema))
+        except BadLineError as error:
+            kind = error.args[1] if error.args[1:] else DecodeError
+            refusals.bad_line(block.offset + start, str(error.args[0]), kind)
             if held:
-                yield at - len(held), pa.RecordBatch.from_pylist(held, schema=context.schema)
+                yield at - len(held), pa.concat_batches(held)
             held = []
     if held:
-        yield len(starts) - len(held), pa.RecordBatch.from_pylist(held, schema=context.schema)
+        yield len(starts) - len(held), pa.concat_batches(held)
 
 
-def _row(context: Context, block: LineBlock, start: int, end: int) -> dict[str, Any]:
-    try:
-        found = parse_line(block.data[start:end])
-    except BadLineError as error:
-        raise context.bad(block, start, str(error)) from None
-    row = {name: found.get(name) for name in context.schema.names}
-    for field in context.schema:
+def _row(line: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the row of a line.
+
+    Raises:
+        BadLineError: it is none; with SchemaDriftError if a value is not of its column's type.
+    """
+    found = parse_line(line)
+    columns = []
+    for field in schema:
         try:
-            pa.array([row[field.name]], field.type)
+            columns.append(pa.array([found.get(field.name)], field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-            raise context.drift(block, start, field.name, str(error)) from None
-    return row
+            raise BadLineError(f"column {field.name!r}: {error}", SchemaDriftError) from None
+    return pa.record_batch(columns, schema=schema)

@@ -13,6 +13,7 @@ from shimhub.data import _json_by, _line_blocks
 from shimhub.data._blocks import read_block
 from shimhub.data._formats import format_of
 from shimhub.data._writers import Writer, extension_of
+from shimhub.kernels.lines import line_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def _kept_lines(job: Job, index: int, gone: Array, stop: int) -> Iterator[tuple[
     first = 0
     for lines in _line_blocks.line_blocks(source, block.span, job.options, _json_by.READ):
         if lines.error is not None:
-            first += int(lines.unread == 0)
+            first += int(lines.is_line)
             continue
         starts, ends = _rows_of(lines.data, source.format)
         low, high = np.searchsorted(gone, [first, first + len(starts)])
@@ -87,7 +88,7 @@ def _kept_lines(job: Job, index: int, gone: Array, stop: int) -> Iterator[tuple[
 def _rows_of(data: bytes, format_: str) -> tuple[Array, Array]:
     """Return where the lines that are rows begin and end: of JSONL, those that are not blank."""
     if format_ != "text":
-        return _json_by.rows_of(data)
+        return line_bounds(data)
     feeds = np.flatnonzero(np.frombuffer(data, np.uint8) == _FEED) + 1
     ends = feeds if data.endswith(b"\n") else np.append(feeds, len(data))
     return np.append(0, ends[:-1]), ends

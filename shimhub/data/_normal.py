@@ -41,7 +41,8 @@ def is_text(kind: pa.DataType) -> bool:
 
 def _collapsed(column: Any) -> Any:
     """Return texts without white space around them, and one space for each run inside."""
-    return pc.binary_join(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(column)), " ")
+    words = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(column))
+    return pc.binary_join(words, pa.scalar(" ", pa.large_string()))
 
 
 _APPLY: Final = {

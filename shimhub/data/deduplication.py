@@ -8,9 +8,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub.data import _filter, _keeping, _keys, _marks, _normal
+from shimhub.data import _compared, _filter, _keeping, _keys, _marks, _normal
 from shimhub.data._model import Options
 from shimhub.data._plan import make_job, run_job
+from shimhub.data._sources import resolve
 from shimhub.data._work import Stage
 from shimhub.data.errors import DataError
 
@@ -184,16 +185,18 @@ def job_of(
         "near": None if near is None else dataclasses.asdict(near),
         "normalize": list(_normal.checked_rules(normalize)),
     }
-    reading = dataclasses.replace(options or Options(), columns=columns, batch_size=_BATCH)
+    reading = dataclasses.replace(options or Options(), batch_size=_BATCH)
+    sources = resolve(inputs, **how)
+    schema = None if columns is None else _compared.schema_of(sources, reading, columns)
     job = make_job(
         "dedup",
-        inputs,
+        sources,
         out,
         params=params,
-        options=reading,
+        options=dataclasses.replace(reading, columns=columns),
+        schema=schema,
         block_bytes=block_bytes,
         overwrite=overwrite,
-        **how,
     )
     _check_one_format(job)
     if near is not None:
