@@ -62,13 +62,16 @@ class Rows:
 
 
 def _parts(job: Job, index: int, skipped: Skipped) -> Iterator[Part]:
-    """Yield a block's record batches; of JSONL, nothing but the columns is looked at."""
-    block = job.blocks[index]
+    """Yield a block's record batches; if columns were named, no other one is looked at."""
+    if job.params["by"] is None:
+        return read_block(job, index, skipped)
+    block, by = job.blocks[index], tuple(job.params["by"])
     source = job.sources[block.source]
-    if source.format == "jsonl" and job.params["by"] is not None:
-        options = dataclasses.replace(job.options, skipped=skipped)
+    options = dataclasses.replace(job.options, columns=by, schema=None, skipped=skipped)
+    if source.format == "jsonl":
         return _json_by.batches(source, block.span, options, job.options.schema)
-    return read_block(job, index, skipped)
+    parts: Iterator[Part] = format_of(source).batches(source, block.span, options)
+    return parts
 
 
 def _numbers(first: int, stop: int) -> Array:

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data import _json_by, _line_blocks
-from shimhub.data._blocks import read_block
 from shimhub.data._formats import format_of
 from shimhub.data._writers import Writer, extension_of
 from shimhub.kernels.lines import line_bounds
@@ -58,7 +57,9 @@ def keep(job: Job, index: int, gone: Array, rows: Rows) -> dict[str, Any]:
 
 
 def _kept_batches(job: Job, index: int, gone: Array) -> Iterator[pa.RecordBatch]:
-    for part in read_block(job, index):
+    block = job.blocks[index]
+    source = job.sources[block.source]
+    for part in format_of(source).batches(source, block.span, job.options):
         wanted = np.ones(part.batch.num_rows, dtype=bool)
         low, high = np.searchsorted(gone, [part.first, part.first + part.batch.num_rows])
         wanted[gone[low:high].astype(np.int64) - part.first] = False

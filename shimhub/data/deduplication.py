@@ -193,8 +193,7 @@ def job_of(
         sources,
         out,
         params=params,
-        options=dataclasses.replace(reading, columns=columns),
-        schema=schema,
+        options=dataclasses.replace(reading, columns=columns, schema=schema or reading.schema),
         block_bytes=block_bytes,
         overwrite=overwrite,
     )
