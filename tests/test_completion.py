@@ -139,6 +139,15 @@ def test_options(ask):
     assert {"--attach", "--action"} <= ask("shimhub new --a")
 
 
+def test_commands_of_a_command(ask):
+    """Behind `data` come its commands, and behind these their own options, choices and files."""
+    assert {"pack"} == ask("shimhub data pa")
+    assert {"--strategy"} == ask("shimhub data pack --str")
+    assert {"--count"} == ask("shimhub data info --cou")
+    assert {"bfd"} == ask("shimhub data pack --strategy bf")
+    assert "train.py" in ask("shimhub data info tra")
+
+
 def test_choices_of_an_option(ask):
     """An option with a fixed set of values offers these."""
     assert {"text", "json"} == ask("shimhub list --format ")

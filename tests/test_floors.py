@@ -58,7 +58,7 @@ FLOORS = {
             "cli.shells",
             "cli.words",
         },
-        {"cli.schema", "doctor.finding", "_templates"},
+        {"cli.schema", "cli.data_options", "doctor.finding", "_templates"},
         {
             "cli.output",
             "doctor.files",
@@ -67,11 +67,12 @@ FLOORS = {
             "doctor.trusted",
             "scaffold",
         },
-        {"doctor.process"},
+        {"doctor.process", "cli.cells"},
+        {"cli.data_looking", "cli.data_jobs"},
         {"doctor"},
         {
             *("cli.activation", "cli.listing", "cli.checking", "cli.doctor", "cli.new"),
-            *("cli.reporting", "cli.trusting", "cli.completion"),
+            *("cli.reporting", "cli.trusting", "cli.completion", "cli.data"),
         },
         {"cli.commands"},
         {"cli"},

@@ -37,14 +37,18 @@ def _completion(commands: Any, options: argparse.Namespace) -> int:
     return 0
 
 
-def _commands(commands: Any) -> Iterator[Command]:
+def _commands(commands: Any, parent: str = "") -> Iterator[Command]:
+    """Yield the commands; those of a command have its name in front of their own."""
     told = {action.dest: action.help for action in commands._choices_actions}
     for name, parser in commands.choices.items():
         if name == "run":
             yield Command(name, told[name], tuple(_options_of_run()), FILES)
-        else:
-            options = [_option(one) for one in parser._actions if one.option_strings]
-            yield Command(name, told[name], tuple(options), _positional(parser))
+            continue
+        options = [_option(one) for one in parser._actions if one.option_strings]
+        yield Command(parent + name, told[name], tuple(options), _positional(parser))
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                yield from _commands(action, f"{parent}{name} ")
 
 
 def _options_of_run() -> Iterator[Option]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from shimhub.cli import cells, data_options
 from shimhub.cli.options import add_command
-from shimhub.cli.output import clean, print_fields, print_json
+from shimhub.cli.output import print_fields, print_json
 from shimhub.data._choices import OVERLONG, STRATEGIES
 from shimhub.data._json_values import plain
 from shimhub.data.errors import DataError
@@ -196,16 +196,17 @@ def _tell(options: argparse.Namespace, title: str, told: dict[str, Any], kind: s
     if options.format == "json":
         print_json(kind, **plain(told))
         return
-    print_fields(
-        title, {name.replace("_", " "): _shown(name, value) for name, value in told.items()}
-    )
+    print_fields(title, {name.replace("_", " "): _shown(name, one) for name, one in told.items()})
+
+
+_SIZES = ("bytes", "bytes_in", "bytes_out", "memory", "disk", "sample")
 
 
 def _shown(name: str, value: Any) -> str:
-    if name == "fill":
-        return f"{100 * value:.2f} %"
     if name in _SIZES:
         return cells.bytes_text(value)
+    if name == "fill":
+        return f"{100 * value:.2f} %"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_number(one)}" for key, one in value.items())
     if isinstance(value, (list, tuple)):
@@ -213,10 +214,9 @@ def _shown(name: str, value: Any) -> str:
     return _number(value)
 
 
-_SIZES = ("bytes", "bytes_in", "bytes_out", "memory", "disk", "sample")
-
-
 def _number(value: Any) -> str:
+    if value is None:
+        return "unknown"
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else clean(str(value))
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from shimhub.cli import cells, data_options
@@ -92,13 +93,19 @@ def _print_info(found: Any) -> None:
 def _file_row(one: Any) -> tuple[str, ...]:
     kind = f"{one.format}.{one.compression}" if one.compression else one.format
     return (
-        one.path,
+        _near(one.path),
         kind,
         cells.bytes_text(one.size),
         "" if one.rows is None else f"{one.rows:,}",
         "" if one.groups is None else f"{one.groups:,}",
         one.codec or "",
     )
+
+
+def _near(path: str) -> str:
+    """Return a path as it is seen from here, where it is below."""
+    here = os.getcwd() + os.sep
+    return path.removeprefix(here)
 
 
 # ---- head

@@ -23,7 +23,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its name, its help, its options, and what its positional argument is."""
+    """A command: its name, its help, its options, and what its positional argument is.
+
+    The name of a command of a command has a space: ``data info``.
+    """
 
     name: str
     told: str
@@ -34,6 +37,21 @@ class Command:
     def flags(self) -> list[str]:
         """Every name of every option."""
         return [name for option in self.options for name in option.names]
+
+
+def _first(commands: Sequence[Command]) -> list[Command]:
+    """Return the commands themselves, without those of a command."""
+    return [one for one in commands if " " not in one.name]
+
+
+def _nested(commands: Sequence[Command]) -> list[Command]:
+    """Return the commands of a command."""
+    return [one for one in commands if " " in one.name]
+
+
+def _case(command: Command) -> str:
+    """Return the name as a pattern of ``case``."""
+    return f'"{command.name}"' if " " in command.name else command.name
 
 
 def _plain(text: str) -> str:
@@ -69,6 +87,11 @@ _shimhub_program() {{
 _shimhub() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}}
     local command=${{COMP_WORDS[1]}}
+    if ((COMP_CWORD > 2)); then
+        case "$command ${{COMP_WORDS[2]}}" in
+            {nested}) command="$command ${{COMP_WORDS[2]}}" ;;
+        esac
+    fi
     COMPREPLY=()
     if [[ $COMP_CWORD == 1 ]]; then
         COMPREPLY=($(compgen -W "{commands}" -- "$current"))
@@ -98,7 +121,8 @@ def bash(commands: Sequence[Command]) -> str:
         if option.kind is not None
     ]
     return _BASH.format(
-        commands=" ".join(one.name for one in commands),
+        commands=" ".join(one.name for one in _first(commands)),
+        nested="|".join(f'"{one.name}"' for one in _nested(commands)) or "-",
         valued="|".join(_valued(commands)),
         values="".join(values),
         cases="".join(_bash_case(one) for one in commands),
@@ -124,7 +148,7 @@ def _bash_case(command: Command) -> str:
     flags, rest = _bash_reply(tuple(command.flags)), _bash_reply(command.positional)
     if rest:
         flags = f"if [[ $current == -* ]]; then {flags}; else {rest}; fi"
-    return f"        {command.name}) {flags} ;;\n"
+    return f"        {_case(command)}) {flags} ;;\n"
 
 
 # ---- zsh
@@ -148,7 +172,15 @@ _shimhub() {{
     fi
     shift words
     (( CURRENT-- ))
-    case $words[1] in
+    local name=$words[1]
+    case "$words[1] $words[2]" in
+        {nested}) if (( CURRENT > 2 )); then
+            name="$words[1] $words[2]"
+            shift words
+            (( CURRENT-- ))
+        fi ;;
+    esac
+    case $name in
 {cases}    esac
 }}
 if [[ $funcstack[1] == _shimhub ]]; then
@@ -162,7 +194,8 @@ fi
 def zsh(commands: Sequence[Command]) -> str:
     """Return the script for zsh; it is sourced, or found on fpath as ``_shimhub``."""
     return _ZSH.format(
-        commands="".join(f"        '{one.name}:{_plain(one.told)}'\n" for one in commands),
+        commands="".join(f"        '{one.name}:{_plain(one.told)}'\n" for one in _first(commands)),
+        nested="|".join(f'"{one.name}"' for one in _nested(commands)) or "-",
         cases="".join(_zsh_case(one) for one in commands),
     )
 
@@ -174,7 +207,7 @@ def _zsh_case(command: Command) -> str:
         lines = ["_arguments -A '-*'", *specs, "'*:file:_files'"]
     else:
         lines = ["_arguments", *specs, f"'*:argument:{_zsh_value(command.positional)}'"]
-    return f"        {command.name}) " + " \\\n            ".join(lines) + " ;;\n"
+    return f"        {_case(command)}) " + " \\\n            ".join(lines) + " ;;\n"
 
 
 def _zsh_spec(option: Option, name: str) -> str:
@@ -199,7 +232,13 @@ function __shimhub_words
 end
 function __shimhub_in
     set -l tokens (commandline -opc)
-    test (count $tokens) -ge 2; and test $tokens[2] = $argv[1]
+    test (count $tokens) -gt (count $argv); or return 1
+    set -l words $tokens[2..-1]
+    set -l last (count $argv)
+    test "$words[1..$last]" = "$argv"
+end
+function __shimhub_second
+    __shimhub_in $argv; and test (count (commandline -opc)) -eq 2
 end
 function __shimhub_first
     test (count (commandline -opc)) -eq 1
@@ -227,12 +266,14 @@ def fish(commands: Sequence[Command]) -> str:
     """Return the script for fish, 3.1 or later."""
     lines = [
         f"complete -c shimhub -n __shimhub_first -a {one.name} -d '{_plain(one.told)}'\n"
-        for one in commands
+        for one in _first(commands)
     ]
+    parents = {one.name.split()[0] for one in _nested(commands)}
     for one in commands:
         place = "__shimhub_before_program" if one.name == "run" else f"__shimhub_in {one.name}"
         lines += [_fish_option(place, option) for option in one.options]
         if words := _fish_words(one.positional):
+            place = f"__shimhub_second {one.name}" if one.name in parents else place
             lines.append(f"complete -c shimhub -n '{place}' {words}\n")
     return _FISH.format(valued=" ".join(_valued(commands)), lines="".join(lines))
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from shimhub.data._plan import BLOCK_BYTES, is_file_name
+from shimhub.data._jobs import is_one_file
+from shimhub.data._plan import BLOCK_BYTES
 from shimhub.data._sources import resolve
-from shimhub.data._writers import extension_of, write_file
+from shimhub.data._writers import GROUP_BYTES, extension_of, write_file
 from shimhub.data.inspecting import info
 from shimhub.data.reader import streaming_dataset_reader
 from shimhub.data.runners import cpus
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
 
     from shimhub.data._model import Source
 
-#: Bytes of the samples as they are in memory.
-_SMALL, _LARGE = 1 << 18, 1 << 21
+#: Bytes of the samples as they are in memory; the larger second one for a job that is quick.
+_SMALL, _LARGE, _LARGER = 1 << 18, 1 << 21, 1 << 23
+_QUICK: Final = 0.3
+#: Jobs that hold no block in memory, but what becomes a row group, read and encoded.
+_STREAMS: Final = ("convert", "tokenize")
+_GROUPS: Final = 4 * GROUP_BYTES
 _LINES: Final = ("jsonl", "csv", "tsv", "text")
 _BATCH: Final = 1000
 #: What a process has with Python, pyarrow and this package, where it cannot be measured.
@@ -85,7 +90,8 @@ def estimate(
     processes = min(workers or cpus(), max(1, total // BLOCK_BYTES))
     per_byte, fixed = _line(small.stored, small.seconds, large.stored, large.seconds)
     growth, _ = _line(small.stored, small.arrow, large.stored, large.arrow)
-    block = min(BLOCK_BYTES, max(one.size for one in sources))
+    held = growth * min(BLOCK_BYTES, max(one.size for one in sources))
+    held = min(held, _GROUPS) if function.__name__ in _STREAMS else held
     disk = large.written / max(large.stored, 1) * total
     return Estimate(
         files=len(sources),
@@ -93,8 +99,8 @@ def estimate(
         rows=told.rows,
         workers=processes,
         seconds=fixed + per_byte * total / processes,
-        memory=round(processes * (_resident() + growth * block)),
-        disk=round(2 * disk if out is not None and is_file_name(out) else disk),
+        memory=round(processes * (_resident() + held)),
+        disk=round(2 * disk if out is not None and is_one_file(out) else disk),
         sample=round(large.stored),
     )
 

@@ -7,8 +7,9 @@ import os
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from shimhub.data import _places
 from shimhub.data._asked import Asked
-from shimhub.data._plan import BLOCK_BYTES, is_file_name, make_job, run_job
+from shimhub.data._plan import BLOCK_BYTES, make_job, run_job
 from shimhub.data._progress import progress as bar
 from shimhub.data._writers import write_file
 
@@ -71,7 +72,7 @@ class Request:
             params=self.params,
             options=options,
             form=self.format,
-            schema=options.schema,
+            unify=self.asked.on_drift == "unify",
             block_bytes=self.work.block_bytes,
             overwrite=self.work.overwrite,
             needed=self.needed,
@@ -133,9 +134,14 @@ def schema_of(job: Job) -> pa.Schema:
     return job.options.schema
 
 
+def is_one_file(out: str | os.PathLike[str]) -> bool:
+    """Whether a job that writes there merges its parts into one file."""
+    return bool(_places.place(os.fspath(out), None).target)
+
+
 def written_format(out: str | os.PathLike[str], format: str | None) -> str | None:  # noqa: A002
     """Return the format of the parts: Parquet, where neither an option nor the name says it."""
-    is_told = format is not None or is_file_name(os.fspath(out))
+    is_told = format is not None or is_one_file(out)
     return format if is_told else "parquet"
 
 
