@@ -87,9 +87,9 @@ def _others() -> dict[str, pa.Array]:
 
 
 def _only_ipc() -> dict[str, pa.Array]:
-    types = pa.array([0, 1, 0, 1, 0, 0], pa.int8())
-    offsets = pa.array([0, 0, 1, 1, 2, 0], pa.int32())
-    few, texts = pa.array([1, None, 3]), pa.array(["a", "b"])
+    types = pa.array([0, 1, 0, 1, 0, 1], pa.int8())
+    offsets = pa.array([0, 0, 1, 1, 2, 2], pa.int32())
+    few, texts = pa.array([1, None, 3]), pa.array(["a", "b", None])
     rows = [pa.array([1, 2, 3, 4, 5, 6]), pa.array(["a", "b", None, "d", "e", "f"])]
     return {
         "string_view": pa.array(TEXTS, pa.string_view()),
@@ -138,11 +138,11 @@ def read(what: Source, **options: Any) -> pa.Table:
     asked = Options(**options)
     module = format_of(what)
     schema = module.schema(what, asked)
-    if asked.columns is not None:
-        schema = pa.schema([schema.field(name) for name in asked.columns], schema.metadata)
     found = [
         part.batch
         for span in module.spans(what, size, asked)
         for part in module.batches(what, span, asked)
     ]
+    if asked.columns is not None:
+        schema = pa.schema([schema.field(name) for name in asked.columns], schema.metadata)
     return pa.Table.from_batches(found, schema)

@@ -169,7 +169,7 @@ def problem(file: File, data: bytes, places: list[int], path: Path, rng: random.
         "span": rng.choice([1, 1 << 30]),
     }
     if rng.random() < 0.3:
-        options["columns"] = tuple(rng.sample(file.table.column_names, rng.randrange(1, 4)))
+        options["columns"] = tuple(rng.sample(file.table.column_names, rng.randrange(1, 3)))
     if rng.random() < 0.3:
         options |= {"on_error": "skip", "skipped": Skipped()}
     try:

@@ -1,7 +1,6 @@
 """Reading flatbuffers: as much of it as the headers of Arrow IPC need.
 
-https://flatbuffers.dev/internals/ has the layout. Nothing is read outside of the bytes given:
-``struct.error`` and ``IndexError`` say that they are no flatbuffer.
+https://flatbuffers.dev/internals/ has the layout. Nothing is read outside of the bytes given.
 """
 
 from __future__ import annotations
@@ -9,59 +8,69 @@ from __future__ import annotations
 from struct import Struct, error
 from typing import Final
 
-_U16: Final = Struct("<H").unpack_from
-_U32: Final = Struct("<I").unpack_from
-_I32: Final = Struct("<i").unpack_from
+_U16: Final = Struct("<H")
+_U32: Final = Struct("<I")
+_I32: Final = Struct("<i")
 
-#: What a reader raises for bytes that are no flatbuffer.
-ERRORS: Final = (error, IndexError)
+
+class LayoutError(ValueError):
+    """The bytes at a place are not what should be there."""
+
+
+def number(form: Struct, data: bytes, at: int) -> int:
+    """Return the number at a place."""
+    if at < 0:
+        raise LayoutError("metadata is damaged: it points before its beginning")
+    try:
+        found: int = form.unpack_from(data, at)[0]
+    except error as cause:
+        raise LayoutError(f"metadata is damaged: it points to byte {at} of {len(data)}") from cause
+    return found
 
 
 class Table:
-    """The table at a place in the bytes; ``slots`` are its fields' places, 0 for none."""
+    """The table at a place in the bytes."""
 
-    __slots__ = ("at", "data", "slots")
+    __slots__ = ("_at", "_data", "_size", "_vtable")
 
     def __init__(self, data: bytes, at: int) -> None:
-        vtable = at - _I32(data, at)[0]
-        if vtable < 0:
-            raise IndexError("a vtable before the beginning")
-        size = _U16(data, vtable)[0]
-        self.data, self.at = data, at
-        self.slots = Struct(f"<{max(0, size // 2 - 2)}H").unpack_from(data, vtable + 4)
+        self._data, self._at = data, at
+        self._vtable = at - number(_I32, data, at)
+        self._size = number(_U16, data, self._vtable)
 
-    def field(self, number: int, form: Struct, default: int = 0) -> int:
-        """Return a field of a number's type."""
-        slot = self._slot(number)
-        found: int = form.unpack_from(self.data, self.at + slot)[0] if slot else default
-        return found
+    def field(self, index: int, form: Struct) -> int:
+        """Return a field of a number's type; 0, which is the default of all we read, if untold."""
+        slot = self._slot(index)
+        return number(form, self._data, self._at + slot) if slot else 0
 
-    def table(self, number: int) -> Table | None:
+    def table(self, index: int) -> Table | None:
         """Return the table in a field, None if it is not there."""
-        at = self._pointed(number)
-        return None if at is None else Table(self.data, at)
+        at = self._pointed(index)
+        return None if at is None else Table(self._data, at)
 
-    def structs(self, number: int, form: Struct) -> list[tuple[int, ...]]:
+    def structs(self, index: int, form: Struct) -> list[tuple[int, ...]]:
         """Return the vector of structs in a field; empty if it is not there."""
-        at = self._pointed(number)
+        at = self._pointed(index)
         if at is None:
             return []
-        end = at + 4 + _U32(self.data, at)[0] * form.size
-        if end > len(self.data):
-            raise IndexError("a vector beyond the end")
-        return list(form.iter_unpack(memoryview(self.data)[at + 4 : end]))
+        end = at + 4 + number(_U32, self._data, at) * form.size
+        if end > len(self._data):
+            raise LayoutError("metadata is damaged: a vector is longer than all of it")
+        return list(form.iter_unpack(memoryview(self._data)[at + 4 : end]))
 
-    def _slot(self, number: int) -> int:
-        return self.slots[number] if number < len(self.slots) else 0
+    def _slot(self, index: int) -> int:
+        """Return where in the table a field is, 0 where it is not."""
+        at = 4 + 2 * index
+        return number(_U16, self._data, self._vtable + at) if at < self._size else 0
 
-    def _pointed(self, number: int) -> int | None:
-        slot = self._slot(number)
+    def _pointed(self, index: int) -> int | None:
+        slot = self._slot(index)
         if not slot:
             return None
-        at: int = self.at + slot
-        return at + int(_U32(self.data, at)[0])
+        at = self._at + slot
+        return at + number(_U32, self._data, at)
 
 
 def root(data: bytes) -> Table:
     """Return the outermost table."""
-    return Table(data, _U32(data, 0)[0])
+    return Table(data, number(_U32, data, 0))

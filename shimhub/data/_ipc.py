@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data import _array_checks, _arrow_files, _ipc_layout, _ipc_readers
-from shimhub.data._ipc_layout import LayoutError
+from shimhub.data._flatbuffers import LayoutError
 from shimhub.data._model import Part, Span
 from shimhub.data.errors import DecodeError, FormatError
 
@@ -148,8 +148,10 @@ def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:
 
 def _parts(opened: _Opened, reader: Any, span: Span, mapped: Any) -> Iterator[Part]:
     """Yield what can be read; raise, or count, what cannot."""
-    first, steps = 0, reader.steps(span)
+    first, at, steps = 0, 0, reader.steps(span)
     while True:
+        if mapped is not None:
+            mapped.keep_from(at)
         try:
             step = next(steps, None)
         except _arrow_files.DAMAGE as error:
@@ -157,8 +159,7 @@ def _parts(opened: _Opened, reader: Any, span: Span, mapped: Any) -> Iterator[Pa
             return
         if step is None:
             return
-        if mapped is not None:
-            mapped.keep_from(step.at)
+        at = step.at
         try:
             batch = step.load()
         except _arrow_files.DAMAGE as error:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from shimhub.data import _flatbuffers
+from shimhub.data._flatbuffers import LayoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import pyarrow as pa  # type: ignore[import-untyped]
-
-_T = TypeVar("_T")
 
 SCHEMA, DICTIONARY, BATCH = 1, 2, 3
 #: Before the metadata's length in all that Arrow 0.15 and later wrote.
@@ -25,18 +24,12 @@ CONTINUATION: Final = b"\xff\xff\xff\xff"
 MAGIC: Final = b"ARROW1"
 #: The footer's length and the magic, at the end of an IPC file.
 _TAIL: Final = 10
-#: Where a RecordBatch table's vtable has its field 3.
-_COMPRESSION: Final = 10
 #: Metadata is never this large; a length that is comes from other bytes.
 _METADATA_MAX: Final = 1 << 28
 
-_U8, _U16, _U32 = Struct("<B"), Struct("<H"), Struct("<I")
+_U8 = Struct("<B")
 _I16, _I32, _I64 = Struct("<h"), Struct("<i"), Struct("<q")
 _PAIR, _BLOCK = Struct("<qq"), Struct("<qi4xq")
-
-
-class LayoutError(ValueError):
-    """The bytes at a place are no message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +64,14 @@ class Message:
 
 def header(metadata: bytes) -> Header:
     """Return what a message's metadata declares; raise :class:`LayoutError`."""
-    found = _or_damaged("message", lambda: _header(metadata))
-    if found.body < 0:
-        raise LayoutError(f"a message body of {found.body} bytes")
-    return found
-
-
-def _header(metadata: bytes) -> Header:
     top = _flatbuffers.root(metadata)
     kind, body = top.field(1, _U8), top.field(3, _I64)
     table = top.table(2) if kind in (DICTIONARY, BATCH) else None
     if kind == DICTIONARY and table is not None:
         table = table.table(1)
+    if body < 0:
+        raise LayoutError(f"a message body of {body} bytes")
     return Header(kind, body, top, table)
-
-
-def _or_damaged(what: str, read: Callable[[], _T]) -> _T:
-    try:
-        return read()
-    except _flatbuffers.ERRORS as error:
-        raise LayoutError(f"the {what} is damaged: {error}") from error
 
 
 def message(file: pa.NativeFile, at: int) -> Message | None:
@@ -130,19 +111,18 @@ def footer(file: pa.NativeFile) -> _flatbuffers.Table:
     if not 0 < length <= size - _TAIL:
         raise LayoutError("the footer is missing: truncated?")
     file.seek(size - _TAIL - length)
-    return _or_damaged("footer", lambda: _flatbuffers.root(file.read(length)))
+    return _flatbuffers.root(file.read(length))
 
 
 def blocks(told: _flatbuffers.Table, kind: int) -> list[tuple[int, int]]:
     """Return the places of an IPC file's messages of a kind, and their bytes."""
     field = {DICTIONARY: 2, BATCH: 3}[kind]
-    found = _or_damaged("footer", lambda: told.structs(field, _BLOCK))
-    return [(at, head + body) for at, head, body in found]
+    return [(at, head + body) for at, head, body in told.structs(field, _BLOCK)]
 
 
 def is_little_endian(told: _flatbuffers.Table, field: int) -> bool:
     """Whether the schema in a field, of the footer or of a message, is of little-endian data."""
-    schema = _or_damaged("schema", lambda: told.table(field))
+    schema = told.table(field)
     return schema is not None and schema.field(0, _I16) == 0
 
 
@@ -155,13 +135,9 @@ def schema_message(file: pa.NativeFile, at: int) -> tuple[_flatbuffers.Table, in
 
 
 def is_compressed(metadata: bytes) -> bool:
-    """Whether the buffers of a batch are compressed; asked of each, so without :func:`header`."""
-    at = _U32.unpack_from(metadata)[0]
-    at += _U16.unpack_from(metadata, at - _I32.unpack_from(metadata, at)[0] + 8)[0]
-    at += _U32.unpack_from(metadata, at)[0]
-    vtable = at - _I32.unpack_from(metadata, at)[0]
-    size = _U16.unpack_from(metadata, vtable)[0]
-    return size > _COMPRESSION and bool(_U16.unpack_from(metadata, vtable + _COMPRESSION)[0])
+    """Whether the buffers of a batch are compressed."""
+    batch = _flatbuffers.root(metadata).table(2)
+    return batch is not None and batch.table(3) is not None
 
 
 def decoded_size(file: pa.NativeFile, found: Message) -> int:
@@ -183,4 +159,4 @@ def most_values(found: Header) -> int:
 
 
 def _pairs(table: _flatbuffers.Table | None, number: int) -> list[tuple[int, ...]]:
-    return [] if table is None else _or_damaged("batch", lambda: table.structs(number, _PAIR))
+    return [] if table is None else table.structs(number, _PAIR)

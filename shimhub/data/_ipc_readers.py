@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data import _array_checks, _arrow_files, _ipc_layout
-from shimhub.data._ipc_layout import LayoutError
+from shimhub.data._flatbuffers import LayoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
