@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-pa = pytest.importorskip("pyarrow")
-pytest.importorskip("hypothesis")
+pytest.importorskip("pyarrow", reason="data needs pyarrow")
+pytest.importorskip("hypothesis", reason="properties are drawn by it")
 
+import pyarrow as pa
 import pyarrow.feather
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,7 +70,7 @@ def damaged(source):
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", [None, "zstd"])
 @pytest.mark.parametrize("name", lab.ipc_columns())
 def test_every_type_is_as_pyarrow_reads_it(tmp_path, name, kind, codec):
     """Values and types are those of read_all, for each codec."""
@@ -154,7 +155,7 @@ def test_dictionaries_may_be_replaced_in_a_stream(tmp_path):
         pa.record_batch({"a": pa.array(values).dictionary_encode().cast(kind)})
         for values in (["x", "y", "x"], ["z", "z"], ["y", None, "w"])
     ]
-    source = wrote(tmp_path / "replaced", batches and _Batches(batches), unify_dictionaries=False)
+    source = wrote(tmp_path / "replaced", _Batches(batches), unify_dictionaries=False)
     found = [part.batch.column("a").to_pylist() for part in _ipc.batches(source, Span(), Options())]
     assert [["x", "y", "x"], ["z", "z"], ["y", None, "w"]] == found
     assert [Span()] == _ipc.spans(source, 1, Options())
@@ -193,8 +194,8 @@ def test_columns_of_one_name_are_an_error(tmp_path):
 
 def test_an_unknown_column_is_named(numbers):
     """With the nearest."""
-    with pytest.raises(DataError, match=r"no column 'm' \(did you mean 'n'\?\)"):
-        list(_ipc.batches(numbers[0], Span(), Options(columns=("m",))))
+    with pytest.raises(DataError, match=r"no column 'texts' \(did you mean 'text'\?\)"):
+        list(_ipc.batches(numbers[0], Span(), Options(columns=("texts",))))
 
 
 @pytest.mark.parametrize("table", [pa.table({}), pa.table({"a": pa.array([], pa.string())})])
@@ -239,7 +240,7 @@ def test_a_file_cut_off_anywhere_is_never_whole(numbers):
 
 
 def test_a_stream_without_its_end_is_truncated(tmp_path):
-    """pyarrow takes it for whole; a writer that was killed leaves such."""
+    """Pyarrow takes it for whole; a writer that was killed leaves such."""
     source = wrote(tmp_path / "s.arrow", pa.table({"a": range(8)}))
     os.truncate(source.path, os.path.getsize(source.path) - 8)
     assert 8 == oracle(source.path, "stream").num_rows
@@ -269,13 +270,11 @@ def test_a_file_without_its_footer_is_read_as_the_stream_in_it(tmp_path):
         lab.read(source)
     skipped = Skipped()
     assert table.equals(lab.read(source, on_error="skip", skipped=skipped))
-    assert ["after the end of the stream"] == [
-        text for text in ["after the end of the stream"] if text in str(skipped.first[0])
-    ]
+    assert "after the end of the stream" in str(skipped.first[0])
 
 
 def test_offsets_outside_of_their_buffer_are_an_error(numbers):
-    """pyarrow gives such a batch out, and crashes later; the place in the file is told."""
+    """Pyarrow gives such a batch out, and crashes later; the place in the file is told."""
     source, table, kind = numbers
     damaged(source)
     assert 20 == oracle(source.path, kind).num_rows
@@ -360,13 +359,7 @@ def _one(made, schema):
 @pytest.mark.parametrize("codec", ["lz4", "zstd"])
 def test_a_bomb_is_refused_before_it_is_decompressed(tmp_path, codec):
     """Gigabytes of zeros in a few kilobytes; a larger max_ratio reads them."""
-    zeros = pa.table(
-        {
-            "zeros": pa.array(bytes(1 << 27), pa.binary(1 << 27))
-            if False
-            else pa.nulls(1 << 24, pa.int64()).fill_null(0)
-        }
-    )
+    zeros = pa.table({"zeros": pa.nulls(1 << 24, pa.int64()).fill_null(0)})
     source = wrote(tmp_path / "bomb", zeros, rows=1 << 24, compression=codec)
     ratio = zeros.nbytes / os.path.getsize(source.path)
     with pytest.raises(LimitError, match=r"bytes tell of \d+ bytes: .*max_ratio"):
@@ -377,9 +370,9 @@ def test_a_bomb_is_refused_before_it_is_decompressed(tmp_path, codec):
 @pytest.mark.parametrize("kind", MAKERS)
 def test_rows_that_take_no_bytes_are_limited(tmp_path, kind):
     """Billions of nulls are a few bytes."""
-    many = pa.Array.from_buffers(pa.null(), 1 << 40, [None])
+    many = pa.Array.from_buffers(pa.null(), (1 << 31) - 1, [None])
     source = wrote(tmp_path / "nulls", _Batches([pa.record_batch({"a": many})]), kind)
-    with pytest.raises(LimitError, match=r"tell of 1099511627776 values"):
+    with pytest.raises(LimitError, match=r"tell of 2147483647 values"):
         lab.read(source)
     source = wrote(tmp_path / "some", pa.table({"a": pa.nulls(1 << 20)}), kind, rows=1 << 20)
     assert 1 << 20 == lab.read(source).num_rows
@@ -446,6 +439,6 @@ def test_truncation_and_bit_flips_never_crash_or_give_invalid_rows():
     A longer run of this is ``python -m tests.fuzz_data_binary``.
     """
     rng = random.Random(0)
-    told = fuzz.in_children("ipc", [rng.randrange(1 << 30) for _ in range(2)], cases=60)
+    told = fuzz.in_children("ipc", [rng.randrange(1 << 30)], cases=100)
     assert [] == told.problems
-    assert told.cases == 120
+    assert 100 == told.cases

@@ -24,7 +24,7 @@ _INFO: Final = "dataset_info.json"
 _INFOS: Final = "dataset_infos.json"
 #: Names of splits have no hyphen: the last one before the shard ends the name of the dataset.
 _FILE: Final = re.compile(
-    r"(?:.*?-)?(?P<split>\w+(?:\.\w+)*?)"
+    r"(?:.*?-)??(?P<split>\w+(?:\.\w+)*?)"
     r"(?:-(?P<shard>\d{5})-of-(?P<shards>\d{5})(?:-[0-9a-f]+)?)?\.(?P<format>arrow|parquet)"
 )
 #: What `datasets` writes into its JSON, one of them at least.

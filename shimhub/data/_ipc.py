@@ -56,7 +56,7 @@ class _Opened:
         top, self.first = _ipc_layout.schema_message(self.file, self.start)
         self._top = top
         self.file.seek(self.start)
-        return pa.ipc.read_schema(self.file)
+        return pa.ipc.open_stream(self.file).schema
 
     @property
     def is_plain(self) -> bool:
