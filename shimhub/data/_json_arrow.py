@@ -12,7 +12,7 @@ from shimhub.kernels.lines import json_scan
 
 if TYPE_CHECKING:
     from shimhub.data._json_context import Context
-    from shimhub.data._json_pieces import Quick
+    from shimhub.data._pieces import Quick
 
 
 def read_lines(data: Any, schema: pa.Schema | None, others: str = "error") -> pa.RecordBatch:

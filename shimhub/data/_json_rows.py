@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shimhub.data._json_context import Context
-    from shimhub.data._json_pieces import Quick
+    from shimhub.data._pieces import Quick
 
 
 def quick_rows(context: Context) -> Quick:

@@ -11,7 +11,7 @@ from pyarrow import types
 
 from shimhub.data._json_arrow import certain_batch
 from shimhub.data._json_lines import BadLineError, parse_line
-from shimhub.data._json_pieces import Lines, drift
+from shimhub.data._pieces import Lines, drift
 from shimhub.data._json_types import (
     NO_FIELDS,
     ConflictError,
@@ -24,6 +24,7 @@ from shimhub.data._json_types import (
 from shimhub.data._model import Skipped
 from shimhub.data._refusals import Refusals
 from shimhub.data.errors import DecodeError, SchemaDriftError
+from shimhub.kernels.lines import line_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +71,7 @@ def _widened(guess: Guess, block: LineBlock, refusals: Refusals) -> Guess:
 
 
 def _line_by_line(guess: Guess, block: LineBlock, refusals: Refusals) -> Guess:
-    lines = Lines(block.data)
+    lines = Lines(block.data, line_bounds)
     for i, start in enumerate(lines.bounds[0]):
         kind: type[DecodeError] = DecodeError
         try:
@@ -84,7 +85,7 @@ def _line_by_line(guess: Guess, block: LineBlock, refusals: Refusals) -> Guess:
     return guess
 
 
-def _by_arrow(data: bytes) -> Guess | None:
+def _by_arrow(data: bytes | memoryview) -> Guess | None:
     """Return the type of all rows as Arrow sees it; None where it is not certain."""
     found = certain_batch(data, None)
     if found is None:

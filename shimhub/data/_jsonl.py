@@ -6,26 +6,27 @@ The schema is the file's first mebibyte's (or its first line's, if that is longe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from shimhub.data._in_order import in_order
 from shimhub.data._json_arrow import batch_of, quick_batch
 from shimhub.data._json_context import Context
-from shimhub.data._json_pieces import Lines, pieces
 from shimhub.data._json_rows import quick_rows, rows_of
 from shimhub.data._json_schema import guessed
+from shimhub.data._json_strict import strict_row
 from shimhub.data._line_blocks import BLOCK, line_blocks, line_spans
 from shimhub.data._model import Part, Span
+from shimhub.data._pieces import Reader, told
 from shimhub.data._refusals import Refusals
+from shimhub.kernels.lines import line_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shimhub.data._json_pieces import Piece, Quick
-    from shimhub.data._line_blocks import LineBlock
     from shimhub.data._model import Options, Source
+    from shimhub.data._pieces import Quick, Told
 
 #: Bytes whose lines give the schema.
 FIRST: Final = 1 << 20
@@ -65,8 +66,8 @@ def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:
         SchemaDriftError: a row is not of the schema.
     """
     context = Context(source, options, schema(source, options))
-    for told in told_lines(context, span, quick_batch(context), pa.cpu_count()):
-        yield Part(batch_of(context, told.piece.rows), told.first)
+    for found in told_lines(context, span, quick_batch(context), pa.cpu_count()):
+        yield Part(batch_of(context, found.piece.rows), found.first)
 
 
 def rows(source: Source, span: Span, options: Options) -> Iterator[tuple[list[Any], int]]:
@@ -78,36 +79,15 @@ def rows(source: Source, span: Span, options: Options) -> Iterator[tuple[list[An
         for part in batches(source, span, options):
             yield rows_of_batch(part.batch), part.first
         return
-    for told in told_lines(context, span, quick_rows(context), 1, ROWS):
-        yield rows_of(context, told.piece.rows), told.first
-
-
-class Told(NamedTuple):
-    """Lines that are rows."""
-
-    lines: Lines
-    piece: Piece
-    #: The number of the first row in the span; skipped ones count.
-    first: int
+    for found in told_lines(context, span, quick_rows(context), 1, ROWS):
+        yield rows_of(context, found.piece.rows), found.first
 
 
 def told_lines(
     context: Context, span: Span, quick: Quick, threads: int, size: int = BLOCK
 ) -> Iterator[Told]:
     """Yield the pieces of a span that are rows, and refuse the others."""
-
-    def parsed(block: LineBlock) -> tuple[LineBlock, Lines, list[Piece]]:
-        lines = Lines(block.data)
-        return block, lines, [] if block.error else list(pieces(context, lines, quick))
-
-    count = 0
+    reader = Reader(line_bounds, quick, partial(strict_row, context))
     blocks = line_blocks(context.source, span, context.options, size)
     with Refusals(context.source, context.options) as refusals:
-        for block, lines, found in in_order(parsed, blocks, threads):
-            count += refusals.block(block) if block.error else 0
-            for piece in found:
-                if piece.problem:
-                    refusals.bad_line(block.offset + piece.start, piece.problem, piece.kind)
-                else:
-                    yield Told(lines, piece, count)
-                count += piece.stop - piece.first
+        yield from told(blocks, reader, refusals, threads)

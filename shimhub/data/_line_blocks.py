@@ -68,6 +68,8 @@ class LineCounter:
         self._source, self._options = source, options
         self._stream: Any = None
         self._offset = self._count = 0
+        #: Whether what was counted ends with CR.
+        self._carriage = False
 
     def line_at(self, offset: int) -> int:
         """Return the number of the line, from 1; quick where offsets rise."""
@@ -75,13 +77,25 @@ class LineCounter:
             self.close()
             self._stream = open_content(self._source, self._options)
             self._offset = self._count = 0
+            self._carriage = False
         while self._offset < offset:
             found = self._read(min(offset - self._offset, BLOCK))
             if not found:
                 break
-            self._count += found.count(b"\n")
+            self._count += self._ends(found)
             self._offset += len(found)
         return self._count + 1
+
+    def _ends(self, found: bytes) -> int:
+        """Count line ends; CR alone is one, too, in text."""
+        if self._source.format != "text" or b"\r" not in found:
+            count = found.count(b"\n") - (self._carriage and found.startswith(b"\n"))
+            self._carriage = False
+            return count
+        count = found.count(b"\n") + found.count(b"\r") - found.count(b"\r\n")
+        count -= self._carriage and found.startswith(b"\n")
+        self._carriage = found.endswith(b"\r")
+        return count
 
     def _read(self, size: int) -> bytes:
         try:

@@ -87,6 +87,44 @@ def text_lines(data: Any) -> TextLines:
     return TextLines(out[: found.bytes], *cut, found.is_ascii)
 
 
+class CsvRecords(NamedTuple):
+    """Records of CSV in a text; where they begin and end, with their line ends."""
+
+    #: Shapes (records,), int64; without records that are empty.
+    starts: np.ndarray
+    ends: np.ndarray
+    #: Bytes of complete records, empty ones too.
+    taken: int
+    #: Where a quote was opened that was not closed; -1 if none was.
+    open: int
+    #: How many there are, also where they were not asked for.
+    count: int
+
+
+def csv_records(
+    data: Any, delimiter: str, quote: str | None, *, is_last: bool, bounds: bool = True
+) -> CsvRecords:
+    """Find records: LF, CR LF or CR end them, but not between quotes.
+
+    A quote counts only as the first byte of a field; twice inside of quotes it is one, and behind
+    the closing one the field goes on. With ``is_last`` the last record needs no end. Without
+    ``bounds`` the arrays are empty. ``delimiter`` and ``quote`` are one ASCII character. O(bytes).
+    """
+    native = _loading.native()
+    if native is None:
+        return CsvRecords(*_reference.csv_records(bytes(data), delimiter, quote, is_last=is_last))
+    ffi, found = native.ffi, native.ffi.new("shimhub_csv_found *")
+    told = ffi.from_buffer("uint8_t[]", data)
+    marks = ord(delimiter), -1 if quote is None else ord(quote), is_last
+    call = native.lib.shimhub_csv_records
+    _check(call(told, len(told), *marks, 0, ffi.NULL, ffi.NULL, found))
+    starts, ends = np.empty((2, found.records if bounds else 0), np.int64)
+    if bounds:
+        places = _int64(ffi, starts), _int64(ffi, ends)
+        _check(call(told, len(told), *marks, len(starts), *places, found))
+    return CsvRecords(starts, ends, found.taken, found.open, found.records)
+
+
 def json_scan(data: Any, depth: int) -> JsonScan:
     """Look at the brackets of lines of JSON, and not at whether they are JSON in all else.
 

@@ -69,6 +69,21 @@ SHIMHUB_API shimhub_status shimhub_json_elements(shimhub_elements *elements, con
                                                  size_t size, uint8_t *out, int64_t *starts,
                                                  size_t *written, size_t *begun);
 
+typedef struct {
+    int64_t records; /* without those that are empty */
+    int64_t taken;   /* bytes of complete records, empty ones too */
+    int64_t open;    /* where a quote was opened that was not closed; -1 if none is */
+} shimhub_csv_found;
+
+/* Where records of CSV begin and end (LF, CR LF or CR, included): a line end between quotes is
+ * none. A quote counts only as the first byte of a field; twice inside of quotes it is one, and
+ * behind the closing one the field goes on. quote -1: there are none. is_last: nothing follows, so
+ * that the last record needs no end. The first `capacity` are written. O(size). */
+SHIMHUB_API shimhub_status shimhub_csv_records(const uint8_t *text, size_t size,
+                                               uint8_t delimiter, int32_t quote, bool is_last,
+                                               size_t capacity, int64_t *starts, int64_t *ends,
+                                               shimhub_csv_found *found);
+
 #ifdef __cplusplus
 }
 #endif

@@ -43,6 +43,59 @@ def text_lines(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
     return found, offsets, np.array(starts, np.int64), joined.isascii()
 
 
+def csv_records(
+    data: bytes, delimiter: str, quote: str | None, *, is_last: bool
+) -> tuple[np.ndarray, np.ndarray, int, int, int]:
+    """Return where records begin and end, the bytes of all, an open quote, and their count."""
+    mark = None if quote is None else quote.encode()
+    bounds = []
+    at, opened = 0, -1
+    while at < len(data):
+        end, opened = _record_end(data, at, delimiter.encode(), mark, is_last)
+        if end < 0:
+            break
+        if data[at:end].strip(b"\r\n"):
+            bounds.append((at, end))
+        at = end
+    starts, ends = np.array(bounds, np.int64).reshape(-1, 2).T
+    return starts, ends, at, opened, len(bounds)
+
+
+def _record_end(
+    data: bytes, start: int, delimiter: bytes, mark: bytes | None, is_last: bool
+) -> tuple[int, int]:
+    """Return where the record ends, or -1; and where a quote is open, or -1."""
+    at = start
+    while at < len(data):
+        byte = data[at : at + 1]
+        if byte in (b"\n", b"\r"):
+            return _behind_end(data, at, is_last), -1
+        if byte == mark and (at == start or data[at - 1 : at] == delimiter):
+            closed = _behind_quotes(data, at + 1, mark, is_last)
+            if closed < 0:
+                return -1, at
+            at = closed
+        else:
+            at += 1
+    return (at if is_last else -1), -1
+
+
+def _behind_end(data: bytes, at: int, is_last: bool) -> int:
+    if data[at] == ord("\n"):
+        return at + 1
+    if at + 1 == len(data):
+        return at + 1 if is_last else -1
+    return at + 1 + (data[at + 1] == ord("\n"))
+
+
+def _behind_quotes(data: bytes, at: int, mark: bytes, is_last: bool) -> int:
+    while (found := data.find(mark, at)) >= 0:
+        if data[found + 1 : found + 2] != mark:
+            return found + 1 if is_last or found + 1 < len(data) else -1
+        at = found + 2
+    return -1
+
+
 def json_scan(data: bytes, depth: int) -> tuple[int, int, bool, bool]:
     """Return rows, pairs, whether all is ASCII, and whether it is certain."""
     rows = pairs = 0
