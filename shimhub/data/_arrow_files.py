@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data._model import Span
+from shimhub.data._unpacked import unpacked
 from shimhub.data.errors import DataError, DecodeError, FormatError, LimitError
 from shimhub.errors import nearest
 
@@ -30,13 +31,11 @@ _FREE_BYTES: Final = 1 << 26
 
 @contextmanager
 def opened(source: Source, options: Options) -> Iterator[pa.NativeFile]:
-    """Open for reading at any place, by reads."""
+    """Open for reading at any place, by reads; what is compressed as a whole, decompressed."""
     if source.compression is not None:
-        raise FormatError(
-            f"{source.path}: {source.format} inside {source.compression} cannot be read in parts: "
-            "decompress it first"
-        )
-    if source.is_remote:
+        with unpacked(source, options) as file:
+            yield file
+    elif source.is_remote:
         import fsspec  # type: ignore[import-untyped]
 
         with fsspec.open(source.path, "rb", **options.storage) as remote:

@@ -31,13 +31,16 @@ from tests.bench.data_files import (
     of_csv,
     of_datasets,
     of_file,
+    of_gzipped,
     of_json,
     of_json_lines,
     of_parquet,
     of_stream,
     of_text,
     of_tsv,
+    of_zstd_arrow,
     of_zstd_lines,
+    packed,
     parquet,
     saved,
     table,
@@ -249,6 +252,9 @@ PACKED_CASES: Final = [
     Case(
         "gzip, garbage after it", "a.jsonl.gz", data(_GZIPPED + b"garbage!"), error=r"a\.jsonl\.gz"
     ),
+    Case("Parquet in gzip", "a.parquet.gz", packed(parquet(SMALL)), of_gzipped, "pyarrow"),
+    Case("Arrow in zstd", "a.arrow.zst", packed(arrow(SMALL)), of_zstd_arrow, "pyarrow"),
+    Case("Parquet in gzip, damaged", "a.parquet.gz", head(packed(parquet(SMALL)), 0.7), error="gz"),
     Case("gzip without .gz", "a.jsonl", data(gzip.compress(TEXT)), of_json_lines, "json"),
     Case("zstd", "a.jsonl.zst", data(zstd(TEXT)), of_zstd_lines, "json"),
     Case(

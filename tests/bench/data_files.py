@@ -112,6 +112,17 @@ def _rows(table: pa.Table) -> Rows:
     return table.to_pylist()
 
 
+def of_gzipped(path: Path) -> Rows:
+    """Return pyarrow's rows of a Parquet file inside gzip."""
+    return _rows(pq.read_table(pa.BufferReader(gzip.decompress(path.read_bytes()))))
+
+
+def of_zstd_arrow(path: Path) -> Rows:
+    """Return pyarrow's rows of an IPC file inside zstd."""
+    with pa.input_stream(str(path), compression="zstd") as stream:
+        return _rows(pf.read_table(pa.BufferReader(stream.read())))
+
+
 def of_datasets(path: Path) -> Rows:
     """Return the rows of a saved Dataset by ``datasets``."""
     import datasets
@@ -147,6 +158,17 @@ def arrow(content: pa.Table, rows: int = 1 << 20, stream: bool = False) -> Calla
 def feather(compression: str) -> Callable[[Path], None]:
     """Write as Feather."""
     return lambda path: pf.write_feather(SMALL, path, compression=compression)
+
+
+def packed(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Compress what another writes, as a whole."""
+
+    def pack(path: Path) -> None:
+        make(path)
+        whole = path.read_bytes()
+        path.write_bytes(zstd(whole) if path.suffix == ".zst" else gzip.compress(whole))
+
+    return pack
 
 
 def saved(is_dict: bool) -> Callable[[Path], None]:
