@@ -38,6 +38,17 @@ def found(root: pathlib.Path, what: object, **options: object) -> list[str]:
     return [os.path.relpath(source.path, root) for source in resolve(what, **options)]
 
 
+@pytest.fixture
+def memory():
+    """A file system in this process, empty again afterwards."""
+    fsspec = pytest.importorskip("fsspec", reason="URLs need fsspec")
+    fs = fsspec.filesystem("memory")
+    fs.store.clear()
+    yield fs
+    fs.store.clear()
+    fs.pseudo_dirs[:] = [""]
+
+
 def test_a_path_is_absolute_and_told(tmp_path, monkeypatch):
     """A relative str and a PathLike name the same file; its size is as stored."""
     make(tmp_path, "d/a.jsonl.gz")
@@ -165,6 +176,19 @@ def test_an_unknown_file_of_a_folder_is_an_error_with_the_cure(tmp_path):
     assert ["a.jsonl"] == found(tmp_path, f"{tmp_path}/*.jsonl")
 
 
+def test_a_saved_dataset_below_a_folder_is_named_itself(tmp_path, memory):
+    """It has files that are no data (cache-*.arrow), which its own state.json tells apart."""
+    for name in ("d/state.json", "d/data-00000-of-00001.arrow", "d/cache-1.arrow"):
+        make(tmp_path, name)
+        memory.pipe(f"/{name}", LINE)
+    for what in (tmp_path, f"{tmp_path}/**", "memory://d", "memory://d/*"):
+        with pytest.raises(DataError, match=r"/d was saved by datasets.*data-\*\.arrow"):
+            resolve(what)
+    assert (
+        1 == len(resolve(f"{tmp_path}/d/data-*.arrow")) == len(resolve("memory://d/data-*.arrow"))
+    )
+
+
 def test_documents_of_a_glob_are_read_where_a_format_is_given(tmp_path):
     """Without format= they are left out as in a folder."""
     make(tmp_path, "a.jsonl", "README.md")
@@ -279,17 +303,6 @@ class TestFileUrls:
         """As for a path."""
         with pytest.raises(FileNotFoundError):
             resolve((tmp_path / "a.jsonl").as_uri())
-
-
-@pytest.fixture
-def memory():
-    """A file system in this process, empty again afterwards."""
-    fsspec = pytest.importorskip("fsspec", reason="URLs need fsspec")
-    fs = fsspec.filesystem("memory")
-    fs.store.clear()
-    yield fs
-    fs.store.clear()
-    fs.pseudo_dirs[:] = [""]
 
 
 def names(what: object, **options: object) -> list[str]:

@@ -38,6 +38,8 @@ _DOCUMENTS: Final = {
     *("readme", "license", "licence", "copying", "notice", "changelog", "changes", "authors"),
     *("citation", "contributing"),
 }
+#: What `datasets` writes into a folder that it saves, beside files that are no data.
+SAVED: Final = ("state.json", "dataset_dict.json")
 _DESCRIPTIONS: Final = {
     *("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"),
     "manifest.json",

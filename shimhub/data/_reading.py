@@ -176,7 +176,7 @@ def _check(job: Reading, schema: pa.Schema, path: str) -> None:
     if job.options.schema is None:
         _schemas.check_same(job.known, schema, path, job.first)
         return
-    for name in set(job.known.names) ^ set(schema.names):
+    for name in sorted(set(job.known.names) ^ set(schema.names)):
         where = "the file" if name in job.known.names else "schema="
         raise SchemaDriftError(path, f"column {name!r} is not in {where}: name what there is")
 
@@ -191,8 +191,8 @@ def rows(job: Reading) -> Iterator[list[dict[str, Any]]]:
             continue
         if piece.step == 1 and piece.stop is None and _has_rows(job, piece.source, options):
             source = job.sources[piece.source]
-            for found, _ in format_of(source).rows(source, piece.span, options):
-                yield found
+            with closing(format_of(source).rows(source, piece.span, options)) as parts:
+                yield from (found for found, _ in parts)
             continue
         for batch in _of_piece(job, piece, options):
             yield _outputs.rows_of(batch)

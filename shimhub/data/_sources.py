@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from shimhub.data import _walk
 from shimhub.data._detect import detect
 from shimhub.data._model import Source
-from shimhub.data._names import is_beside, named_format
+from shimhub.data._names import SAVED, is_beside, named_format
 from shimhub.data._splits import files_of_split
 from shimhub.data.errors import DataError, FormatError
 from shimhub.errors import nearest
@@ -188,7 +188,14 @@ def data_in(paths: list[str], found_in: str) -> list[str]:
     Raises:
         DataError: nothing is left.
     """
-    data = [path for path in paths if not is_beside(path.rpartition("/")[2])]
+    names = {path: path.rpartition("/")[2] for path in paths}
+    for path, name in names.items():
+        if name in SAVED:
+            raise DataError(
+                f"{found_in}: {path.rpartition('/')[0]} was saved by datasets, with files that are "
+                "no data: name that folder itself, a copy of it, or a glob of its data-*.arrow"
+            )
+    data = [path for path, name in names.items() if not is_beside(name)]
     if not data:
         raise DataError(f"{found_in}: no data in it ({len(paths)} other files)")
     return data
