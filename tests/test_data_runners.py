@@ -506,7 +506,8 @@ if __name__ == "__main__":
 """
 RAY = {
     "start": 'import ray; where = {"address": None}\n'
-    "        ray.is_initialized() or ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)",
+    "        ray.is_initialized() or "
+    "ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)",
     "end": "print(ray.is_initialized())",
 }
 DASK = {

@@ -90,7 +90,22 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
         column = column.storage
     if pt.is_run_end_encoded(column.type):
         column = pa.compute.run_end_decode(column)
+    plain = _without_views(column.type)
+    if plain != column.type:  # pyarrow 26 loses the last list where it casts list views
+        column = pa.array(column.to_pylist(), plain)
     return column.cast(kind)
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    """Return the type with lists in the place of list views, in lists and structs too."""
+    if pt.is_struct(kind):
+        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
+    if not any(one(kind) for one in _LISTS):
+        return kind
+    inner = _without_views(kind.value_type)
+    if inner == kind.value_type and not (pt.is_list_view(kind) or pt.is_large_list_view(kind)):
+        return kind
+    return pa.large_list(inner)
 
 
 def _mapped(schema: pa.Schema, kind: Callable[[pa.DataType, str], pa.DataType]) -> pa.Schema:

@@ -14,7 +14,7 @@ from shimhub.data import _places, _reading
 from shimhub.data._blocks import cut
 from shimhub.data._files import digest, json_bytes
 from shimhub.data._model import Options, Skipped, Source
-from shimhub.data._names import named_format
+from shimhub.data._names import by_name, named_format
 from shimhub.data._running import run_job
 from shimhub.data._sources import resolve
 from shimhub.data._work import Job
@@ -159,3 +159,8 @@ def _block(block: Block) -> list[int | None]:
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json_bytes(value)).hexdigest()
+
+
+def is_file_name(path: str) -> bool:
+    """Whether a path's extension names a format, so that it is one file and not a folder."""
+    return by_name(os.path.basename(path))[0] is not None

@@ -47,6 +47,9 @@ class _Lines:
     def end(self) -> None:
         """Nothing is held."""
 
+    def drop(self) -> None:
+        """Nothing is open."""
+
 
 class JsonLines(_Lines):
     """An object a line, keys in the order of the columns, UTF-8 as it is."""

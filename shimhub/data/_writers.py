@@ -148,6 +148,7 @@ class Writer:
                 self._encoder.end()
                 self._stream.finish()
             else:
+                self._encoder.drop()
                 stack.__exit__(kind, error, trace)
         self.told = {"rows": self._rows, "head": self._head}
 
@@ -198,6 +199,11 @@ class _Groups:
     def end(self) -> None:
         self._flush()
         self._writer.close()
+
+    def drop(self) -> None:
+        """End pyarrow's writer, whose file goes: else it would write to it when it is freed."""
+        with contextlib.suppress(OSError, pa.ArrowException):
+            self._writer.close()
 
     def _refuse(self) -> None:
         """Try each column on a null, so that what cannot be written is told before it is read."""
