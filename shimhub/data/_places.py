@@ -179,9 +179,9 @@ def _check_folder(job: Job) -> str:
 
 
 def _names(folder: str) -> list[str]:
-    """Return what is in a folder, an empty state apart."""
+    """Return what is in a folder, apart from an empty state, and rests of one that goes."""
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(set(os.listdir(folder)) - {f"{STATE}.done"})
     except FileNotFoundError:
         return []
     if STATE in names and set(os.listdir(os.path.join(folder, STATE))) <= {"lock", "ranks", "tmp"}:

@@ -55,6 +55,7 @@ def run_job(
     settings = Settings(workers, shards, address, timeout, progress)
     with contextlib.closing(open_runner(runner, settings)) as engine:
         if _places.check_output(job) == "finished":
+            shutil.rmtree(_gone(job), ignore_errors=True)
             return engine.skip(job, _manifest_file(job))
         with _locked(job, engine):
             engine.begin(job, lambda: _prepare(job, every))
@@ -79,9 +80,9 @@ def _locked(job: Job, engine: Runner) -> Iterator[None]:
 
 def _prepare(job: Job, stages: Sequence[Stage]) -> None:
     """Make the state folder as it has to be: the plan, no rests, no mark without its files."""
+    shutil.rmtree(_gone(job), ignore_errors=True)
     if _places.check_output(job) == "old":
         _clear(job)
-    shutil.rmtree(_gone(job), ignore_errors=True)
     shutil.rmtree(job.scratch(), ignore_errors=True)
     os.makedirs(job.scratch())
     _files.write_json(os.path.join(job.state, "plan.json"), job.plan)
