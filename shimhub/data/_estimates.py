@@ -83,10 +83,9 @@ def estimate(
     told = info(inputs, **how)
     total = max(told.size, 1)
     with tempfile.TemporaryDirectory(prefix="shimhub-dry-run-") as folder:
-        runs = [
-            _measured(function, sources[0], told, asked, size, folder) for size in (_SMALL, _LARGE)
-        ]
-    small, large = runs
+        small = _measured(function, sources[0], told, asked, _SMALL, folder)
+        size = _LARGER if small.seconds < _QUICK else _LARGE
+        large = _measured(function, sources[0], told, asked, size, folder)
     processes = min(workers or cpus(), max(1, total // BLOCK_BYTES))
     per_byte, fixed = _line(small.stored, small.seconds, large.stored, large.seconds)
     growth, _ = _line(small.stored, small.arrow, large.stored, large.arrow)

@@ -127,7 +127,7 @@ def _file(source: Source, options: Options, count: bool, is_asked: bool) -> File
     try:
         return _read(source, options, count, told)
     except (DataError, OSError) as error:
-        problem = str(error).removeprefix(f"{source.path}: ")
+        problem = str(error).removeprefix(source.path).lstrip(",: ")
         return replace(told, problems=(*told.problems, problem))
 
 
