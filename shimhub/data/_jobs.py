@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from shimhub.data import _places
+from shimhub.data import _places, _reading
 from shimhub.data._asked import Asked
 from shimhub.data._plan import BLOCK_BYTES, make_job, run_job
 from shimhub.data._progress import progress as bar
+from shimhub.data._sources import resolve
 from shimhub.data._writers import write_file
 
 if TYPE_CHECKING:
@@ -62,9 +63,15 @@ class Request:
         work = Work(**{name: asked.pop(name) for name in names & asked.keys()})
         return cls(kind, inputs, out, source, Asked(**asked), work, **more)
 
-    def job(self, **changed: Any) -> Job:
-        """Return the job; the options of reading may be changed."""
-        options = replace(self.asked.options(), **changed)
+    def schema(self) -> pa.Schema:
+        """Return the schema of the inputs, before there is a plan; ``job()`` looks again."""
+        sources = resolve(self.inputs, **self.source)
+        unify = self.asked.on_drift == "unify"
+        return _reading.reading(sources, self.asked.options(), unify, None).schema
+
+    def job(self) -> Job:
+        """Return the job."""
+        options = self.asked.options()
         return make_job(
             self.kind,
             self.inputs,
@@ -96,9 +103,7 @@ def run(
 
 
 @contextlib.contextmanager
-def steps(
-    kind: str, size: int, enabled: bool | None
-) -> Iterator[Callable[[str, int, int], None]]:
+def steps(kind: str, size: int, enabled: bool | None) -> Iterator[Callable[[str, int, int], None]]:
     """Give what ``run_job`` tells its progress to: a bar for each stage, as ``_progress`` does it.
 
     ``size`` is that of the inputs in bytes; tasks count as equal shares of it.

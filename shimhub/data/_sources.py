@@ -129,9 +129,9 @@ def _local(path: str, request: Request) -> list[Source]:
 
 
 def refuse_split(path: str, request: Request) -> None:
-    """Refuse ``split=`` for what is no folder."""
+    """Refuse ``split=`` for what is no folder, or one that a job has written."""
     if request.split is not None:
-        raise DataError(f"{path}: split={request.split!r} is for folders: leave it out")
+        raise DataError(f"{path}: split={request.split!r} is for folders of splits: leave it out")
 
 
 def missing(path: str) -> FileNotFoundError:
@@ -169,11 +169,15 @@ def _glob(pattern: str, request: Request) -> list[Source]:
 
 
 def _folder(path: str, request: Request) -> list[Source]:
-    from shimhub.data import _hf_dirs
+    from shimhub.data import _finished, _hf_dirs
 
     built = _hf_dirs.resolve_directory(path, request.split, request.follow_symlinks)
     if built is not None:
         return built[0]
+    parts = _finished.parts_of(path)
+    if parts is not None:
+        refuse_split(path, request)
+        return files_told(parts, lambda name: _file(name, request, path), path)
     files = data_in(_walk.files_below(path, request.follow_symlinks), path)
     return files_told(
         files_of_split(files, path, request.split),

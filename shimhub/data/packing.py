@@ -129,7 +129,7 @@ def _request(
 ) -> tuple[Request, tuple[str, ...]]:
     """Return the request with the columns that are packed, and those that are left out."""
     request = Request.of("pack", inputs, os.fspath(out), asked, format=form)
-    there = schema_of(request.job()).names
+    there = request.schema().names
     chosen = [name for name in _COLUMNS if name in there] if columns is None else list(columns)
     if columns is None and chosen[:1] != list(_COLUMNS[:1]):
         raise DataError(f"there is no column {_COLUMNS[0]!r} but {there}: name columns=")

@@ -1,0 +1,44 @@
+"""Folders that our jobs have written: their parts are the data, in order; all are there, or none.
+
+What else a job leaves in its folder (a report of duplicates, statistics) is no data of it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from shimhub.data._files import read_json
+from shimhub.data.errors import DataError, JobError
+
+_MANIFEST: Final = "manifest.json"
+_STATE: Final = ".shimhub"
+
+
+def parts_of(folder: str) -> list[str] | None:
+    """Return the paths of the parts of a finished job; None for a folder of somebody else.
+
+    Raises:
+        JobError: the job is not finished, or a part is gone or has another size.
+        DataError: it has written no data.
+    """
+    if os.path.isfile(os.path.join(folder, _STATE, "plan.json")):
+        raise JobError(
+            f"{folder}: the job that writes it is not finished; run it again, to its end"
+        )
+    manifest = read_json(os.path.join(folder, _MANIFEST))
+    if manifest is None or not {"manifest", "plan", "parts"} <= manifest.keys():
+        return None
+    for part in manifest["parts"]:
+        _check(folder, part["path"], part["bytes"])
+    if not manifest["parts"]:
+        raise DataError(f"{folder}: {manifest['kind']} has written no data into it")
+    return [os.path.join(folder, part["path"]) for part in manifest["parts"]]
+
+
+def _check(folder: str, name: str, size: int) -> None:
+    path = os.path.join(folder, os.path.basename(name))
+    found = os.path.getsize(path) if os.path.isfile(path) else -1
+    if found != size:
+        told = "is gone" if found < 0 else f"has {found} bytes"
+        raise JobError(f"{path} {told}, and {_MANIFEST} says {size} bytes: run the job again")
