@@ -106,10 +106,10 @@ def estimate(
 
 def _how(asked: dict[str, Any]) -> dict[str, Any]:
     """Return how the inputs are found: dedup has it among its own arguments."""
+    if "options" not in asked:
+        return dict(asked.get("source") or {})
     names = ("format", "compression", "split", "follow_symlinks")
-    told = asked.get("source")
-    found = {name: asked.get(name) for name in names} if told is None else dict(told)
-    return {**found, "follow_symlinks": bool(found.get("follow_symlinks"))}
+    return {name: asked[name] for name in names if asked.get(name) is not None}
 
 
 def _line(x: float, y: float, x2: float, y2: float) -> tuple[float, float]:
