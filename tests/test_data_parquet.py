@@ -268,6 +268,16 @@ def test_what_so_few_bytes_cannot_mean_is_refused(tmp_path):
     assert 5 << 22 == lab.read(source, batch_size=1 << 22).num_rows
 
 
+def test_a_row_of_more_values_than_the_file_can_mean_is_refused(tmp_path):
+    """Parquet stores millions of equal values of a list in a few bytes; they would be one batch."""
+    items = pa.nulls((1 << 24) + 1, pa.int8()).fill_null(0)
+    one = pa.ListArray.from_arrays(pa.array([0, len(items)], pa.int32()), items)
+    source = wrote(tmp_path / "list.parquet", pa.table({"a": one}))
+    with pytest.raises(LimitError, match=r"bytes tell of 16777217 values in a batch: .*max_ratio"):
+        lab.read(source, max_ratio=10)
+    assert 1 == lab.read(source, max_ratio=1 << 20).num_rows
+
+
 @pytest.mark.parametrize("scheme", ["memory", "file"])
 def test_remote_files_are_read_by_fsspec(tmp_path, scheme):
     """The same rows come from where fsspec opens."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data._model import Span
+from shimhub.data._streams import open_raw
 from shimhub.data._unpacked import unpacked
 from shimhub.data.errors import DataError, DecodeError, FormatError, LimitError
 from shimhub.errors import nearest
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from shimhub.data._model import Options, Source
 
 #: What pyarrow raises for a file that is not as its format says. A name that is no UTF-8 is a
-#: UnicodeDecodeError, so a ValueError; what it cannot allocate is a size that the file declares.
-DAMAGE: Final = (pa.ArrowException, OSError, ValueError, KeyError, IndexError, EOFError)
+#: UnicodeDecodeError, so a ValueError; what it cannot allocate is a size that the file declares; a
+#: place beyond 64 bits is an OverflowError.
+DAMAGE: Final = (
+    *(pa.ArrowException, OSError, ValueError, KeyError, IndexError, EOFError, OverflowError),
+)
 _NOT_DAMAGE: Final = (DataError, FileNotFoundError, IsADirectoryError, PermissionError)
 
 #: Rows or values that a file may have however few bytes it has, and bytes that a part may become.
@@ -35,13 +39,8 @@ def opened(source: Source, options: Options) -> Iterator[pa.NativeFile]:
     if source.compression is not None:
         with unpacked(source, options) as file:
             yield file
-    elif source.is_remote:
-        import fsspec  # type: ignore[import-untyped]
-
-        with fsspec.open(source.path, "rb", **options.storage) as remote:
-            yield pa.PythonFile(remote, mode="r")
     else:
-        with pa.OSFile(source.path) as file:
+        with open_raw(source, options) as file:
             yield file
 
 

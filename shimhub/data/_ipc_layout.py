@@ -148,6 +148,8 @@ def decoded_size(file: pa.NativeFile, found: Message) -> int:
     total = 0
     for offset, length in _pairs(table, 2):
         if length >= _I64.size:
+            if not 0 <= offset <= found.header.body - length:
+                raise LayoutError("a buffer outside of its message")
             file.seek(found.body + offset)
             total += max(_I64.unpack(file.read(8))[0], length)
     return total

@@ -213,7 +213,7 @@ def rows_at(file: pa.NativeFile, at: int) -> int:
     """Return the rows that the message at a place declares; 0 where it cannot be read."""
     try:
         found = _ipc_layout.message(file, at)
-    except (ValueError, pa.ArrowException):
+    except _arrow_files.DAMAGE:
         return 0
     return 0 if found is None else max(0, found.header.rows)
 
@@ -224,6 +224,6 @@ def rows_from(file: pa.NativeFile, at: int) -> int:
     try:
         for found in _ipc_layout.messages(file, at):
             rows += max(0, found.header.rows) if found.header.kind == _ipc_layout.BATCH else 0
-    except (ValueError, pa.ArrowException):
+    except _arrow_files.DAMAGE:
         return rows
     return rows
