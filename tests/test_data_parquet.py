@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import random
 from pathlib import Path
 
@@ -12,6 +13,7 @@ pytest.importorskip("pyarrow", reason="data needs pyarrow")
 pytest.importorskip("hypothesis", reason="properties are drawn by it")
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -290,11 +292,20 @@ def test_remote_files_are_read_by_fsspec(tmp_path, scheme):
     assert table.equals(lab.read(source, span=1))
 
 
-def test_compressed_as_a_whole_is_an_error_with_the_cure(tmp_path):
-    """Its parts cannot be found without decompressing all."""
-    source = Source(str(tmp_path / "a.parquet.gz"), "parquet", "gzip")
-    with pytest.raises(FormatError, match="decompress it first"):
-        _parquet.schema(source, Options())
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_what_is_compressed_as_a_whole_is_read(tmp_path, form):
+    """Parquet and Arrow files inside gzip are decompressed once for each reader."""
+    table, plain = pa.table({"n": range(10)}), tmp_path / f"a.{form}"
+    if form == "parquet":
+        pq.write_table(table, plain, row_group_size=3)
+    else:
+        pyarrow.feather.write_feather(table, plain, chunksize=3)
+    path = tmp_path / f"a.{form}.gz"
+    path.write_bytes(gzip.compress(plain.read_bytes()))
+    assert table.equals(lab.read(Source(str(path), form, "gzip"), span=1))
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(DecodeError, match="truncated"):
+        lab.read(Source(str(path), form, "gzip"))
 
 
 def test_truncation_and_bit_flips_never_give_other_rows_silently():
