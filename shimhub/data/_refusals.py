@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shimhub.data._line_blocks import LineCounter
-from shimhub.data.errors import DecodeError, LimitError
+from shimhub.data.errors import DecodeError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -27,14 +27,16 @@ class Refusals:
             self._counter = LineCounter(self.source, self.options)
         return self._counter.line_at(offset)
 
-    def bad_line(self, offset: int, problem: str, kind: type[DecodeError] = DecodeError) -> None:
-        """Refuse the line that begins there.
+    def bad_line(
+        self, offset: int, problem: str, kind: type[DecodeError] = DecodeError, unread: int = 0
+    ) -> None:
+        """Refuse the line that begins there; ``unread`` bytes behind it are lost with it.
 
         Raises:
             DecodeError: of that kind, unless lines are skipped.
         """
         line = self.line_at(offset)
-        self._settle(kind(self.source.path, problem, line=line, offset=offset))
+        self._settle(kind(self.source.path, problem, line=line, offset=offset), 1, unread)
 
     def block(self, block: LineBlock) -> int:
         """Refuse what a block without bytes stands for; returns how many lines that are."""
@@ -42,7 +44,7 @@ class Refusals:
         if not block.is_line:
             self._settle(error, 0, block.unread)
             return 0
-        self.bad_line(block.offset, error.problem, LimitError)
+        self.bad_line(block.offset, error.problem, type(error), block.unread)
         return 1
 
     def _settle(self, error: DecodeError, rows: int = 1, unread: int = 0) -> None:
