@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from shimhub.data._csv_blocks import Dialect
 
 _BOM: Final = b"\xef\xbb\xbf"
+#: Bytes that Arrow parses at once: more need pages that are new each time.
+_STEP: Final = 1 << 18
 _WHERE: Final = re.compile(r"^(?:In CSV column #(\d+): )?(?:Row #\d+: )?(.*)$", re.DOTALL)
 
 
@@ -49,11 +51,15 @@ class Table:
         """Read whole records as one batch, None if there are none; raises as Arrow does."""
         if bytes(data[: len(_BOM)]) == _BOM:  # of a value: Arrow would leave it out
             data = b"\n" + bytes(data)
-        options = pc.ReadOptions(
-            column_names=self.names, use_threads=False, block_size=len(data) + 1
-        )
-        table = pc.read_csv(pa.BufferReader(data), options, self.parse, self.convert)
+        try:
+            table = self._read(data, _STEP)
+        except pa.ArrowInvalid:  # perhaps because a record is longer
+            table = self._read(data, len(data) + 1)
         return table.combine_chunks().to_batches()[0] if table.num_rows else None
+
+    def _read(self, data: bytes | memoryview, step: int) -> pa.Table:
+        options = pc.ReadOptions(column_names=self.names, use_threads=False, block_size=step)
+        return pc.read_csv(pa.BufferReader(data), options, self.parse, self.convert)
 
     def quick(self, data: bytes | memoryview) -> tuple[int, pa.RecordBatch] | None:
         """Read many records at once; None if one is not right."""

@@ -11,7 +11,6 @@ from pyarrow import types
 
 from shimhub.data._json_arrow import certain_batch
 from shimhub.data._json_lines import BadLineError, parse_line
-from shimhub.data._pieces import Lines, drift
 from shimhub.data._json_types import (
     NO_FIELDS,
     ConflictError,
@@ -22,6 +21,7 @@ from shimhub.data._json_types import (
     schema_of,
 )
 from shimhub.data._model import Skipped
+from shimhub.data._pieces import Lines, drift
 from shimhub.data._refusals import Refusals
 from shimhub.data.errors import DecodeError, SchemaDriftError
 from shimhub.kernels.lines import line_bounds
@@ -37,7 +37,12 @@ _TWO_63: Final = float(1 << 63)
 
 
 def guessed(
-    source: Source, options: Options, blocks: Iterable[LineBlock], *, all_of_them: bool
+    source: Source,
+    options: Options,
+    blocks: Iterable[LineBlock],
+    *,
+    all_of_them: bool,
+    places: Any = None,
 ) -> pa.Schema:
     """Return the schema of the first block that has rows, or of all blocks.
 
@@ -48,7 +53,7 @@ def guessed(
     guess = NO_FIELDS
     # What is skipped is counted when the rows are read, and once.
     quiet = replace(options, skipped=Skipped())
-    with Refusals(source, quiet) as refusals:
+    with Refusals(source, quiet, places) as refusals:
         for block in blocks:
             if block.error is not None:
                 refusals.block(block)

@@ -6,8 +6,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub.data._model import Span
 from shimhub.data._encodings import open_content, recoded
+from shimhub.data._model import Span
 from shimhub.data.errors import DecodeError, FormatError, LimitError
 
 if TYPE_CHECKING:

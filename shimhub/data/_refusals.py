@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 
 class Refusals:
-    """What to do with a line that is not read; a context manager, as it may open the file."""
+    """What to do with a line that is not read; a context manager, as it may open the file.
 
-    def __init__(self, source: Source, options: Options) -> None:
-        self.source, self.options = source, options
+    ``places`` tells row and byte of what is no line of the file: elements of a JSON array.
+    """
+
+    def __init__(self, source: Source, options: Options, places: Any = None) -> None:
+        self.source, self.options, self._places = source, options, places
         self._counter: LineCounter | None = None
 
     def line_at(self, offset: int) -> int:
@@ -35,6 +38,10 @@ class Refusals:
         Raises:
             DecodeError: of that kind, unless lines are skipped.
         """
+        if self._places is not None:
+            row, place = self._places.place(offset)
+            self._settle(kind(self.source.path, problem, offset=place, row=row), 1, unread)
+            return
         line = self.line_at(offset)
         self._settle(kind(self.source.path, problem, line=line, offset=offset), 1, unread)
 
