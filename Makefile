@@ -19,7 +19,7 @@ SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -DSHIMHUB
 
 .DEFAULT_GOAL := help
 .PHONY: help install test test-fast lint format types check wheel sdist bench bench-check \
-        bench-kernels bench-kernels-check bench-rivals \
+        bench-kernels bench-kernels-check bench-data bench-data-check bench-rivals \
         native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz leaks e2e titan conformance-torch28 \
         conformance-cpython ci clean
 
@@ -56,13 +56,15 @@ wheel: ## build dist/*.whl
 sdist: ## build dist/*.tar.gz (install first: it brings the build backend)
 	$(PYTHON) -c 'from scikit_build_core.build import build_sdist; build_sdist("dist")'
 
-bench: ## measure the hub and the kernels, print the figures, write the kernels' page and plots
+bench: ## measure hub, kernels and readers, print the figures, write the latter two's pages and plots
 	$(PYTHON) -m tests.bench
 	$(MAKE) bench-kernels
+	$(MAKE) bench-data
 
-bench-check: ## measure both, and fail where a budget or a ratio is not held
+bench-check: ## measure all three, and fail where a budget or a ratio is not held
 	$(PYTHON) -m tests.bench --check
 	$(MAKE) bench-kernels-check
+	$(MAKE) bench-data-check
 
 # With AREA no page is written: it tells of all areas, measured in one run.
 bench-kernels: ## measure the kernels beside their rivals (AREA=packing: that one alone, prints only)
@@ -70,6 +72,12 @@ bench-kernels: ## measure the kernels beside their rivals (AREA=packing: that on
 
 bench-kernels-check: ## the same, and fail where a required ratio is missed or a rival is missing
 	$(PYTHON) -m tests.bench.kernels --check $(if $(AREA),--area $(AREA))
+
+bench-data: ## measure the readers beside pyarrow, datasets and others (AREA=rows: that alone, prints only)
+	$(PYTHON) -m tests.bench.data $(if $(AREA),--area $(AREA),--write)
+
+bench-data-check: ## the same, and fail where a required ratio is missed
+	$(PYTHON) -m tests.bench.data --check $(if $(AREA),--area $(AREA))
 
 bench-rivals: ## install the kernels' rivals into $(VENV), at the versions that docs/ has figures of
 	$(PYTHON) -m pip install -c constraints.txt -e '.[bench-kernels]'

@@ -64,7 +64,7 @@ def rows(folder: Path, *, small: bool) -> list[Row]:
             id=name,
             title=name,
             calls=_calls(folder / name, theirs),
-            rounds=9,
+            rounds=5,
             amount=amount / 1e3,
             unit="krow",
         )

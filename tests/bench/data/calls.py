@@ -95,7 +95,7 @@ def text(path: Path) -> Batches:
 def fast_axolotl(path: Path) -> Batches:
     """Yield fast-axolotl's dicts of columns of a thousand rows."""
     reader = rivals.fast_axolotl().streaming_dataset_reader
-    told = path.name.split(".", 1)[1]
+    told = path.name.split(".", 1)[1].replace("txt", "text").replace("tsv", "csv")
     return iter(reader(str(path), told, BATCH))
 
 

@@ -26,7 +26,7 @@ OURS = "shimhub arrow"
 SMALL_BUFFER = "pyarrow, pre_buffer=False, buffer_size=1 MB"
 _MB = 1 << 20
 #: Samples of each figure; each is a process.
-_ROUNDS = 5
+_ROUNDS = 3
 
 READERS: dict[str, Callable[[Path], Iterator[Any]]] = {
     OURS: lambda path: calls.ours(path, "arrow"),

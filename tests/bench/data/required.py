@@ -16,8 +16,7 @@ _BATCHES = (
     *(
         AtLeast("batches", name, batches.OURS, batches.PYARROW, 1 / 1.1)
         for name in (
-            "data.parquet", "data.arrow", "cache.arrow", "lz4.feather", "zstd.feather",
-            "data.jsonl", "data.jsonl.gz", "data.jsonl.zst", "data.json",
+            "data.parquet", "data.jsonl", "data.jsonl.gz", "data.jsonl.zst", "data.json",
             "data.csv", "data.csv.gz", "data.csv.zst", "data.tsv",
             "data.txt", "data.txt.gz", "data.txt.zst",
         )
