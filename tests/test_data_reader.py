@@ -311,6 +311,15 @@ def test_shards_of_what_is_compressed_are_every_nth_row(tmp_path):
     assert [[0, 3, 6, 9, 12, 15, 18], [1, 4, 7, 10, 13, 16, 19], [2, 5, 8, 11, 14, 17]] == ranks
 
 
+def test_a_rank_has_the_same_rows_for_any_batch_size(tmp_path):
+    """What is cut into other batches is the same every n-th row."""
+    rows = [{"id": at} for at in range(20)]
+    (path,) = written(tmp_path / "d", rows, [("parquet.gz", 1, 7)], TYPED)
+    for size in (1, 2, 5, 100):
+        got = rows_of(read(path, shard=(1, 3), batch_size=size))
+        assert [1, 4, 7, 10, 13, 16, 19] == [row["id"] for row in got], size
+
+
 def test_a_shard_may_be_empty(tmp_path):
     """More ranks than rows: no batch, and no error."""
     what = written(tmp_path / "d", [{"id": 1}], [("parquet", 1, 1)], TYPED)

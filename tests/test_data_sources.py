@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob as python_glob
 import gzip
+import json
 import os
 import pathlib
 import socket
@@ -187,6 +188,40 @@ def test_a_saved_dataset_below_a_folder_is_named_itself(tmp_path, memory):
     assert (
         1 == len(resolve(f"{tmp_path}/d/data-*.arrow")) == len(resolve("memory://d/data-*.arrow"))
     )
+
+
+class TestManifests:
+    """A folder of a job has a manifest, which somebody may have written to lead elsewhere."""
+
+    @staticmethod
+    def _manifest(folder, path):
+        part = {"path": path, "bytes": len(LINE)}
+        text = json.dumps({"manifest": 1, "plan": "", "parts": [part]})
+        (folder / "manifest.json").write_text(text)
+
+    def test_its_parts_are_read(self, tmp_path):
+        """And nothing else in the folder."""
+        self._manifest(make(tmp_path, "part-00000.jsonl", "report.jsonl"), "part-00000.jsonl")
+        assert ["part-00000.jsonl"] == found(tmp_path, tmp_path)
+
+    @pytest.mark.parametrize(
+        "path", ["../x.jsonl", "/x.jsonl", "..", "", None, 7, "d/../../x.jsonl"]
+    )
+    def test_a_part_elsewhere_is_refused(self, tmp_path, path):
+        """Even where a file of that name and size is in the folder too."""
+        self._manifest(make(tmp_path / "in", "x.jsonl"), path)
+        make(tmp_path, "x.jsonl")
+        with pytest.raises(DataError, match="which is no file in it"):
+            resolve(tmp_path / "in")
+
+    def test_a_part_that_is_a_link_out_is_refused(self, tmp_path):
+        """As any link of a folder."""
+        make(tmp_path, "x.jsonl", "in/a.jsonl")
+        (tmp_path / "in/l.jsonl").symlink_to("../x.jsonl")
+        self._manifest(tmp_path / "in", "l.jsonl")
+        with pytest.raises(DataError, match="follow_symlinks=True"):
+            resolve(tmp_path / "in")
+        assert ["in/l.jsonl"] == found(tmp_path, tmp_path / "in", follow_symlinks=True)
 
 
 def test_documents_of_a_glob_are_read_where_a_format_is_given(tmp_path):

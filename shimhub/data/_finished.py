@@ -30,10 +30,18 @@ def parts_of(folder: str) -> list[str] | None:
     if manifest is None or not {"manifest", "plan", "parts"} <= manifest.keys():
         return None
     for part in manifest["parts"]:
+        _refuse_elsewhere(folder, part)
         _check(folder, part["path"], part["bytes"])
     if not manifest["parts"]:
         raise DataError(f"{folder}: {manifest['kind']} has written no data into it")
     return [os.path.join(folder, part["path"]) for part in manifest["parts"]]
+
+
+def _refuse_elsewhere(folder: str, part: object) -> None:
+    """Refuse a part that is not the name of a file: a manifest from elsewhere may tell anything."""
+    name = part.get("path") if isinstance(part, dict) and "bytes" in part else None
+    if not isinstance(name, str) or name != os.path.basename(name) or name in {"", ".", ".."}:
+        raise DataError(f"{folder}: its {_MANIFEST} tells of {name!r}, which is no file in it")
 
 
 def _check(folder: str, name: str, size: int) -> None:

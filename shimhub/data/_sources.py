@@ -177,6 +177,7 @@ def _folder(path: str, request: Request) -> list[Source]:
     parts = _finished.parts_of(path)
     if parts is not None:
         refuse_split(path, request)
+        _walk.refuse_links_out(path, parts, request.follow_symlinks)
         return files_told(parts, lambda name: _file(name, request, path), path)
     files = data_in(_walk.files_below(path, request.follow_symlinks), path)
     return files_told(

@@ -122,6 +122,18 @@ def _refuse_outside(walk: _Walk, path: str) -> None:
         )
 
 
+def refuse_links_out(folder: str, paths: list[str], follow_symlinks: bool) -> None:
+    """Refuse a file of a folder that is a link out of it.
+
+    Raises:
+        DataError: there is one, and links are not to be followed.
+    """
+    walk = _Walk(folder, follow_symlinks)
+    for path in paths:
+        if os.path.islink(path):
+            _refuse_outside(walk, path)
+
+
 def refuse_special(path: str) -> None:
     """Refuse what would block or has no end: only a regular file is read.
 
