@@ -148,12 +148,13 @@ def _json_type(kind: pa.DataType, name: str) -> pa.DataType:
     if inner is not None:
         return _json_type(inner, name)
     if any(one(kind) for one in _LISTS):
-        return pa.large_list(_json_type(kind.value_type, f"{name}[]"))
+        made = pa.list_ if pt.is_list(kind) else pa.large_list  # what is plain is not cast
+        return made(kind.value_field.with_type(_json_type(kind.value_type, f"{name}[]")))
     if pt.is_struct(kind):
         fields = [kind.field(at) for at in range(kind.num_fields)]
         _refuse_twice([field.name for field in fields], f"{name}.")
         return pa.struct(
-            [pa.field(one.name, _json_type(one.type, f"{name}.{one.name}")) for one in fields]
+            [one.with_type(_json_type(one.type, f"{name}.{one.name}")) for one in fields]
         )
     if pt.is_map(kind):
         return pa.list_(_pair(kind, name))

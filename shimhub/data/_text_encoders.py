@@ -11,7 +11,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 import pyarrow.types as pt  # type: ignore[import-untyped]
 
-from shimhub.data import _plain
+from shimhub.data import _outputs, _plain
 from shimhub.data.errors import DataError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class JsonLines(_Lines):
         self._dumps = _dumps(any(_plain.has_float(field.type) for field in self._plain))
 
     def encoded(self, batch: pa.RecordBatch) -> bytes:
-        rows = _plain.cast(batch, self._plain).to_pylist()
+        rows = _outputs.rows_of(_plain.cast(batch, self._plain))
         lines = list(map(self._dumps, rows))
         return b"\n".join([*lines, b""])
 

@@ -56,6 +56,15 @@ def extension_of(name: str, packed: str | None = None) -> str:
     return _EXTENSIONS[name] + _PACKED[packed or "none"]
 
 
+def check_types(extension: str, schema: pa.Schema) -> None:
+    """Check that a format can hold the columns.
+
+    Raises:
+        DataError: it cannot; the column is named, with the cure.
+    """
+    _encoder(by_name(f"x.{extension}")[0] or extension, schema)
+
+
 def write_file(
     path: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, scratch: str | None = None
 ) -> dict[str, Any]:

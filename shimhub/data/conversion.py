@@ -10,7 +10,7 @@ from shimhub.data._blocks import read_block, skips
 from shimhub.data._model import Skipped
 from shimhub.data._plan import BLOCK_BYTES, make_job, run_job
 from shimhub.data._work import Stage
-from shimhub.data._writers import Writer
+from shimhub.data._writers import Writer, check_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -71,6 +71,7 @@ def convert(
         overwrite=overwrite,
         **{**(source or {}), "storage": storage},
     )
+    check_types(job.extension, job.options.schema)
     return run_job(
         job,
         stages(job),
