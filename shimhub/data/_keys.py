@@ -30,6 +30,7 @@ RANGE_KEYS: Final = 1 << 21
 KEYS_END: Final = 1 << 64
 #: Ranges that a stage is cut into, at most.
 _MOST: Final = 64
+_BAND_GROUPS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,16 @@ def parts(job: Job) -> int:
 def band_parts(job: Job) -> int:
     """Return how many ranges of a band's keys are put into buckets apart."""
     return min(_MOST, 1 + len(job.blocks) // 64)
+
+
+def band_groups(job: Job) -> int:
+    """Return how many groups of bands are put into buckets apart."""
+    return min(_BAND_GROUPS, int(job.params["near"]["bands"]))
+
+
+def bucket_tasks(job: Job) -> int:
+    """Return how many tasks put texts into buckets: for each group of bands, each range of keys."""
+    return band_groups(job) * band_parts(job)
 
 
 def shares_of(job: Job) -> int:

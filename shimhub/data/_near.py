@@ -91,21 +91,34 @@ def _sorted_bands(held: list[tuple[Array, Array]], bands: int) -> Iterator[dict[
 
 
 def bucket_range(job: Job, index: int) -> dict[str, Any]:
-    """Write the buckets of a band whose keys lie in a range, and which texts are in any."""
-    bands, parts = job.params["near"]["bands"], _keys.band_parts(job)
-    low, high = _keys.shares(_keys.KEYS_END, parts)[index % parts]
+    """Write the buckets of some bands whose keys lie in a range, and which texts are in any."""
+    parts, bands = _keys.band_parts(job), job.params["near"]["bands"]
+    told = {"buckets": 0, "largest": 0, "capped": 0, "left": 0}
+    runs = [
+        run
+        for band in range(index // parts, bands, _keys.band_groups(job))
+        for run in _buckets(job, band, index % parts, told)
+        if len(run["first"])
+    ]
+    files = _keys.write_runs(job, BUCKETS, index, runs)
+    members = [np.unique(np.concatenate([run["first"], run["member"]])) for run in runs]
+    return {
+        "files": files + _keys.write_runs(job, MEMBERS, index, ({"id": each} for each in members)),
+        **told,
+    }
+
+
+def _buckets(job: Job, band: int, part: int, told: dict[str, int]) -> Iterator[dict[str, Array]]:
+    """Yield the buckets of a band, a range of its keys at a time."""
+    low, high = _keys.shares(_keys.KEYS_END, _keys.band_parts(job))[part]
+    bands, window = job.params["near"]["bands"], job.params["near"]["window"]
     opened = [
         (block, run)
         for block in range(len(job.blocks))
-        for run in _keys.open_runs(job, SIGN, block)[index // parts :: bands]
+        for run in _keys.open_runs(job, SIGN, block)[band::bands]
     ]
-    spans = list(_keys.ranges([run for _, run in opened], low, high))
-    told = {"buckets": 0, "largest": 0, "capped": 0, "left": 0}
-    runs = [_bucketed(opened, *span, job.params["near"]["window"], told) for span in spans]
-    files = _keys.write_runs(job, BUCKETS, index, (run for run in runs if len(run["first"])))
-    members = [np.unique(np.concatenate([run["first"], run["member"]])) for run in runs]
-    files += _keys.write_runs(job, MEMBERS, index, ({"id": each} for each in members if len(each)))
-    return {"files": files, **told}
+    for span in _keys.ranges([run for _, run in opened], low, high):
+        yield _bucketed(opened, *span, window, told)
 
 
 def _bucketed(
@@ -146,7 +159,7 @@ def compare_neighbours(job: Job, index: int) -> dict[str, Any]:
 
 
 def _compared(job: Job, index: int, pairs: str, edges: str) -> dict[str, Any]:
-    tasks = range(job.params["near"]["bands"] * _keys.band_parts(job))
+    tasks = range(_keys.bucket_tasks(job))
     runs = [run for task in tasks for run in _keys.open_runs(job, pairs, task)]
     first, stop = _keys.shares(len(job.blocks), _keys.shares_of(job))[index]
     told = {"candidates": 0, "similar": 0}
@@ -228,8 +241,11 @@ def join_buckets(job: Job, index: int) -> dict[str, Any]:
 
 
 def _grouped(job: Job, index: int, stage: str, edges: tuple[str, ...]) -> dict[str, Any]:
-    buckets = job.params["near"]["bands"] * _keys.band_parts(job)
-    tasks = {BUCKETS: buckets, STARS: _keys.shares_of(job), NEIGHBOURS: _keys.shares_of(job)}
+    tasks = {
+        BUCKETS: _keys.bucket_tasks(job),
+        STARS: _keys.shares_of(job),
+        NEIGHBOURS: _keys.shares_of(job),
+    }
     runs = [
         run.columns
         for each in edges

@@ -34,7 +34,7 @@ _ROUNDING: Final = 1e-9
 def write_sets(job: Job, index: int) -> dict[str, Any]:
     """Write the sets of those texts of a block that are in a bucket."""
     low, high = _keys.block_range(index, index + 1)
-    tasks = range(job.params["near"]["bands"] * _keys.band_parts(job))
+    tasks = range(_keys.bucket_tasks(job))
     runs = (run for task in tasks for run in _keys.open_runs(job, _near.MEMBERS, task))
     members = np.empty(0, np.uint64)
     for run in runs:

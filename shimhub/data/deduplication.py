@@ -240,7 +240,7 @@ def stages_of(job: Job) -> list[Stage]:
 
 def _near_stages(job: Job) -> list[Stage]:
     blocks, shares, near = len(job.blocks), _keys.shares_of(job), job.params["near"]
-    buckets = near["bands"] * _keys.band_parts(job)
+    buckets = _keys.bucket_tasks(job)
     begun = [
         Stage("sign", blocks, "shimhub.data._near:sign_block"),
         Stage("buckets", buckets, "shimhub.data._near:bucket_range"),
