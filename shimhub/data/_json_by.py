@@ -59,7 +59,7 @@ def _first_rows(source: Source, options: Options) -> list[dict[str, Any]]:
         rows = []
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             with contextlib.suppress(BadLineError):
-                rows.append(parse_line(block.data[start:end]))
+                rows.append(parse_line(bytes(block.data[start:end])))
         if rows:
             return rows
     return []
@@ -89,7 +89,7 @@ def batches(source: Source, span: Span, options: Options, schema: pa.Schema) -> 
             count += len(starts)
 
 
-def _quick(data: bytes, starts: Array, schema: pa.Schema) -> pa.RecordBatch | None:
+def _quick(data: bytes | memoryview, starts: Array, schema: pa.Schema) -> pa.RecordBatch | None:
     """Read all lines at once; None where that is not certain to be right."""
     if not len(starts) or np.any(np.frombuffer(data, np.uint8)[starts] != ord("{")):
         return None
@@ -127,13 +127,13 @@ def _strictly(
         yield len(starts) - len(held), pa.concat_batches(held)
 
 
-def _row(line: bytes, schema: pa.Schema) -> pa.RecordBatch:
+def _row(line: bytes | memoryview, schema: pa.Schema) -> pa.RecordBatch:
     """Return the row of a line.
 
     Raises:
         BadLineError: it is none; with SchemaDriftError if a value is not of its column's type.
     """
-    found = parse_line(line)
+    found = parse_line(bytes(line))
     columns = []
     for field in schema:
         try:

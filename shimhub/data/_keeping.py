@@ -86,16 +86,16 @@ def _kept_lines(job: Job, index: int, gone: Array, stop: int) -> Iterator[tuple[
             yield _copied(lines.data, starts, ends, wanted), count
 
 
-def _rows_of(data: bytes, format_: str) -> tuple[Array, Array]:
+def _rows_of(data: bytes | memoryview, format_: str) -> tuple[Array, Array]:
     """Return where the lines that are rows begin and end: of JSONL, those that are not blank."""
     if format_ != "text":
         return line_bounds(data)
     feeds = np.flatnonzero(np.frombuffer(data, np.uint8) == _FEED) + 1
-    ends = feeds if data.endswith(b"\n") else np.append(feeds, len(data))
+    ends = feeds if data[-1] == _FEED else np.append(feeds, len(data))
     return np.append(0, ends[:-1]), ends
 
 
-def _copied(data: bytes, starts: Array, ends: Array, wanted: Array) -> bytes:
+def _copied(data: bytes | memoryview, starts: Array, ends: Array, wanted: Array) -> bytes:
     """Join the wanted lines, those that follow each other at once."""
     edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False)).reshape(-1, 2)
     view = memoryview(data)

@@ -156,7 +156,7 @@ def _measured(folder: Path, gb: float, repeat_gb: float) -> list[str]:
         ),
         f"| load of the machine meanwhile | {os.getloadavg()[1]:.1f} |",
         f"| rows left out | {answer['rows_in'] - answer['rows_out']:,} |",
-        f"| peak memory of all processes (PSS: shared pages once) | {memory['pss'] / 1e6:,.0f} MB |",
+        f"| peak memory of all processes (their PSS) | {memory['pss'] / 1e6:,.0f} MB |",
         f"| the same, each process's RSS added up | {memory['rss'] / 1e6:,.0f} MB |",
         "",
     ]
@@ -188,10 +188,10 @@ def _repeated(
         raise AssertionError(f"other bytes: ray {same}, killed {killed}")
     return [
         (
-            f"The same on {gb:g} GB with 2 Ray workers ({ray:.0f} s with Ray's start; {seconds:.0f} s "
-            f"with two local ones): every file has the same bytes. Killed by SIGKILL, all processes, "
-            f"{len(kills)} times, after {', '.join(f'{each:.0f}' for each in kills)} s, and called "
-            "again: the same bytes."
+            f"The same on {gb:g} GB with 2 Ray workers ({ray:.0f} s with Ray's start; "
+            f"{seconds:.0f} s with two local ones): every file has the same bytes. Killed by "
+            f"SIGKILL, all processes, {len(kills)} times, each time called again, after "
+            f"{', '.join(f'{each:.0f}' for each in kills)} s: the same bytes."
         ),
         "",
     ]
@@ -223,9 +223,9 @@ def _sliced(folder: Path, size: int) -> list[str]:
     assert found == wanted, "Parquet: not polars' answer"
     return [
         (
-            f'On {made / _GB:.1f} GB the rows that stay, and their order, are those of polars\' `unique("text", '
-            f'keep="first", maintain_order=True)`: {len(wanted):,}; as JSONL, and as Parquet of '
-            f"{packed / 1e6:,.0f} MB ({seconds:.1f} s, {memory['pss'] / 1e6:,.0f} MB of memory)."
+            f"On {made / _GB:.1f} GB the rows that stay, in their order, are those of polars' "
+            f'`unique("text", keep="first", maintain_order=True)`: {len(wanted):,}; as JSONL, '
+            f"and as Parquet of {packed / 1e6:,.0f} MB ({seconds:.1f} s, {memory['pss'] / 1e6:,.0f} MB of memory)."
         ),
         "",
     ]
