@@ -166,7 +166,8 @@ def _run(options: argparse.Namespace, function: Callable[..., Any], **asked: Any
         work = data_options.work(options)
         result = function(options.inputs, options.out, progress=progress, **work, **asked)
     told = _told(result, options)
-    _tell(options, f"{options.command}: done", told, f"data-{options.command}")
+    if data_options.is_first(options):
+        _tell(options, f"{options.command}: done", told, f"data-{options.command}")
     return 1 if told["skipped"] else 0
 
 

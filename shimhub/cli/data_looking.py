@@ -144,9 +144,9 @@ def _stats(options: argparse.Namespace) -> int:
     columns = data_options.names(options.columns)
     with data_options.progress(options) as progress:
         found = stats(options.inputs, options.out, columns=columns, progress=progress, **arguments)
-    if options.format == "json":
+    if options.format == "json" and data_options.is_first(options):
         print_json("data-stats", **plain(found.told()))
-    else:
+    elif data_options.is_first(options):
         _print_stats(found)
     return 1 if found.skipped else 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -72,6 +73,8 @@ def add_job(parser: argparse.ArgumentParser, out: str) -> None:
     group.add_argument("--overwrite", action="store_true", help="replace what an earlier job wrote")
     group = parser.add_argument_group("work")
     group.add_argument("--runner", choices=RUNNERS, default="local", help="see docs/data.md")
+    told = "of the runner's cluster; else one is started here, and ended"
+    group.add_argument("--address", metavar="URL", help=told)
     group.add_argument("--workers", type=int, metavar="N", help="processes; as many as processors")
     group.add_argument("--shards", type=int, metavar="N", help="tasks that are handed out together")
     group.add_argument(
@@ -96,8 +99,18 @@ def _form(text: str) -> str:
 
 def work(options: argparse.Namespace) -> dict[str, Any]:
     """Return who does the work, as all jobs take it."""
-    names = ("runner", "workers", "shards", "overwrite")
+    names = ("runner", "workers", "shards", "address", "overwrite")
     return {name: getattr(options, name) for name in names}
+
+
+def is_first(options: argparse.Namespace) -> bool:
+    """Whether this process tells the result: of several ranks, the first one does."""
+    if options.runner != "env":
+        return True
+    from shimhub.data.runners.env import rank_of
+
+    found = rank_of(os.environ)
+    return found is None or found[0] == 0
 
 
 @contextlib.contextmanager
@@ -106,10 +119,10 @@ def progress(options: argparse.Namespace) -> Iterator[Callable[[str, int, int], 
     from shimhub.data._jobs import steps
     from shimhub.data._sources import resolve
 
-    size = 0
-    if options.progress is not False:
+    size, is_wanted = 0, options.progress if is_first(options) else False
+    if is_wanted is not False:
         size = sum(max(one.size, 0) for one in resolve(options.inputs, **_finding(options)))
-    with steps(options.command, size, options.progress) as tell:
+    with steps(options.command, size, is_wanted) as tell:
         yield tell
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shimhub.data._files import replacing
+
 if TYPE_CHECKING:
     from shimhub.data._packs import Tally
     from shimhub.data._sketches import Lengths
@@ -38,7 +40,8 @@ def draw(tally: Tally, length: int, path: str) -> None:
     _fills(after, tally, length)
     kind = os.path.splitext(path)[1].lstrip(".") or "png"
     metadata = {"Software": None} if kind == "png" else None  # no version in it: the same bytes
-    figure.savefig(path, dpi=120, format=kind, metadata=metadata)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=120, format=kind, metadata=metadata)
 
 
 def _lengths(axes: Any, lengths: Lengths, length: int) -> None:

@@ -18,6 +18,7 @@ from shimhub.data._model import Skipped
 from shimhub.data._sketches import LENGTHS, Distinct, quantiles
 from shimhub.data._summaries import Summary, hashes_of, unpacked
 from shimhub.data._work import Stage
+from shimhub.data.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +91,8 @@ def stats(inputs: object, out: str | os.PathLike[str] | None = None, **asked: An
 
     Raises what reading raises, and :class:`shimhub.data.JobError` where ``out`` is in the way.
     """
+    if out is None and asked.get("runner") == "env":
+        raise DataError("runner='env' needs out=: a folder that all ranks see")
     with _folder(out) as folder:
         request = Request.of("stats", inputs, folder, asked, format="parquet", needed=0)
         job = request.job()
