@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 _BUFFER: Final = 1 << 20
 #: The footer's length and the magic, at the end of a file.
 _TAIL: Final = 8
-#: Of the footer: row groups (4), their columns (1), metadata (3), number of values (5).
-_VALUES: Final[dict[int, Any]] = {4: {1: {3: {5: {}}}}}
+#: In the footer: row groups; in a row group: columns (1), their metadata (3), number of values (5).
+_GROUPS: Final = 4
+_VALUES: Final[dict[int, Any]] = {1: {3: {5: {}}}}
 
 
 def schema(source: Source, options: Options) -> pa.Schema:
@@ -79,7 +80,7 @@ class _Groups:
         self._columns = None if self._names == known.names else self._names
         self._has_dictionaries = not _array_checks.is_plain(map(known.field, self._names))
         self._size = file.size()
-        self._values = _values(file) if _array_checks.has_lists(known) else None
+        self._values = _Values(file) if _array_checks.has_lists(known) else None
 
     def rows(self, groups: Sequence[int]) -> int:
         """Return how many rows the footer tells of."""
@@ -87,11 +88,17 @@ class _Groups:
 
     def batches(self, groups: Sequence[int]) -> Iterator[pa.RecordBatch]:
         """Yield the rows; raise :class:`DecodeError` with the row where one cannot be read."""
-        done = 0
+        done = checked = 0
+        left, decoded = iter(groups), self._decoded(groups)
         try:
-            for group in groups:
-                self._check_declared(group)
-            for batch in self._decoded(groups):
+            while True:
+                while checked < done + self._options.batch_size:  # the groups of the next batch
+                    if (group := next(left, None)) is None:
+                        break
+                    self._check_declared(group)
+                    checked += self.rows([group])
+                if (batch := next(decoded, None)) is None:
+                    break
                 yield batch
                 done += batch.num_rows
             if done != self.rows(groups):
@@ -126,7 +133,7 @@ class _Groups:
     def _check_declared(self, number: int) -> None:
         """Raise for rows, bytes and values that so small a file cannot mean."""
         group = self._parquet.metadata.row_group(number)
-        rows, values = group.num_rows, self._values[number] if self._values else 0
+        rows, values = group.num_rows, self._values.of(number) if self._values else 0
         if min(rows, values) < 0:
             raise ValueError("the footer is damaged: a row group of negative length")
         in_batch = values * min(self._options.batch_size, rows) // max(1, rows)
@@ -135,20 +142,32 @@ class _Groups:
             _arrow_files.limit(self._source, what, found, self._size, self._options)
 
 
-def _values(file: pa.NativeFile) -> list[int]:
-    """Return the most values that a column of each row group has, lists' elements counted.
+class _Values:
+    """The most values that a column of each row group has, lists' elements counted.
 
-    pyarrow's own accessor of a column's metadata ends the process where that is encrypted.
+    They are read from the footer when they are asked for. pyarrow's own accessor of a column's
+    metadata ends the process where that is encrypted.
     """
-    end = file.size() - _TAIL
-    file.seek(end)
-    size = int.from_bytes(file.read(4), "little")
-    file.seek(end - size)
-    try:
-        groups = _thrift.Reader(file.read(size)).struct(_VALUES).get(4, [])
-        return [max((_count(column) for column in group.get(1, [])), default=0) for group in groups]
-    except _thrift.ERRORS as error:
-        raise ValueError(f"the footer is damaged: {error}") from error
+
+    def __init__(self, file: pa.NativeFile) -> None:
+        end = file.size() - _TAIL
+        file.seek(end)
+        size = int.from_bytes(file.read(4), "little")
+        file.seek(end - size)
+        self._reader, self._found = _thrift.Reader(file.read(size)), list[int]()
+        self._count: int | None = None
+
+    def of(self, number: int) -> int:
+        """Return that of a row group; raise ``ValueError`` where the footer is damaged."""
+        try:
+            if self._count is None:
+                self._count = self._reader.enter(_GROUPS)
+            while len(self._found) <= number < self._count:
+                columns = self._reader.struct(_VALUES).get(1, [])
+                self._found.append(max(map(_count, columns), default=0))
+            return self._found[number]
+        except _thrift.ERRORS as error:
+            raise ValueError(f"the footer is damaged: {error}") from error
 
 
 def _count(column: dict[int, Any]) -> int:

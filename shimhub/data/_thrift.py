@@ -45,6 +45,18 @@ class Reader:
         self._at += 1
         return found
 
+    def enter(self, wanted: int) -> int:
+        """Go to the first element of the list in a field of a struct; return how many there are."""
+        number = 0
+        while head := self._data[self._at]:
+            self._at += 1
+            number = number + (head >> 4) if head >> 4 else self._int()
+            if number == wanted:
+                return self._list()[0]
+            if head & 15 > _FALSE:
+                self._pass(head & 15)
+        return 0
+
     def _varint(self) -> int:
         byte = self._data[self._at]
         self._at += 1
