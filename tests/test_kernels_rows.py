@@ -7,7 +7,7 @@ import gc
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shimhub import kernels
@@ -242,6 +242,8 @@ types = st.recursive(
 )
 
 
+#: A machine that is busy is slow to draw examples, and that is no failure.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.dictionaries(st.sampled_from("abcé"), json_values, max_size=4), max_size=4),
     st.dictionaries(st.sampled_from("abcé"), types, max_size=4).map(

@@ -74,12 +74,12 @@ def _every(columns: dict[str, Any]) -> int:
     return max(sum(1 for _ in column) for column in columns.values())
 
 
-def _tokens(batches: Iterator[dict[str, Any]]) -> list[str]:
-    """Return a digest of each row of the batches in turn: the lists would take gigabytes."""
-    digests = []
+def _tokens(batches: Iterator[dict[str, Any]]) -> dict[str, str]:
+    """Return a digest of each column's rows: the lists would take gigabytes."""
+    digests: dict[str, Any] = {}
     for batch in batches:
         for name, column in batch.items():
-            lengths = [len(row) for row in column]
-            told = np.concatenate([*(np.asarray(row, np.int64) for row in column), lengths])
-            digests.append(f"{name} {hashlib.sha256(told.tobytes()).hexdigest()}")
-    return digests
+            digest = digests.setdefault(name, hashlib.sha256())
+            for row in column:
+                digest.update(len(row).to_bytes(8, "little") + np.asarray(row, np.int64).tobytes())
+    return {name: digest.hexdigest() for name, digest in digests.items()}
