@@ -303,6 +303,15 @@ def test_shards_of_lines_are_runs_of_bytes(tmp_path):
     assert all(400 < len(rank) < 600 for rank in ranks)
 
 
+def test_a_line_at_the_edge_is_of_one_rank(tmp_path):
+    """Lines of equal length: shares of bytes end where lines begin."""
+    rows = [{"id": at} for at in range(8)]
+    for forms in ([("jsonl", 1, 1)], [("jsonl", 1, 1), ("jsonl", 1, 1)]):
+        what = written(tmp_path / str(len(forms)), rows, forms, TYPED)
+        ranks = [rows_of(read(what, shard=(k, 4))) for k in range(4)]
+        assert [rows[at : at + 2] for at in range(0, 8, 2)] == ranks
+
+
 def test_shards_of_what_is_compressed_are_every_nth_row(tmp_path):
     """Even to one row in each file, and beginning at another rank in each."""
     rows = [{"id": at} for at in range(20)]
@@ -501,6 +510,14 @@ class TestSkip:
         table_file(tmp_path / "2.parquet", b=[1])
         with pytest.raises(SchemaDriftError):
             read(tmp_path, on_error="skip")
+
+    def test_other_columns_than_the_given_are_not_skipped(self, tmp_path):
+        """A header that is not of schema= is no damage, whatever on_drift says."""
+        (tmp_path / "a.csv").write_text("b\n1\n")
+        asked = {"schema": pa.schema([("a", pa.int64())]), "on_error": "skip"}
+        for drift in ("error", "unify"):
+            with pytest.raises(SchemaDriftError, match=r"a\.csv"):
+                read(tmp_path, on_drift=drift, **asked)
 
     def test_ranks_agree(self, tmp_path):
         """Skipped rows do not shift what another rank takes."""
