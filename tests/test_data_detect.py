@@ -152,6 +152,8 @@ def test_zstd_may_begin_with_a_skippable_frame():
     [
         (b'[\n{"a": 1}]', "json"),
         (b'{"a": 1}', "json"),
+        (b'{"a": 1} {"a": 2}', "json"),
+        (b'{"a": 1} \r\n{"a": 2}', "jsonl"),
         (b'{\n "a": 1\n}', "json"),
         (b'{"a": 1}\n{"a": 2}', "jsonl"),
         (b'\xef\xbb\xbf \n{"a": 1}\n{"a": 2}', "jsonl"),
@@ -164,6 +166,15 @@ def test_json_is_told_from_lines(data, form):
     """An object with more after it is JSONL; one without an end in sight is as named."""
     assert (form or "json") == told("a.json", data).format
     assert (form or "jsonl") == told("a", data).format
+
+
+def test_lines_are_json_too():
+    """format="json" is what other programs call JSONL as well."""
+    found = told("a", CONTENT["jsonl"], format="json")
+    assert ("jsonl", "named as json, but it has an object on each line: read as jsonl") == (
+        found.format,
+        found.note,
+    )
 
 
 def test_an_array_in_jsonl_is_json():
@@ -260,7 +271,6 @@ def test_twice_compressed_is_an_error():
             "format='parquet', but its content is jsonl",
         ),
         ("a", CONTENT["json"], {"format": "jsonl"}, "format='jsonl', but its content is json"),
-        ("a", CONTENT["jsonl"], {"format": "json"}, 'format="json".*"jsonl"'),
         ("a.csv", b"a,b", {"compression": "gzip"}, "compression='gzip'.*no compression"),
         ("a.csv.gz", gzip.compress(b"a"), {"compression": "none"}, "compression='none'.*gzip"),
         ("a.csv.gz", gzip.compress(b"a"), {"format": "csv.zst"}, "compression='zstd'.*gzip"),

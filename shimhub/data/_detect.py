@@ -57,7 +57,7 @@ def detect(
         _refuse_foreign(path, head)
     found = _format(path, head, format, notes)
     if found in {"json", None}:
-        found = _json_or_lines(path, _read(opened, packed, _JSON_HEAD), format, notes)
+        found = _json_or_lines(_read(opened, packed, _JSON_HEAD), found, notes)
     return Told(found or _unknown(path, head), packed, "; ".join(notes))
 
 
@@ -137,17 +137,13 @@ def _is_other(named: str | None, kind: str, head: bytes) -> bool:
     return named in _BINARY or (named == "jsonl" and kind == "json" and _magic.is_array(head))
 
 
-def _json_or_lines(path: str, head: bytes, asked: str | None, notes: list[str]) -> str | None:
-    named = asked or by_name(path)[0]
+def _json_or_lines(head: bytes, named: str | None, notes: list[str]) -> str | None:
     kind = _magic.json_kind(head, is_all=len(head) < _JSON_HEAD)
     if named is None and kind is None and _magic.is_object(head):
         return "jsonl"  # a first line that has no end in sight
-    if named != "json" or kind != "jsonl":
-        return kind or named
-    if asked is not None:
-        raise FormatError(f'{path}: format="json", but it has an object on each line: "jsonl"')
-    notes.append("named as json, but it has an object on each line: read as jsonl")
-    return kind
+    if named == "json" and kind == "jsonl":  # which the reader of JSON takes too, but not in parts
+        notes.append("named as json, but it has an object on each line: read as jsonl")
+    return kind or named
 
 
 def _unknown(path: str, head: bytes) -> str:

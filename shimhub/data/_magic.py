@@ -131,9 +131,10 @@ def _object_kind(text: str, is_all: bool) -> str | None:
         _, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         return _damaged_kind(text)
-    if "\n" in text[:end].strip():
-        return "json"
-    return "jsonl" if text[end:].strip() or not is_all else "json"
+    rest = text[end:].lstrip(" \t\r")
+    if "\n" in text[:end].strip() or rest[:1] not in {"", "\n"}:
+        return "json"  # over several lines, or several on a line
+    return "jsonl" if rest.strip() or not is_all else "json"
 
 
 def _damaged_kind(text: str) -> str | None:

@@ -62,7 +62,7 @@ def streaming_dataset_reader(
         infer: let CSV guess types.
         delimiter: of CSV; None is a comma, or a tab for TSV.
         quote: of CSV; None if nothing is quoted.
-        encoding: of CSV, TSV and text.
+        encoding: of JSON, JSONL, CSV, TSV and text.
         follow_symlinks: read links that lead out of a folder or glob.
         storage: options for fsspec.
         max_line: bytes that a line, value or row may have.
