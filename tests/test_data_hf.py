@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import gzip
 import json
@@ -38,8 +38,8 @@ COLUMNS = {
     "long": pa.array(["a", "b", "c"], pa.large_string()),
     "kind": pa.array(["x", "y", "x"]).dictionary_encode(),
     "bytes": pa.array([b"\0", None, b"b"], pa.binary()),
-    "day": pa.array([datetime.date(2024, 2, 29)] * 3),
-    "at": pa.array([datetime.datetime(2024, 1, 1, 12)] * 3, pa.timestamp("us", "UTC")),
+    "day": pa.array([dt.date(2024, 2, 29)] * 3),
+    "at": pa.array([1_700_000_000_000_000] * 3, pa.timestamp("us", "UTC")),
     "price": pa.array([decimal.Decimal("1.50")] * 3, pa.decimal128(10, 2)),
     "ids": pa.array([[1, 2], [], None], pa.list_(pa.int32())),
     "pair": pa.array([[1, 2], [3, 4], None], pa.list_(pa.int32(), 2)),

@@ -244,8 +244,45 @@ def _chosen_even(even: str | None, asked: Asked, world: int) -> str:
     return even
 
 
-_DOC: Final = """Rows of training data for ``torch.utils.data.DataLoader``.
-"""
+_DOC: Final = """Rows of training data for ``torch.utils.data.DataLoader``: an iterable dataset.
+
+    Every rank and every worker of its DataLoader reads its own share, and all shares together are
+    all rows once. Files are cut into pieces of about ``block_bytes``, in the order of
+    ``streaming_dataset_reader``; piece k goes to rank k modulo world, and of those to worker k
+    modulo workers; a remainder is shared row by row. With ``even`` each rank reads one run of the
+    rows, and each worker a part of it. What cannot be cut (a compressed file, a JSON array, a row
+    group) is read by all that share it. The order is told by seed, epoch, rank and worker alone.
+
+    Args:
+        what: as for ``streaming_dataset_reader``; so are the arguments that are not named here.
+        columns: names of the columns that are wanted, in that order.
+        batch_size: None for one row after another, for a DataLoader that makes batches; or rows
+            in a batch, for ``DataLoader(batch_size=None)``.
+        output: "rows" (dicts of Python objects), "numpy" or "torch" (dicts of arrays; lists of
+            numbers are 1-D); with ``batch_size`` also "columns" and "arrow".
+        shuffle_buffer: rows of the buffer that rows are drawn from at random; 0 is off. Memory
+            holds up to four times as many.
+        shuffle_blocks: shuffle the pieces in each epoch, before they are dealt.
+        seed: another one, another order.
+        shard: (rank, world); by default torch.distributed's if it is initialised, else RANK and
+            WORLD_SIZE. Where accelerate or Trainer split or dispatch batches themselves (more
+            than one process), give (0, 1), or rows are split twice.
+        even: "none"; "drop" leaves out fewer than ``world`` rows in an epoch, and "repeat" gives
+            as few twice, so that each rank has as many rows and batches as the others, which
+            DistributedDataParallel waits for. By default "drop" where ``shard`` comes from the
+            environment, else "none". What it costs is logged, and in ``share``. Rows have to be
+            counted first: Parquet and Arrow files tell them, others are read once for it.
+        block_bytes: see above; a resumed worker reads at most one piece again, and what the
+            buffer held.
+        progress: whether to tell how the counting goes; None: at a terminal.
+
+    ``set_epoch(n)`` chooses the next pass's order, for workers that live on, too. ``state_dict()``
+    tells in a few numbers where a pass is, and after ``load_state_dict`` the very rows come that
+    were left, in a process without workers, or in each worker of torchdata's StatefulDataLoader.
+
+    Raises:
+        DataError, FileNotFoundError, TypeError: as ``streaming_dataset_reader``.
+    """
 
 
 if TYPE_CHECKING:
