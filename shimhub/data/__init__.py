@@ -9,8 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from shimhub.data._near_options import NearOptions
     from shimhub.data.conversion import convert
-    from shimhub.data.deduplication import DedupResult, NearOptions, dedup
+    from shimhub.data.deduplication import DedupResult, dedup
     from shimhub.data.errors import (
         DataError,
         DecodeError,
@@ -60,7 +61,8 @@ __all__ = [
 #: Public names by the module that has them; imported at first use.
 _MODULES: Final = {
     "conversion": "convert",
-    "deduplication": "DedupResult NearOptions dedup",
+    "_near_options": "NearOptions",
+    "deduplication": "DedupResult dedup",
     "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
     "hf": "to_hf",
     "inspecting": "FileInfo Info head info",

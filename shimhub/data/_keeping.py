@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from shimhub.data import _json_by, _line_blocks
+from shimhub.data import _json_by, _line_blocks, _text
 from shimhub.data._formats import format_of
 from shimhub.data._writers import Writer, extension_of
 from shimhub.kernels.lines import line_bounds
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from shimhub.data._compared import Rows
     from shimhub.data._keys import Array
-    from shimhub.data._model import Source
+    from shimhub.data._model import Options, Source, Span
     from shimhub.data._work import Job
 
+#: Lines: their bytes, where each begins and ends there, and the number of the first.
+_Lines = tuple[Any, Any, Any, int]
 #: Formats whose rows are lines, which are copied as they are.
 _LINES: Final = ("jsonl", "text")
 _FEED: Final = ord("\n")
@@ -70,29 +72,32 @@ def _kept_lines(job: Job, index: int, gone: Array, stop: int) -> Iterator[tuple[
     """Yield the lines that are kept, a copy of each run of them, and how many they are."""
     block = job.blocks[index]
     source = job.sources[block.source]
-    first = 0
-    for lines in _line_blocks.line_blocks(source, block.span, job.options, _json_by.READ):
-        if lines.error is not None:
-            first += int(lines.is_line)
-            continue
-        starts, ends = _rows_of(lines.data, source.format)
+    read = _text_lines if source.format == "text" else _json_lines
+    for data, starts, ends, first in read(source, block.span, job.options):
         low, high = np.searchsorted(gone, [first, first + len(starts)])
         wanted = np.ones(len(starts), dtype=bool)
         wanted[gone[low:high].astype(np.int64) - first] = False
         wanted[max(stop - first, 0) :] = False
-        first += len(starts)
         count = int(np.count_nonzero(wanted))
         if count:
-            yield _copied(lines.data, starts, ends, wanted), count
+            yield _copied(data, starts, ends, wanted), count
 
 
-def _rows_of(data: bytes | memoryview, format_: str) -> tuple[Array, Array]:
-    """Return where the lines that are rows begin and end: of JSONL, those that are not blank."""
-    if format_ != "text":
-        return line_bounds(data)
-    feeds = np.flatnonzero(np.frombuffer(data, np.uint8) == _FEED) + 1
-    ends = feeds if data[-1] == _FEED else np.append(feeds, len(data))
-    return np.append(0, ends[:-1]), ends
+def _text_lines(source: Source, span: Span, options: Options) -> Iterator[_Lines]:
+    for piece in _text.pieces(source, span, options):
+        yield piece.data, piece.starts, piece.ends, piece.first
+
+
+def _json_lines(source: Source, span: Span, options: Options) -> Iterator[_Lines]:
+    """Yield the lines that are not blank; what is no row was told when they were compared."""
+    first = 0
+    for lines in _line_blocks.line_blocks(source, span, options, _json_by.READ):
+        if lines.error is not None:
+            first += int(lines.is_line)
+            continue
+        starts, ends = line_bounds(lines.data)
+        yield lines.data, starts, ends, first
+        first += len(starts)
 
 
 def _copied(data: bytes | memoryview, starts: Array, ends: Array, wanted: Array) -> bytes:

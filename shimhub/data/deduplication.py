@@ -75,7 +75,8 @@ def dedup(
     output: "nfc", "nfkc", "lower", "ws" (runs of white space are one space), joined with "+".
 
     Each block of an input is a part of the output in the same format and compression (a JSON
-    document is JSONL); lines of JSONL and text are copied byte for byte, with a last line feed.
+    document is JSONL); lines of JSONL and text are copied byte for byte, with a last line feed,
+    and values of CSV are written with quotes.
     ``duplicates.parquet`` tells of each row that was left out its file and row (from 0), those of
     the row that was kept, the kind ("exact", "near") and the similarity of the two; beside ``out``
     if that is one file. Groups of near duplicates are chains: a row may be less similar to the one
