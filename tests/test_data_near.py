@@ -176,6 +176,22 @@ def test_characters_are_units_too(tmp_path):
     assert [0, 0, 2] == run(path, tmp_path / "nfc", near, normalize="nfc+ws")[0]
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())],
+    ids=["large", "view", "dictionary"],
+)
+def test_all_types_of_text_are_texts(tmp_path, kind):
+    """Large strings, views and dictionaries, in an Arrow file."""
+    texts = pa.array(["a b c d e", None, "a b c d f", "a b c d e", "x"])
+    texts = texts.dictionary_encode() if pa.types.is_dictionary(kind) else texts.cast(kind)
+    path = tmp_path / "a.arrow"
+    table = pa.table({"t": texts})
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+    assert [0, 1, 0, 0, 4] == run(path, tmp_path / "out", SURE, exact=True)[0]
+
+
 def test_lines_of_text_files_are_texts(tmp_path):
     """JSONL works as Parquet does, and its lines stay as they are."""
     rows = [{"t": "a b c d e"}, {"t": "a b c d f", "more": 1}, {"t": "x"}]

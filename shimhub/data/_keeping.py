@@ -65,7 +65,26 @@ def _kept_batches(job: Job, index: int, gone: Array) -> Iterator[pa.RecordBatch]
         wanted = np.ones(part.batch.num_rows, dtype=bool)
         low, high = np.searchsorted(gone, [part.first, part.first + part.batch.num_rows])
         wanted[gone[low:high].astype(np.int64) - part.first] = False
-        yield part.batch if wanted.all() else part.batch.filter(pa.array(wanted))
+        yield from _filtered(part.batch, wanted)
+
+
+def _filtered(batch: pa.RecordBatch, wanted: Array) -> Iterator[pa.RecordBatch]:
+    """Yield the wanted rows; in slices where pyarrow cannot filter a type, such as views."""
+    if wanted.all():
+        yield batch
+        return
+    try:
+        yield batch.filter(pa.array(wanted))
+    except pa.ArrowNotImplementedError:
+        for first, stop in _runs(wanted):
+            yield batch.slice(first, stop - first)
+
+
+def _runs(wanted: Array) -> list[list[int]]:
+    """Return where runs of wanted rows begin and end."""
+    edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
+    found: list[list[int]] = edges.reshape(-1, 2).tolist()
+    return found
 
 
 def _kept_lines(job: Job, index: int, gone: Array, stop: int) -> Iterator[tuple[Any, int]]:
@@ -102,9 +121,8 @@ def _json_lines(source: Source, span: Span, options: Options) -> Iterator[_Lines
 
 def _copied(data: bytes | memoryview, starts: Array, ends: Array, wanted: Array) -> bytes:
     """Join the wanted lines, those that follow each other at once."""
-    edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False)).reshape(-1, 2)
     view = memoryview(data)
-    parts = [view[starts[first] : ends[stop - 1]] for first, stop in edges.tolist()]
+    parts = [view[starts[first] : ends[stop - 1]] for first, stop in _runs(wanted)]
     if parts[-1][-1] != _FEED:
         parts.append(memoryview(b"\n"))
     return b"".join(parts)

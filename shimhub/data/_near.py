@@ -66,7 +66,8 @@ def texts_of(job: Job, index: int, reading: Reading) -> Iterator[tuple[Array, An
     for rows, (column,) in reading.columns(job, index):
         wanted = ~np.isin(rows, gone) & column.is_valid().to_numpy(zero_copy_only=False)
         if wanted.any():
-            yield rows[wanted], column.filter(pa.array(wanted))
+            texts = column.cast(pa.large_string())  # dictionaries and views have no sizes
+            yield rows[wanted], texts.filter(pa.array(wanted))
 
 
 def band_keys(texts: Any, near: dict[str, Any]) -> Array:

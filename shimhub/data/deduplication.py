@@ -267,7 +267,7 @@ def _told(job: Job, manifest: dict[str, Any], seconds: float) -> DedupResult:
         exact=result["exact"],
         near=result["near"],
         groups=result["groups"],
-        bytes_in=sum(source.size for source in job.sources),
+        bytes_in=sum(max(source.size, 0) for source in job.sources),
         bytes_out=sum(part["bytes"] for part in manifest["parts"]),
         buckets=result["buckets"],
         report=report_of(job),
