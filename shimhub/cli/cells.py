@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -111,6 +112,11 @@ def _print_records(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print(f"row {number}")
         for head, cell in zip(heads, row, strict=True):
             print(f"  {_pad(head, size, '')}  {cut(cell, WIDTH - size - 4)}".rstrip())
+
+
+def here(text: str) -> str:
+    """Return a text with the paths in it as they are seen from the working directory."""
+    return text.replace(os.getcwd() + os.sep, "")
 
 
 def bytes_text(count: int) -> str:

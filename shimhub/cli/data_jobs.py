@@ -197,6 +197,12 @@ def _tell(options: argparse.Namespace, title: str, told: dict[str, Any], kind: s
     if options.format == "json":
         print_json(kind, **plain(told))
         return
+    # What an exact job tells of near duplicates is nothing.
+    told = {
+        name: one
+        for name, one in told.items()
+        if not (isinstance(one, dict) and not any(one.values()))
+    }
     print_fields(title, {name.replace("_", " "): _shown(name, one) for name, one in told.items()})
 
 
@@ -208,6 +214,8 @@ def _shown(name: str, value: Any) -> str:
         return cells.bytes_text(value)
     if name == "fill":
         return f"{100 * value:.2f} %"
+    if name == "report":
+        return cells.here(value)
     if isinstance(value, dict):
         return ", ".join(f"{key} {_number(one)}" for key, one in value.items())
     if isinstance(value, (list, tuple)):

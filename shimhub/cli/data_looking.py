@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 from shimhub.cli import cells, data_options
@@ -87,25 +86,19 @@ def _print_info(found: Any) -> None:
     if found.problems:
         print()
     for problem in found.problems:
-        print_filled("problem: ", problem)
+        print_filled("problem: ", cells.here(problem))
 
 
 def _file_row(one: Any) -> tuple[str, ...]:
     kind = f"{one.format}.{one.compression}" if one.compression else one.format
     return (
-        _near(one.path),
+        cells.here(one.path),
         kind,
         cells.bytes_text(one.size),
         "" if one.rows is None else f"{one.rows:,}",
         "" if one.groups is None else f"{one.groups:,}",
         one.codec or "",
     )
-
-
-def _near(path: str) -> str:
-    """Return a path as it is seen from here, where it is below."""
-    here = os.getcwd() + os.sep
-    return path.removeprefix(here)
 
 
 # ---- head

@@ -1,0 +1,340 @@
+"""``python -m shimhub data``: what users see, and docs/data.md, whose blocks run here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+tokenizers = pytest.importorskip("tokenizers")
+
+from shimhub.cli import cells, main, schema  # noqa: E402
+from shimhub.data._json_values import plain  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "data.md").read_text("utf-8")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder to work in, with a few files, seen as in a pipe."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    rows = [{"id": i, "text": f"text {i % 7}", "ids": list(range(i % 9))} for i in range(50)]
+    Path("a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = pa.table({"input_ids": pa.array([row["ids"] for row in rows], pa.list_(pa.int32()))})
+    pq.write_table(table, "ids.parquet", row_group_size=20)
+    tok = tokenizers.Tokenizer(tokenizers.models.WordLevel({"text": 0, "?": 1}, unk_token="?"))
+    tok.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tok.save("tokenizer.json")
+    return tmp_path
+
+
+@pytest.fixture
+def run(here, capsys):  # noqa: ARG001 - commands run in that folder
+    """Run a command in this process; returns its exit code, stdout and stderr."""
+
+    def start(*words):
+        capsys.readouterr()
+        try:
+            code = main(["data", *words])
+        except SystemExit as error:  # argparse
+            code = error.code
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return start
+
+
+TOKENIZE = ("tokenize", "a.jsonl", "--tokenizer", "tokenizer.json", "--workers", "1")
+PACK = ("pack", "ids.parquet", "--length", "16", "--workers", "1")
+DEDUP = ("dedup", "a.jsonl", "--by", "text", "--workers", "1")
+CONVERT = ("convert", "a.jsonl", "--as", "parquet", "--workers", "1")
+JOBS = [CONVERT, DEDUP, TOKENIZE, PACK]
+
+
+# ---- answers
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("info", "a.jsonl", "--count"),
+        ("info", "a.jsonl", "ids.parquet"),
+        ("head", "a.jsonl"),
+        ("stats", "ids.parquet", "--workers", "1"),
+        *[(*job, "-o", "out") for job in JOBS],
+        *[(*job, "--dry-run") for job in JOBS],
+    ],
+    ids=lambda words: " ".join((words[0], words[-1])),
+)
+def test_json_answers_are_valid_by_the_schema(words, run):
+    """Each command prints one object of its kind, and text that fits into 80 columns."""
+    jsonschema = pytest.importorskip("jsonschema")
+    code, out, err = run(*words, "--format", "json")
+    told = json.loads(out)
+    jsonschema.Draft202012Validator(json.loads(schema.FILE.read_text("utf-8"))).validate(told)
+    kind = "estimate" if "--dry-run" in words else words[0]
+    assert (f"data-{kind}", "") == (told["kind"], err)
+    code_of_text, out, _ = run(*words, "--overwrite") if "-o" in words else run(*words)
+    assert code == code_of_text
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_job_is_done_once(run):
+    """The same command again finds its work done, and tells the same."""
+    first = run(*TOKENIZE, "-o", "out")
+    assert (0, first[1]) == run(*TOKENIZE, "-o", "out")[:2]
+    code, _, err = run(*TOKENIZE, "--max-length", "1", "-o", "out")
+    assert 2 == code
+    assert "not empty" in err
+
+
+def test_a_dry_run_writes_nothing(run, here):
+    """No folder is made; -o is not needed."""
+    before = sorted(here.iterdir())
+    for job in JOBS:
+        assert 0 == run(*job, "--dry-run", "-o", "out")[0]
+    assert before == sorted(here.iterdir())
+
+
+def test_a_plot_is_drawn(run):
+    """With --plot there is a picture."""
+    pytest.importorskip("matplotlib")
+    assert 0 == run(*PACK, "-o", "out", "--plot", "p.png")[0]
+    assert b"\x89PNG" == Path("p.png").read_bytes()[:4]
+
+
+def test_progress_is_on_stderr(run):
+    """Lines where they are asked for, none in a pipe otherwise; never on stdout."""
+    code, out, err = run(*TOKENIZE, "-o", "out", "--progress")
+    assert (0, True) == (code, "tokenize: done" in err)
+    assert out == run(*TOKENIZE, "-o", "out", "--no-progress")[1]
+
+
+# ---- exit codes
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (("head", "nothing.jsonl"), 2, "No such file"),
+        (("head", "a.jsonl", "--columns", "idd"), 2, "idd"),
+        (("head", "a.jsonl", "-n", "0"), 2, "n=0"),
+        (("head", "a.jsonl", "--input-format", "xml"), 2, "invalid choice"),
+        (("head", "bad.jsonl"), 1, "line 2"),
+        (("head", "unknown.bin"), 1, "format is not known"),
+        (("info", "bad.jsonl", "--count"), 1, ""),
+        (("stats", "bad.jsonl", "--on-error", "skip", "--workers", "1"), 1, ""),
+        (("stats", "a.jsonl", "--runner", "env"), 2, "out="),
+        (("convert", "a.jsonl"), 2, "needs -o"),
+        (("convert", "a.jsonl", "-o", "o", "--as", "xml"), 2, "none of"),
+        (("convert", "a.jsonl", "-o", "a.jsonl"), 2, "a.jsonl"),
+        (
+            ("pack", "ids.parquet", "-o", "o", "--length", "4", "--workers", "1"),
+            1,
+            "over the length",
+        ),
+        (("tokenize", "a.jsonl", "-o", "o", "--tokenizer", "none.json"), 2, "none.json"),
+        (("dedup", "a.jsonl", "-o", "o", "--near"), 2, "by"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_what_is_wrong_is_told_with_its_exit_code(words, code, part, run):
+    """1 is for data, 2 for usage; no traceback, and nothing on stdout that is no answer."""
+    Path("bad.jsonl").write_text('{"a": 1}\n{"a"\n')
+    Path("unknown.bin").write_bytes(b"\1\2\3")
+    found, out, err = run(*words)
+    assert (code, "") == (found, "" if "Traceback" not in err else err)
+    assert part in err
+    assert bool(out) == (not part)
+
+
+def test_without_pyarrow_the_cure_is_told(here):
+    """A Python that lacks it says what to install, with exit code 5; help is there anyway."""
+    (here / "hidden").mkdir()
+    (here / "hidden" / "sitecustomize.py").write_text("import sys\nsys.modules['pyarrow'] = None\n")
+    environ = {**os.environ, "PYTHONPATH": f"{here / 'hidden'}{os.pathsep}{ROOT}"}
+    for words, code, part in (("info a.jsonl", 5, "pip install 'shimhub[data]'"), ("-h", 0, "")):
+        done = subprocess.run(
+            [sys.executable, "-m", "shimhub", "data", *words.split()],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (code, True) == (done.returncode, part in done.stderr), done.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(here):
+    """130, no traceback, and the same command goes on from there."""
+    rows = "".join(json.dumps({"text": "text " * 50}) + "\n" for _ in range(40_000))
+    Path("big.jsonl").write_text(rows)
+    words = ["tokenize", "big.jsonl", "-o", "out", "--tokenizer", "tokenizer.json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shimhub", "data", *words, "--workers", "1"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while not list(here.glob("out/.shimhub/tmp/*")) and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (130, "") == (process.returncode, out), err
+    assert "run the same command again to go on" in err
+    assert "Traceback" not in err
+
+
+# ---- what reaches the terminal
+
+
+def test_control_characters_are_escapes(run):
+    """A text of the data moves no cursor, whatever is shown of it."""
+    pq.write_table(pa.table({"a\x1b[2J": ["x\x1b]0;title\x07\n\ty", "\u202eb"]}), "c.parquet")
+    for words in (("head", "c.parquet"), ("info", "c.parquet"), ("stats", "c.parquet")):
+        _, out, _ = run(*words)
+        assert [] == [one for one in out if not one.isprintable() and one != "\n"]
+    assert r"x\x1b]0;title\x07\n\ty" in run("head", "c.parquet")[1]
+
+
+def test_wide_rows_are_cut_in_text_and_whole_in_json(run):
+    """An ellipsis ends what does not fit; letters of two columns count as two."""
+    row = {"text": "long " * 100, "wide": "漢字" * 60, "nested": {"a": [1] * 500}}
+    pq.write_table(pa.Table.from_pylist([row]), "w.parquet")
+    out = run("head", "w.parquet")[1]
+    assert max(map(cells.width, out.splitlines())) <= 80
+    assert "…" in out
+    assert [row] == json.loads(run("head", "w.parquet", "--format", "json")[1])["rows"]
+
+
+def test_many_columns_are_a_list(run):
+    """Where a table has no room, each row is a list of its cells."""
+    pq.write_table(pa.table({f"column_{i}": ["x" * 30] for i in range(12)}), "m.parquet")
+    out = run("head", "m.parquet")[1]
+    assert out.startswith("row 0\n  column_0   " + "x" * 30 + "\n")
+
+
+def test_no_rows_are_told(run):
+    """An empty file has no table."""
+    pq.write_table(pa.table({"a": pa.array([], pa.int8())}), "e.parquet")
+    assert (0, "no rows\n", "") == run("head", "e.parquet")
+
+
+def test_values_that_json_has_not():
+    """Times, bytes, decimals and floats beyond numbers are text; the rest stays."""
+    import datetime as dt
+    import decimal
+
+    value = [
+        float("nan"),
+        -float("inf"),
+        float("inf"),
+        b"\xff",
+        dt.date(2020, 1, 2),
+        dt.timedelta(days=1, microseconds=1),
+        decimal.Decimal("1.50"),
+        {"a": (None, True, 2**70, 1.5)},
+    ]
+    expected = [
+        "NaN",
+        "-Infinity",
+        "Infinity",
+        "/w==",
+        "2020-01-02",
+        "86400.000001",
+        "1.50",
+        {"a": [None, True, 2**70, 1.5]},
+    ]
+    assert expected == plain(value)
+    json.dumps(plain(value), allow_nan=False)
+
+
+def test_cells():
+    """Sizes, shares and nested values as people read them."""
+    sizes = ["unknown", "0 B", "999 B", "1 kB", "1.5 MB", "2 GB"]
+    assert sizes == [
+        cells.bytes_text(size) for size in (-1, 0, 999, 1000, 1_500_000, 2_000_000_000)
+    ]
+    assert ("0 %", "12.50 %") == (cells.share(0, 0), cells.share(1, 8))
+    assert "{a: [1, 'x'], b: b'y'}" == cells.shown({"a": [1, "x"], "b": b"y"})
+    assert ("null", "1", "a b") == (cells.shown(None), cells.shown(1), cells.shown("a b"))
+    assert ("abc", "ab…", "漢…") == (
+        cells.cut("abc", 3),
+        cells.cut("abcd", 3),
+        cells.cut("漢字字", 4),
+    )
+
+
+# ---- docs/data.md and examples/data
+
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+#: Sizes depend on pyarrow's version, seconds on the machine.
+CHANGING = re.compile(r"[\d.,]+ (?:[kMG]?B)\b|seconds: +[\d.]+| +size\b")
+
+
+def masked(text):
+    """Return a transcript without what changes, nor the space beside it."""
+    return [re.sub(r" +", " ", CHANGING.sub("~", line)).rstrip() for line in text.splitlines()]
+
+
+def transcript(text):
+    """Yield the commands of a block and what they print."""
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, printed = part.partition("\n")
+        yield shlex.split(command)[4:], printed
+
+
+def test_the_page_is_what_happens(run):
+    """Each block of Python runs, one after the other; commands print what the page says."""
+    for needed in ("torch", "datasets", "matplotlib"):
+        pytest.importorskip(needed)
+    for path in Path().iterdir():
+        path.unlink()
+    names = {"__name__": "page"}
+    for kind, text in BLOCKS:
+        if kind == "python":
+            exec(compile(text, "docs/data.md", "exec"), names)
+        for words, printed in transcript(text) if kind == "console" else ():
+            code, out, err = run(*words)
+            assert (0, "") == (code, err)
+            assert masked(printed) == masked(out)
+    assert Path("fill.png").exists()
+
+
+def test_the_page_names_every_command_and_runner():
+    """What there is, is told; and the README's commands of the example run."""
+    from shimhub.data._choices import RUNNERS, STRATEGIES
+
+    for name in (*RUNNERS, *STRATEGIES, "info", "head", "stats", "convert", "dedup"):
+        assert f"`{name}`" in PAGE
+
+
+@pytest.mark.usefixtures("here")
+def test_the_example_goes_from_texts_to_packed_rows(capsys, monkeypatch):
+    """It prints what its README shows, but for the numbers; run again, it finds its work done."""
+    script = ROOT / "examples" / "data" / "pipeline.py"
+    monkeypatch.setattr(sys, "argv", [str(script), "made"])
+    for _ in range(2):
+        runpy.run_path(str(script), run_name="__main__")
+        told = capsys.readouterr().out
+        readme = (script.parent / "README.md").read_text("utf-8")
+        shown = [re.sub(r"[\d.]+", "~", line.strip()) for line in readme.splitlines()]
+        lines = [re.sub(r"[\d.]+", "~", line) for line in told.splitlines()]
+        assert 3 == len(lines)
+        assert set(lines) <= set(shown)
+    fill = float(re.search(r"([\d.]+)% full", told)[1])
+    assert 95 < fill <= 100
