@@ -308,6 +308,17 @@ def test_what_is_compressed_as_a_whole_is_read(tmp_path, form):
         lab.read(Source(str(path), form, "gzip"))
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60), st.integers(0, 3))
+def test_a_footer_of_any_bytes_is_damaged_or_has_numbers(footer, group):
+    """Fields may be of other types than they should be."""
+    file = pa.BufferReader(footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    try:
+        assert isinstance(_parquet._Values(file).of(group), int)
+    except ValueError as error:
+        assert "the footer is damaged" in str(error)
+
+
 def test_truncation_and_bit_flips_never_give_other_rows_silently():
     """With checksums on compressed pages: an error, or the rows that were written.
 

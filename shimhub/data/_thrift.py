@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 #: What a reader raises for bytes that are not of this protocol.
-ERRORS: Final = (IndexError, AttributeError, ValueError, RecursionError)
+ERRORS: Final = (IndexError, AttributeError, TypeError, ValueError, RecursionError)
 
 _TRUE, _FALSE, _BYTE, _I16, _I64, _DOUBLE, _BINARY = 1, 2, 3, 4, 6, 7, 8
 _LIST, _SET, _MAP, _STRUCT, _UUID = 9, 10, 11, 12, 13
