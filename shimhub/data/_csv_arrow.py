@@ -67,7 +67,7 @@ class Table:
         count = csv_records(data, *marks, is_last=True, bounds=False).count
         try:
             batch = self.read(data)
-        except (pa.ArrowInvalid, UnicodeDecodeError):
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
             return None
         rows = batch.num_rows if batch is not None else 0
         return (rows, batch) if rows == count else None

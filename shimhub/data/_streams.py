@@ -22,6 +22,7 @@ STEP: Final = 1 << 18
 #: A file may become as large as this whatever its ratio: small files repeat themselves.
 FREE: Final = 1 << 28
 
+_SKIPPABLE: Final = 0x50
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
 
@@ -57,7 +58,7 @@ class Stream:
         self._failed: DecodeError | None = None
         self._given = 0
         self._total = 0
-        self._codec = self._open_codec() if source.compression else None
+        self._codec: Any = self._open_codec() if source.compression else None
 
     def _open_codec(self) -> Any:
         try:
@@ -154,7 +155,7 @@ class Stream:
             self._codec.close()
         self._raw.close()
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> Stream:  # noqa: PYI034 - Self came with Python 3.11
         """Return the stream itself."""
         return self
 
@@ -184,7 +185,7 @@ def _is_compressed(compression: str | None, head: bytes) -> bool:
     if compression == "gzip":
         return head[:2] == b"\x1f\x8b"
     # A skippable frame may come first (RFC 8878, section 3.1.2).
-    return head == _ZSTD or (head[1:] == b"\x2a\x4d\x18" and head[0] >> 4 == 5)
+    return head == _ZSTD or (head[1:] == b"\x2a\x4d\x18" and head[0] & 0xF0 == _SKIPPABLE)
 
 
 def _open_remote(source: Source, options: Options) -> Any:

@@ -178,7 +178,7 @@ class JsonElements:
         return int(self._machine.offset)
 
     def feed(self, data: bytes) -> tuple[bytes, np.ndarray, bool]:
-        """Take the next bytes: return lines, where the elements begin that began, and if all is well.
+        """Take the next bytes: return lines, where elements begin that began, and if all is well.
 
         The last line may be incomplete. Line feeds of elements are blanks; ``starts`` are int64
         from the beginning of all. If not all is well, ``offset`` tells where: a comma that is

@@ -147,7 +147,8 @@ class Elements:
 
     def feed(self, data: bytes) -> tuple[bytes, list[int], bool]:
         """Take bytes one by one."""
-        out, starts = bytearray(), []
+        out = bytearray()
+        starts: list[int] = []
         for byte in data:
             while (taken := self._take(byte, out, starts)) is None:
                 pass
