@@ -126,7 +126,7 @@ def test_a_schema_gives_types(tmp_path: Path) -> None:
     assert [{"b": "x", "a": 1}, {"b": "", "a": None}] == arrow_rows(
         source, schema=schema, columns=("b", "a")
     )
-    with pytest.raises(SchemaDriftError, match="line 2.*'a'"):
+    with pytest.raises(SchemaDriftError, match=r"line 2.*'a'"):
         arrow_rows(written(tmp_path, b"a,b\n-1,x\n", "csv"), schema=schema)
     with pytest.raises(SchemaDriftError, match="'b' is not in the header"):
         arrow_rows(written(tmp_path, b"a\n1\n", "csv"), schema=schema)

@@ -54,9 +54,9 @@ def test_many_members_are_read_to_the_end(tmp_path: Path, codec: str, size: int)
 def test_truncation_is_an_error_at_any_byte(tmp_path: Path, codec: str) -> None:
     """No prefix of a file is taken for all of it."""
     packed = PACKED[codec]
-    for cut in random.Random(1).sample(range(len(packed)), 40) + [0, 1, 3, len(packed) - 1]:
+    for cut in (*random.Random(1).sample(range(len(packed)), 40), 0, 1, 3, len(packed) - 1):
         source = written(tmp_path, packed[:cut], "text", codec)
-        with pytest.raises(DecodeError, match="truncated|is read as") as caught:
+        with pytest.raises(DecodeError, match=r"truncated|is read as") as caught:
             _read(source)
         assert caught.value.path == source.path
 

@@ -33,6 +33,7 @@ void test_columns(void);
 void test_dedup(void);
 void test_hash(void);
 void test_linalg(void);
+void test_lines(void);
 void test_minhash(void);
 void test_pack(void);
 void test_pad(void);

@@ -11,6 +11,7 @@ static void run_all(void)
     test_dedup();
     test_hash();
     test_linalg();
+    test_lines();
     test_minhash();
     test_pack();
     test_pad();

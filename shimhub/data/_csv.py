@@ -7,7 +7,7 @@ rows. The first record names the columns.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
@@ -119,7 +119,7 @@ def _fields(source: Source, record: bytes, dialect: Dialect) -> list[str]:
         raise DecodeError(
             source.path, f"the header is not UTF-8: {error}; give encoding=", line=1
         ) from None
-    quoting = csv.QUOTE_NONE if dialect.quote is None else csv.QUOTE_MINIMAL
+    quoting: Any = csv.QUOTE_NONE if dialect.quote is None else csv.QUOTE_MINIMAL
     quote = dialect.quote or '"'
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=dialect.delimiter, quotechar=quote, quoting=quoting
@@ -171,7 +171,8 @@ def _exact(table: Table, block: LineBlock, column: pa.Array, name: str) -> pa.Da
     for kind in (pa.uint64(), pa.string()):
         again = Table(table.names, pa.schema([(name, kind)]), table.dialect, [name])
         try:
-            values = again.read(block.data).column(0)
+            batch: Any = again.read(block.data)
+            values = batch.column(0)
         except pa.ArrowInvalid:
             continue
         if kind == pa.uint64() or pc.all(pc.match_substring_regex(values, r"^-?\d*$")).as_py():

@@ -64,7 +64,7 @@ class Table:
     def quick(self, data: bytes | memoryview) -> tuple[int, pa.RecordBatch] | None:
         """Read many records at once; None if one is not right."""
         marks = self.dialect.delimiter, self.dialect.quote
-        count = csv_records(data, *marks, is_last=True, bounds=False).count
+        count = csv_records(data, *marks, is_last=True, bounds=False).records
         try:
             batch = self.read(data)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):

@@ -76,7 +76,7 @@ def record_blocks(source: Source, options: Options, size: int = BLOCK) -> Iterat
 
 def _header_end(data: bytes | memoryview, dialect: Dialect) -> int:
     found = csv_records(data, dialect.delimiter, dialect.quote, is_last=True)
-    return int(found.ends[0]) if found.count else 0
+    return int(found.ends[0]) if found.records else 0
 
 
 class _Records:

@@ -96,9 +96,9 @@ class CsvRecords(NamedTuple):
     #: Bytes of complete records, empty ones too.
     taken: int
     #: Where a quote was opened that was not closed; -1 if none was.
-    open: int
+    opened: int
     #: How many there are, also where they were not asked for.
-    count: int
+    records: int
 
 
 def csv_records(
