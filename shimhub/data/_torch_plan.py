@@ -149,3 +149,9 @@ def this_rank() -> tuple[int, int]:
             "(torchrun does), unset both, or give shard=(rank, world)"
         )
     return rank, world
+
+
+def this_worker() -> tuple[int, int]:
+    """Return DataLoader's number of this worker, and of how many; (0, 0) outside of one."""
+    info = importlib.import_module("torch.utils.data").get_worker_info()
+    return (0, 0) if info is None else (info.id, info.num_workers)

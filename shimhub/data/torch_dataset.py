@@ -13,7 +13,7 @@ from shimhub.data._asked import Asked, one_of, whole
 from shimhub.data._cursor import Cursor, Position
 from shimhub.data._slots import Slots
 from shimhub.data._sources import resolve
-from shimhub.data._torch_plan import LOG, planned, this_rank
+from shimhub.data._torch_plan import LOG, planned, this_rank, this_worker
 from shimhub.data.errors import DataError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Streaming:
 
     def __iter__(self) -> Iterator[Any]:
         """Begin a pass: from where the loaded state was, else from the epoch's first row."""
-        worker, workers = _this_worker()
+        worker, workers = this_worker()
         if workers:
             self._shared[1] = 1
         epoch, start = self.epoch, Position()
@@ -154,7 +154,7 @@ class Streaming:
             DataError: the rows are read in DataLoader's workers, whose states the DataLoader has
                 to collect: torchdata's StatefulDataLoader does.
         """
-        if self._now is None and self._loaded is None and self._shared[1] and not _this_worker()[1]:
+        if self._now is None and self._loaded is None and self._shared[1] and not this_worker()[1]:
             raise DataError(
                 "the rows were read by workers of a DataLoader, and only they know how far they "
                 "are: use torchdata.stateful_dataloader.StatefulDataLoader, and its state_dict()"
@@ -165,7 +165,7 @@ class Streaming:
         if self._loaded is not None:
             return self._loaded
         if self._now is None:
-            return self._state_at(Position(), self.epoch, *_this_worker())
+            return self._state_at(Position(), self.epoch, *this_worker())
         cursor, epoch, worker, workers = self._now
         return self._state_at(cursor.position(), epoch, worker, workers)
 
@@ -201,12 +201,6 @@ def _named(worker: int, workers: int) -> str:
 
 def _int64() -> Any:
     return importlib.import_module("torch").int64
-
-
-def _this_worker() -> tuple[int, int]:
-    """Return DataLoader's number of this worker, and of how many; (0, 0) outside of one."""
-    info = importlib.import_module("torch.utils.data").get_worker_info()
-    return (0, 0) if info is None else (info.id, info.num_workers)
 
 
 def _check(
