@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
-
-from shimhub.data._files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -79,16 +78,22 @@ def path_of(job: Job, stage: str, index: int) -> str:
 
 
 def write_runs(job: Job, stage: str, index: int, runs: Iterable[Mapping[str, Array]]) -> list[str]:
-    """Write a task's runs, all with the same columns; return the file, named from ``job.out``."""
+    """Write a task's runs, all with the same columns; return the file, named from ``job.out``.
+
+    It is not synced: a mark has its digest, and a file that a crash of the machine took is made
+    again.
+    """
     path = path_of(job, stage, index)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with replacing(path, job.scratch()) as file:
+    part = os.path.join(job.scratch(), f"{stage}-{index}-{secrets.token_hex(8)}.tmp")
+    with pa.OSFile(part, "wb") as file:
         writer = None
         for run in runs:
             batch = pa.record_batch({name: pa.array(column) for name, column in run.items()})
             writer = writer or pa.ipc.new_file(file, batch.schema)
             writer.write_batch(batch)
         (writer or pa.ipc.new_file(file, pa.schema([]))).close()
+    os.replace(part, path)
     return [os.path.relpath(path, job.out)]
 
 
