@@ -23,10 +23,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its name, its help, its options, and what its positional argument is.
-
-    The name of a command of a command has a space: ``data info``.
-    """
+    """Its name ("data info" of a command's own), help, options, and positional argument."""
 
     name: str
     told: str
@@ -87,11 +84,9 @@ _shimhub_program() {{
 _shimhub() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}}
     local command=${{COMP_WORDS[1]}}
-    if ((COMP_CWORD > 2)); then
-        case "$command ${{COMP_WORDS[2]}}" in
-            {nested}) command="$command ${{COMP_WORDS[2]}}" ;;
-        esac
-    fi
+    case "$((COMP_CWORD > 2)) $command ${{COMP_WORDS[2]}}" in
+        {nested}) command="$command ${{COMP_WORDS[2]}}" ;;
+    esac
     COMPREPLY=()
     if [[ $COMP_CWORD == 1 ]]; then
         COMPREPLY=($(compgen -W "{commands}" -- "$current"))
@@ -122,7 +117,7 @@ def bash(commands: Sequence[Command]) -> str:
     ]
     return _BASH.format(
         commands=" ".join(one.name for one in _first(commands)),
-        nested="|".join(f'"{one.name}"' for one in _nested(commands)) or "-",
+        nested="|".join(f'"1 {one.name}"' for one in _nested(commands)) or "-",
         valued="|".join(_valued(commands)),
         values="".join(values),
         cases="".join(_bash_case(one) for one in commands),
@@ -173,12 +168,8 @@ _shimhub() {{
     shift words
     (( CURRENT-- ))
     local name=$words[1]
-    case "$words[1] $words[2]" in
-        {nested}) if (( CURRENT > 2 )); then
-            name="$words[1] $words[2]"
-            shift words
-            (( CURRENT-- ))
-        fi ;;
+    case "$(( CURRENT > 2 )) $words[1] $words[2]" in
+        {nested}) name="$words[1] $words[2]"; shift words; (( CURRENT-- )) ;;
     esac
     case $name in
 {cases}    esac
@@ -195,7 +186,7 @@ def zsh(commands: Sequence[Command]) -> str:
     """Return the script for zsh; it is sourced, or found on fpath as ``_shimhub``."""
     return _ZSH.format(
         commands="".join(f"        '{one.name}:{_plain(one.told)}'\n" for one in _first(commands)),
-        nested="|".join(f'"{one.name}"' for one in _nested(commands)) or "-",
+        nested="|".join(f'"1 {one.name}"' for one in _nested(commands)) or "-",
         cases="".join(_zsh_case(one) for one in commands),
     )
 

@@ -52,8 +52,12 @@ class Tally:
 
     def merge(self, other: Tally) -> None:
         """Count what the other has counted."""
-        for name in ("rows", "empty", "overlong", "lost", "bins", "tokens"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.rows += other.rows
+        self.empty += other.empty
+        self.overlong += other.overlong
+        self.lost += other.lost
+        self.bins += other.bins
+        self.tokens += other.tokens
         self.lengths.merge(other.lengths)
         self.fills.merge(other.fills)
 

@@ -56,8 +56,12 @@ class Tally:
 
     def merge(self, other: Tally) -> None:
         """Count what the other has counted."""
-        for name in _COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.rows += other.rows
+        self.written += other.written
+        self.overlong += other.overlong
+        self.lost += other.lost
+        self.nulls += other.nulls
+        self.tokens += other.tokens
         self.lengths.merge(other.lengths)
 
     def told(self) -> dict[str, Any]:
