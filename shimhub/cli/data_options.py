@@ -11,6 +11,7 @@ from typing import Any
 
 from shimhub.data._choices import RUNNERS, WRITTEN
 from shimhub.data._model import COMPRESSIONS, FORMATS
+from shimhub.data.errors import DataError
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +63,8 @@ def reading_of_job(options: argparse.Namespace, function: Callable[..., Any]) ->
     if "options" in inspect.signature(function).parameters:
         from shimhub.data._asked import Asked
 
+        if options.on_drift == "unify":
+            raise DataError("this reads each file as it is: leave --on-drift=unify out, or convert")
         return {"options": Asked(**_decoding(options)).options(), **_finding(options)}
     return {"source": _finding(options), **_decoding(options)}
 
