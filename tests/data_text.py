@@ -24,7 +24,12 @@ def written(
 def arrow_rows(source: Source, span: Span | None = None, **options: Any) -> list[dict[str, Any]]:
     """Return all rows by way of record batches."""
     parts = format_of(source).batches(source, span or Span(), Options(**options))
-    return [row for part in parts for row in part.batch.to_pylist()]
+    return [row for part in parts for row in listed(part.batch)]
+
+
+def listed(batch: Any) -> list[dict[str, Any]]:
+    """Return the rows of a batch, also those of no columns."""
+    return batch.to_pylist() if batch.num_columns else [{}] * batch.num_rows
 
 
 def python_rows(source: Source, span: Span | None = None, **options: Any) -> list[dict[str, Any]]:

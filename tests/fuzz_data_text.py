@@ -21,6 +21,7 @@ from typing import Any
 from shimhub.data._formats import format_of
 from shimhub.data._model import Options, Source, Span
 from shimhub.data.errors import DataError
+from tests.data_text import listed
 
 SLOWEST = 20.0
 VALUES: tuple[Any, ...] = (None, True, 1, -1, 2**63, 1.5, "x", 'ä\n"\\', [1], [], {"b": 1}, {}, "")
@@ -65,7 +66,7 @@ def read(source: Source, way: str, on_error: str) -> Any:
         if way == "rows":
             return [row for rows, _ in module.rows(source, Span(), options) for row in rows]
         parts = module.batches(source, Span(), options)
-        return [row for part in parts for row in part.batch.to_pylist()]
+        return [row for part in parts for row in listed(part.batch)]
     except (DataError, OSError) as error:
         return f"{type(error).__name__}: {error}"
 

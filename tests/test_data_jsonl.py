@@ -21,7 +21,7 @@ from shimhub.data.errors import (  # noqa: E402
     LimitError,
     SchemaDriftError,
 )
-from tests.data_text import arrow_rows, outcome, python_rows, written  # noqa: E402
+from tests.data_text import arrow_rows, listed, outcome, python_rows, written  # noqa: E402
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.text(max_size=8), st.integers(-(2**63), 2**64 - 1),
@@ -171,7 +171,7 @@ def test_raw_lines_are_beside_their_rows(folder: Path, lines: list[bytes]) -> No
     found = [
         (row, raw.line(i))
         for raw in _lines.raw_lines(source, Span(), Options(on_error="skip"))
-        for i, row in enumerate(raw.batch.to_pylist())
+        for i, row in enumerate(listed(raw.batch))
     ]
     assert repr(rows) == repr([row for row, _ in found])
     for row, line in found:

@@ -74,4 +74,6 @@ def _whole(context: Context, rows: Any) -> pa.RecordBatch:
     if context.fields is None:
         batch = pa.Table.from_batches(rows).combine_chunks().to_batches()[0]
         return batch.replace_schema_metadata(context.schema.metadata)
+    if not len(context.schema):  # such a list has no length for Arrow
+        return pa.RecordBatch.from_struct_array(pa.array(rows, pa.struct([])))
     return pa.RecordBatch.from_pylist(rows, schema=context.schema)

@@ -66,12 +66,12 @@ def guessed(
 
 def _widened(guess: Guess, block: LineBlock, refusals: Refusals) -> Guess:
     """Return the type of the rows so far and of those of a block."""
-    quick = _by_arrow(block.data)
-    if quick is not None:
-        try:
+    try:
+        quick = _by_arrow(block.data)
+        if quick is not None:
             return merged(guess, quick)
-        except ConflictError:  # which line it is, is found out below
-            pass
+    except (ConflictError, UnicodeDecodeError):  # of a name; the line is found out below
+        pass
     return _line_by_line(guess, block, refusals)
 
 
