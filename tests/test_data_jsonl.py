@@ -300,6 +300,13 @@ def test_utf16_is_told(tmp_path: Path) -> None:
         assert [{"a": "ä"}] == arrow_rows(source, encoding=encoding)
 
 
+def test_the_last_line_of_a_small_file_tells_columns(tmp_path: Path) -> None:
+    """Also where no line feed follows it."""
+    rows = [{"a": 1, "b": None}, {"a": 1, "b": 2}]
+    source = written(tmp_path, b'{"a":1}\n{"a":1,"b":2}')
+    assert rows == arrow_rows(source) == python_rows(source)
+
+
 def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
     """Nothing, or blanks alone, are no rows and no columns."""
     for content in (b"", b"\n \r\n", b"\xef\xbb\xbf"):

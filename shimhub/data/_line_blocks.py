@@ -123,6 +123,9 @@ class _Lines:
         self._held = 0
         #: Bytes dropped of a line that is too long, whose end was not yet seen.
         self._dropped = 0
+        #: What was read is all there is; or what ends it.
+        self._is_end = False
+        self._failed: DecodeError | None = None
         self._stream: Any = None
 
     def __iter__(self) -> Iterator[LineBlock]:
@@ -155,7 +158,7 @@ class _Lines:
 
     def _blocks(self) -> Iterator[LineBlock]:
         is_last = False
-        while not is_last and (found := self._stream.read(self._size)):
+        while not is_last and (found := self._filled()):
             if self._offset + self._held + self._dropped == 0:
                 found = self._begun(found)
             end, is_last = self._cut(found)
@@ -169,6 +172,21 @@ class _Lines:
             yield from self._keep(found)
         if self._held or self._dropped:
             yield from self._complete(b"")
+
+    def _filled(self) -> bytes:
+        """Read a whole block, so that the last line of a small file is in its first one."""
+        if self._failed is not None:
+            raise self._failed
+        found: bytes = self._stream.read(self._size)
+        while found and len(found) < self._size and not self._is_end:
+            try:
+                more = self._stream.read(self._size - len(found))
+            except DecodeError as error:  # told once what came before is given out
+                self._failed = error
+                break
+            self._is_end = not more
+            found += more
+        return found
 
     def _begun(self, head: bytes) -> bytes:
         """Check how the file begins, and leave out its BOM."""
@@ -189,6 +207,8 @@ class _Lines:
             end = found.find(b"\n", max(left, 0)) + 1
             if end:
                 return end, True
+        if self._is_end:
+            return len(found), True
         return found.rfind(b"\n") + 1, False
 
     def _keep(self, found: bytes) -> Iterator[LineBlock]:
