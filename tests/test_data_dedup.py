@@ -159,6 +159,23 @@ def test_inputs_keep_their_formats(tmp_path):
     assert [["t", "n"], ["w", "5"]] == list(csv.reader((out / names[3]).read_text().splitlines()))
 
 
+def test_whole_rows_are_equal_over_formats(tmp_path):
+    """A JSON document, packed JSONL with keys in another order, and a folder of datasets'."""
+    datasets = pytest.importorskip("datasets")
+    (tmp_path / "a.json").write_text('[{"t": "x", "n": 1}, {"t": "y", "n": null}]')
+    with pa.CompressedOutputStream(str(tmp_path / "b.jsonl.zst"), "zstd") as file:
+        file.write(b'{"n": 1, "t": "x"}\n\n{"t":"z","n":3}')
+    datasets.disable_progress_bars()
+    datasets.Dataset.from_dict({"t": ["z", "u"], "n": [3, 1]}).save_to_disk(str(tmp_path / "c"))
+    out = tmp_path / "out"
+    run([tmp_path / name for name in ("a.json", "b.jsonl.zst", "c")], out)
+    assert '{"t":"x","n":1}\n{"t":"y","n":null}\n' == (out / "part-00000.jsonl").read_text()
+    with pa.input_stream(str(out / "part-00001.jsonl.zst"), compression="zstd") as file:
+        assert b'{"t":"z","n":3}\n' == file.read()
+    with pa.OSFile(str(out / "part-00002.arrow")) as file:
+        assert [{"t": "u", "n": 1}] == pa.ipc.open_file(file).read_all().to_pylist()
+
+
 def test_lines_of_text_keep_their_ends(tmp_path):
     """CR, CR LF and LF end rows, empty lines are rows, and what stays has its own end."""
     (tmp_path / "a.txt").write_bytes(b"x\r\ny\n\nx\nz\r\n\ny")
