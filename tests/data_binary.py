@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from shimhub.data._formats import format_of
 from shimhub.data._model import Options, Source
+from shimhub.data.formats._formats import format_of
 
 TEXTS = ["", "a", None, "é" * 40, "\N{GRINNING FACE}", "line\nbreak"]
 BYTES = [b"", b"\x00\xff", None, b"x" * 40, b"12", b"\n"]

@@ -11,10 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from shimhub.data import _files
-from shimhub.data._marks import told
-from shimhub.data._plan import make_job
-from shimhub.data._work import Stage
+from shimhub.data.jobs._marks import told
+from shimhub.data.jobs._plan import make_job
+from shimhub.data.jobs._work import Stage
+from shimhub.data.writing import _files
 
 ROOT = Path(__file__).parent.parent
 

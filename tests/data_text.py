@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shimhub.data._formats import format_of
 from shimhub.data._model import Options, Source, Span
 from shimhub.data.errors import DecodeError
+from shimhub.data.formats._formats import format_of
 
 if TYPE_CHECKING:
     from pathlib import Path

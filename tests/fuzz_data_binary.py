@@ -191,7 +191,7 @@ def problem(file: File, data: bytes, places: list[int], path: Path, rng: random.
 
 def _materialised(table: pa.Table) -> None:
     """Look at every value: as bytes of text, as a letter that is none is no damage of places."""
-    from shimhub.data import _array_checks
+    from shimhub.data.formats import _array_checks
 
     for batch in table.to_batches():
         _array_checks.check(batch)

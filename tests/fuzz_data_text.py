@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from shimhub.data._formats import format_of
 from shimhub.data._model import Options, Source, Span
 from shimhub.data.errors import DataError
+from shimhub.data.formats._formats import format_of
 from tests.data_text import listed
 
 SLOWEST = 20.0

@@ -20,7 +20,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 tokenizers = pytest.importorskip("tokenizers")
 
 from shimhub.cli import cells, main, schema  # noqa: E402
-from shimhub.data._json_values import plain  # noqa: E402
+from shimhub.data.writing._json_values import plain  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "data.md").read_text("utf-8")
@@ -318,7 +318,7 @@ def test_the_page_is_what_happens(run):
 
 def test_the_page_names_every_command_and_runner():
     """What there is, is told; and the README's commands of the example run."""
-    from shimhub.data._choices import RUNNERS, STRATEGIES
+    from shimhub.data.jobs._choices import RUNNERS, STRATEGIES
 
     for name in (*RUNNERS, *STRATEGIES, "info", "head", "stats", "convert", "dedup"):
         assert f"`{name}`" in PAGE

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 pa = pytest.importorskip("pyarrow")
 
-from shimhub.data import _csv, _csv_blocks  # noqa: E402 - needs pyarrow
 from shimhub.data._model import Options, Span  # noqa: E402
 from shimhub.data.errors import DataError, DecodeError, FormatError, SchemaDriftError  # noqa: E402
+from shimhub.data.formats import _csv, _csv_blocks  # noqa: E402 - needs pyarrow
 from tests.data_text import arrow_rows, outcome, written  # noqa: E402
 
 FIELDS = st.text('ab",\t\n\r \xe4\ufeff0', max_size=6)

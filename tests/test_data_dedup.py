@@ -20,7 +20,8 @@ import pyarrow.parquet as pq  # noqa: E402
 from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from shimhub.data import DataError, DecodeError, SchemaDriftError, _exact, _keys, dedup  # noqa: E402  # noqa: E402
+from shimhub.data import DataError, DecodeError, SchemaDriftError, dedup  # noqa: E402  # noqa: E402
+from shimhub.data.deduplicating import _exact, _keys  # noqa: E402  # noqa: E402
 
 ROWS = [{"id": i, "text": f"text {i % 7}"} for i in range(50)]
 NUMBERS = st.lists(st.integers(0, 9), max_size=40)
@@ -77,7 +78,7 @@ def test_the_first_row_of_each_text_stays_in_order(tmp_path):
 
 
 def test_the_report_tells_each_row_and_what_it_repeats(tmp_path):
-    """duplicates.parquet has file, row, and those of the row that was kept, in order."""
+    """_duplicates.parquet has file, row, and those of the row that was kept, in order."""
     first = write_jsonl(tmp_path / "a.jsonl", [{"t": "x"}, {"t": "y"}, {"t": "x"}])
     second = write_jsonl(tmp_path / "b.jsonl", [{"t": "z"}, {"t": "y"}])
     result = run([first, second], tmp_path / "out", by="t")

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq  # noqa: E402 - after importorskip
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from shimhub.data._detect import detect  # noqa: E402
-from shimhub.data._names import EXTENSIONS, PACKED, by_name, named_format  # noqa: E402
 from shimhub.data.errors import FormatError  # noqa: E402
+from shimhub.data.sources._detect import detect  # noqa: E402
+from shimhub.data.sources._names import EXTENSIONS, PACKED, by_name, named_format  # noqa: E402
 
 TABLE = pa.table({"a": [1, 2], "b": ["x", "y"]})
 #: The pairs that fast-axolotl 0.2.0's detect_format tells right, and those that it does not

@@ -1,4 +1,4 @@
-"""Directories of Hugging Face datasets: shimhub.data._hf_dirs beside `datasets` itself."""
+"""Directories of Hugging Face datasets: shimhub.data.sources._hf_dirs beside `datasets` itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytest.importorskip("datasets", reason="the oracle")
 import datasets
 
 from shimhub.data import DataError, FormatError
-from shimhub.data._hf_dirs import resolve_directory
+from shimhub.data.sources._hf_dirs import resolve_directory
 from tests import data_binary as lab
 
 

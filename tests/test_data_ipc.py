@@ -1,4 +1,4 @@
-"""Arrow IPC files, streams and Feather: shimhub.data._ipc beside pyarrow's own reader."""
+"""Arrow IPC files, streams and Feather: shimhub.data.formats._ipc beside pyarrow's own reader."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ import pyarrow.feather
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shimhub.data import DataError, DecodeError, FormatError, LimitError, _ipc
+from shimhub.data import DataError, DecodeError, FormatError, LimitError
 from shimhub.data._model import Options, Skipped, Source, Span
+from shimhub.data.formats import _ipc
 from tests import data_binary as lab
 from tests import fuzz_data_binary as fuzz
 
@@ -416,7 +417,7 @@ def test_pages_that_were_read_are_let_go(tmp_path):
         import sys
         from pathlib import Path
         import pyarrow.compute as pc
-        from shimhub.data import _ipc
+        from shimhub.data.formats import _ipc
         from shimhub.data._model import Options, Source, Span
 
         def resident():

@@ -18,10 +18,12 @@ pq = pytest.importorskip("pyarrow.parquet")
 tokenizers = pytest.importorskip("tokenizers")
 
 from shimhub import data  # noqa: E402
-from shimhub.data import DataError, _choices, _estimates, _packs, _tokens, runners  # noqa: E402
+from shimhub.data import DataError, runners  # noqa: E402
 from shimhub.data._model import FORMATS  # noqa: E402
-from shimhub.data._sketches import Distinct, Lengths  # noqa: E402
-from shimhub.data._summaries import Summary, hashes_of  # noqa: E402
+from shimhub.data.jobs import _choices, _estimates  # noqa: E402
+from shimhub.data.measuring import _packs, _tokens  # noqa: E402
+from shimhub.data.measuring._sketches import Distinct, Lengths  # noqa: E402
+from shimhub.data.measuring._summaries import Summary, hashes_of  # noqa: E402
 from shimhub.kernels import pack_multipack  # noqa: E402
 from shimhub.kernels.packing_tables import pack_table  # noqa: E402
 
@@ -466,7 +468,7 @@ def test_any_workers_and_shards_write_the_same_bytes(job, corpus, tokens, tmp_pa
             data.pack(tokens[0], out, length=64, block_bytes=3000, **spread)
         found.append(written(out))
     assert found[0] == found[1] == found[2]
-    assert "manifest.json" in found[0]
+    assert "_manifest.json" in found[0]
     assert "stats" == job or 2 <= len([name for name in found[0] if name.startswith("part-")])
 
 
@@ -588,7 +590,7 @@ def test_tokenize_takes_a_path_or_a_folder(corpus, tmp_path):
     for number, path in enumerate([tmp_path / "tok", tmp_path / "tok" / "tokenizer.json"]):
         data.tokenize(corpus[0], tmp_path / f"{number}", tokenizer=path, workers=1)
     assert written(tmp_path / "0") == written(tmp_path / "1")
-    manifest = json.loads((tmp_path / "0" / "manifest.json").read_text())
+    manifest = json.loads((tmp_path / "0" / "_manifest.json").read_text())
     assert 64 == len(manifest["params"]["tokenizer_sha256"])
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 pa = pytest.importorskip("pyarrow")
 
-from shimhub.data import _json  # noqa: E402 - needs pyarrow
 from shimhub.data._model import Options, Span  # noqa: E402
 from shimhub.data.errors import DecodeError, SchemaDriftError  # noqa: E402
+from shimhub.data.formats import _json  # noqa: E402 - needs pyarrow
 from tests.data_text import arrow_rows, outcome, python_rows, written  # noqa: E402
 
 ROWS = st.lists(

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 pa = pytest.importorskip("pyarrow")
 
-from shimhub.data import _jsonl, _line_blocks, _lines  # noqa: E402 - needs pyarrow
 from shimhub.data._model import Options, Source, Span  # noqa: E402
 from shimhub.data.errors import (  # noqa: E402
     DecodeError,
@@ -21,6 +20,7 @@ from shimhub.data.errors import (  # noqa: E402
     LimitError,
     SchemaDriftError,
 )
+from shimhub.data.formats import _jsonl, _line_blocks, _lines  # noqa: E402 - needs pyarrow
 from tests.data_text import arrow_rows, listed, outcome, python_rows, written  # noqa: E402
 
 VALUES = st.one_of(

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq  # noqa: E402
 from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from shimhub.data import DataError, NearOptions, _near, _shingles, dedup  # noqa: E402
+from shimhub.data import DataError, NearOptions, dedup  # noqa: E402
+from shimhub.data.deduplicating import _near, _shingles  # noqa: E402
 from shimhub.kernels import minhash  # noqa: E402
 
 #: A pair of similarity 0.5 is missed once in four billion.

@@ -11,8 +11,8 @@ import pytest
 pa = pytest.importorskip("pyarrow")
 
 from shimhub import kernels  # noqa: E402 - without pyarrow there is nothing to test
-from shimhub.data import _outputs  # noqa: E402 - as above
-from shimhub.data._arrays import Lists, TensorLists  # noqa: E402 - as above
+from shimhub.data.reading import _outputs  # noqa: E402 - as above
+from shimhub.data.reading._arrays import Lists, TensorLists  # noqa: E402 - as above
 
 NUMBERS = [
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),

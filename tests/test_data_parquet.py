@@ -1,4 +1,4 @@
-"""Parquet: shimhub.data._parquet beside pyarrow's own reader."""
+"""Parquet: shimhub.data.formats._parquet beside pyarrow's own reader."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shimhub.data import DataError, DecodeError, FormatError, LimitError, _parquet
+from shimhub.data import DataError, DecodeError, FormatError, LimitError
 from shimhub.data._model import Options, Skipped, Source, Span
+from shimhub.data.formats import _parquet
 from tests import data_binary as lab
 
 CODECS = ["none", "snappy", "gzip", "brotli", "lz4", "zstd"]

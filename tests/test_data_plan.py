@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shimhub.data import DataError, FormatError, JobError, SchemaDriftError, WorkerError
-from shimhub.data._blocks import name_of, read_block
-from shimhub.data._locks import locked
 from shimhub.data._model import Options, Skipped
-from shimhub.data._plan import is_file_name, make_job, run_job
-from shimhub.data._sources import resolve
+from shimhub.data.jobs._blocks import name_of, read_block
+from shimhub.data.jobs._locks import locked
+from shimhub.data.jobs._plan import is_file_name, make_job, run_job
+from shimhub.data.sources._sources import resolve
 from tests import data_jobs
 from tests.data_jobs import blocks_job, numbered, stage, tree
 
@@ -287,7 +287,7 @@ def test_overwrite_replaces_the_output_of_a_job(tmp_path):
     )
     made = run(job)
     assert {"p": 2} == made["params"]
-    assert {"manifest.json", *map(job.part, range(len(job.blocks)))} == set(os.listdir(job.out))
+    assert {"_manifest.json", *map(job.part, range(len(job.blocks)))} == set(os.listdir(job.out))
     (tmp_path / "out" / "notes.md").write_text("mine")
     with pytest.raises(JobError, match=r"wrote \(notes.md\)"):
         make_job("test", source, tmp_path / "out", overwrite=True)
@@ -317,7 +317,7 @@ def test_a_finished_job_is_not_done_again(tmp_path):
     assert made == run(blocks_job(tmp_path))
     assert before == {path: path.stat() for path in (tmp_path / "out").iterdir()}
     (tmp_path / "out" / job.part(3)).write_text("4\n")
-    with pytest.raises(JobError, match=r"part-00003\.jsonl is not as manifest.json says"):
+    with pytest.raises(JobError, match=r"part-00003\.jsonl is not as _manifest.json says"):
         blocks_job(tmp_path)
     job = make_job("test", tmp_path / "in.jsonl", tmp_path / "out", block_bytes=300, overwrite=True)
     assert made == run(job)
@@ -410,7 +410,7 @@ def test_an_input_that_changes_meanwhile_is_told_at_the_end(tmp_path):
     touch(job)
     with pytest.raises(JobError, match="has changed while it was read"):
         run(job)
-    assert "manifest.json" not in os.listdir(job.out)
+    assert "_manifest.json" not in os.listdir(job.out)
     with pytest.raises(JobError, match="modified_ns was"):
         blocks_job(tmp_path)
 
@@ -432,14 +432,17 @@ def test_a_manifest_tells_inputs_and_parts_and_no_times(tmp_path):
     touch(blocks_job(tmp_path, "two"))
     made = run(blocks_job(tmp_path, "two"))
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
-    told = json.loads((tmp_path / "one" / "manifest.json").read_text())
+    told = json.loads((tmp_path / "one" / "_manifest.json").read_text())
     assert told == made
     (source,) = told["inputs"]
     assert {"path", "format", "compression", "bytes", "head_sha256"} == set(source)
     assert {"path": "part-00001.jsonl", "rows": 1, "bytes": 2} == {
         key: value for key, value in told["parts"][1].items() if key != "sha256"
     }
-    assert {*os.listdir(tmp_path / "one")} == {"manifest.json", *(p["path"] for p in told["parts"])}
+    assert {*os.listdir(tmp_path / "one")} == {
+        "_manifest.json",
+        *(p["path"] for p in told["parts"]),
+    }
     assert told["rows"] == len(told["parts"])
 
 

@@ -11,7 +11,7 @@ import textwrap
 
 import pytest
 
-from shimhub.data._progress import _bytes, _count, _time, progress
+from shimhub.data.jobs._progress import _bytes, _count, _time, progress
 
 
 class Clock:
@@ -55,7 +55,7 @@ def on_terminal(code: str, **env: str) -> str:
 
 
 BAR = """
-    from shimhub.data._progress import progress
+    from shimhub.data.jobs._progress import progress
     with progress(1000, "a label that is far too long for it", {enabled}) as told:
         told.advance(bytes=1000, rows=7)
         {then}
@@ -151,7 +151,7 @@ def test_silent_is_silent(capsys):
 
 FORK = """
 import os
-from shimhub.data._progress import progress
+from shimhub.data.jobs._progress import progress
 
 told = progress(10, "read", enabled=True)
 if (child := os.fork()) == 0:

@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shimhub.data import DataError, JobError, WorkerError
-from shimhub.data import _marks as marks
-from shimhub.data._plan import make_job, run_job
 from shimhub.data.conversion import stages
+from shimhub.data.jobs import _marks as marks
+from shimhub.data.jobs._plan import make_job, run_job
 from shimhub.data.runners import Settings, cpus, open_runner, remaining
 from shimhub.data.runners.env import EnvRunner, rank_of
 from tests import data_jobs
@@ -33,7 +33,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
 def two_stages(job):
     """Return the stages of numbers and sums."""
-    from shimhub.data._work import Stage
+    from shimhub.data.jobs._work import Stage
 
     return [stage(job, "write_number"), Stage("two", 3, "tests.data_jobs:write_sum")]
 
@@ -97,7 +97,7 @@ def test_a_result_is_told_by_the_manifest(tmp_path):
     )
 
     assert {"last": len(job.blocks) - 1} == made["result"]
-    assert made == json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert made == json.loads((tmp_path / "out" / "_manifest.json").read_text())
 
 
 def test_tasks_that_print_do_not_disturb(tmp_path, capfd):
@@ -185,7 +185,7 @@ SLOW = """
 import sys
 from pathlib import Path
 from tests.data_jobs import blocks_job, stage
-from shimhub.data._plan import run_job
+from shimhub.data.jobs._plan import run_job
 
 folder = Path(sys.argv[1])
 job = blocks_job(folder, begun=str(folder / "begun"))
@@ -250,7 +250,7 @@ def test_rests_of_a_job_that_was_ended_are_removed(tmp_path):
         run_job(job, [stage(job, "half")], workers=1)
     assert [".rest-0", ".rest-1", ".rest-2", ".rest-3"] == sorted(os.listdir(job.scratch()))
     run_job(job, [stage(job, "write_number")], workers=1)
-    assert {"manifest.json", *map(job.part, range(len(job.blocks)))} == set(os.listdir(job.out))
+    assert {"_manifest.json", *map(job.part, range(len(job.blocks)))} == set(os.listdir(job.out))
 
 
 def test_a_script_without_a_main_guard_is_not_run_again(tmp_path):
@@ -344,7 +344,7 @@ def test_cpus_are_those_of_this_process(tmp_path):
 @given(st.integers(1, 40), st.integers(1, 50), st.sets(st.integers(0, 40)))
 def test_every_task_is_in_one_unit(tasks, shards, done):
     """Whatever the shards, units have each task that is not done once."""
-    from shimhub.data._running import _units
+    from shimhub.data.jobs._running import _units
 
     left = remaining(_units(tasks, shards), done)
     assert sorted(set(range(tasks)) - done) == sorted(index for unit in left for index in unit)
@@ -388,7 +388,7 @@ RANKS = """
 import sys
 from pathlib import Path
 from tests.data_jobs import blocks_job, stage
-from shimhub.data._plan import run_job
+from shimhub.data.jobs._plan import run_job
 
 folder, function = Path(sys.argv[1]), sys.argv[2]
 job = blocks_job(folder, error="value")
@@ -482,7 +482,7 @@ ENGINE = """
 import json, sys
 from pathlib import Path
 from shimhub.data import conversion
-from shimhub.data._plan import make_job, run_job
+from shimhub.data.jobs._plan import make_job, run_job
 from tests.data_jobs import OwnError, blocks_job, stage
 
 if __name__ == "__main__":
@@ -585,4 +585,4 @@ def test_ray_and_dask_are_started_and_stopped(runner, tmp_path):
     )
     assert 0 == told.returncode, told.stderr
     assert "False None" == told.stdout.splitlines()[-1]
-    assert (tmp_path / "out" / "manifest.json").exists()
+    assert (tmp_path / "out" / "_manifest.json").exists()

@@ -9,7 +9,8 @@ pa = pytest.importorskip("pyarrow", reason="data needs pyarrow")
 from hypothesis import given, settings  # noqa: E402 - after importorskip
 from hypothesis import strategies as st  # noqa: E402
 
-from shimhub.data._schemas import (  # noqa: E402
+from shimhub.data.errors import SchemaDriftError  # noqa: E402
+from shimhub.data.reading._schemas import (  # noqa: E402
     check_same,
     conformed,
     differences,
@@ -17,8 +18,7 @@ from shimhub.data._schemas import (  # noqa: E402
     merged,
     unified,
 )
-from shimhub.data._widen import UnmergeableError, widened  # noqa: E402
-from shimhub.data.errors import SchemaDriftError  # noqa: E402
+from shimhub.data.reading._widen import UnmergeableError, widened  # noqa: E402
 
 A, B = pa.int64(), pa.string()
 

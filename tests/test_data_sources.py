@@ -18,9 +18,9 @@ pytest.importorskip("pyarrow", reason="data needs pyarrow")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shimhub.data._sources import path_of_file_url, resolve
-from shimhub.data._splits import split_of
 from shimhub.data.errors import DataError, FormatError
+from shimhub.data.sources._sources import path_of_file_url, resolve
+from shimhub.data.sources._splits import split_of
 
 LINE = b'{"a": 1}\n'
 
@@ -128,7 +128,7 @@ def test_a_folder_is_read_to_any_depth_in_order(tmp_path):
     """All of the tree by code points, without hidden files, documents and descriptions."""
     make(tmp_path, *TREE, "Z.jsonl", "10.jsonl", "2.jsonl")
     make(tmp_path, ".hidden.jsonl", "_SUCCESS", ".git/x.jsonl", "__pycache__/y.jsonl", "d/_z.jsonl")
-    make(tmp_path, "README.md", "LICENSE", "license.txt", "d/notes.md", "manifest.json")
+    make(tmp_path, "README.md", "LICENSE", "license.txt", "d/notes.md", "_manifest.json")
     got = found(tmp_path, tmp_path)
     assert sorted([*TREE, "Z.jsonl", "10.jsonl", "2.jsonl"]) == got
     assert ["10.jsonl", "2.jsonl", "Z.jsonl", "a.jsonl"] == got[:4]
@@ -197,7 +197,7 @@ class TestManifests:
     def _manifest(folder, path):
         part = {"path": path, "bytes": len(LINE)}
         text = json.dumps({"manifest": 1, "plan": "", "parts": [part]})
-        (folder / "manifest.json").write_text(text)
+        (folder / "_manifest.json").write_text(text)
 
     def test_its_parts_are_read(self, tmp_path):
         """And nothing else in the folder."""

@@ -11,11 +11,11 @@ import pytest
 
 pa = pytest.importorskip("pyarrow")
 
-from shimhub.data import _streams  # noqa: E402 - needs pyarrow
 from shimhub.data._model import Options, Source, Span  # noqa: E402
-from shimhub.data._streams import open_decompressed, open_raw  # noqa: E402
-from shimhub.data._text import batches  # noqa: E402
 from shimhub.data.errors import DataError, DecodeError, LimitError  # noqa: E402
+from shimhub.data.formats import _streams  # noqa: E402 - needs pyarrow
+from shimhub.data.formats._streams import open_decompressed, open_raw  # noqa: E402
+from shimhub.data.formats._text import batches  # noqa: E402
 from tests.data_text import arrow_rows, outcome, written  # noqa: E402
 
 LINES = b"".join(json.dumps({"i": i, "t": "text" * (i % 9)}).encode() + b"\n" for i in range(9000))
@@ -98,7 +98,7 @@ def test_rows_before_damage_are_kept_where_errors_are_skipped(tmp_path: Path) ->
     for codec in ("gzip", "zstd"):
         source = written(tmp_path, PACKED[codec][:-20], "jsonl", codec)
         options = Options(on_error="skip", schema=pa.schema([("i", pa.int64()), ("t", "string")]))
-        from shimhub.data._jsonl import batches as of_jsonl
+        from shimhub.data.formats._jsonl import batches as of_jsonl
 
         rows = [r for part in of_jsonl(source, Span(), options) for r in part.batch.to_pylist()]
         assert [json.loads(line) for line in LINES.splitlines()][: len(rows)] == rows

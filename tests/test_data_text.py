@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 pa = pytest.importorskip("pyarrow")
 
-from shimhub.data import _lines, _text  # noqa: E402 - needs pyarrow
 from shimhub.data._model import Options, Span  # noqa: E402
 from shimhub.data.errors import DataError, DecodeError  # noqa: E402
+from shimhub.data.formats import _lines, _text  # noqa: E402 - needs pyarrow
 from shimhub.kernels import lines as kernels  # noqa: E402
 from shimhub.kernels._reference import lines as reference  # noqa: E402
 from tests.data_text import arrow_rows, written  # noqa: E402

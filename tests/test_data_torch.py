@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from torch.utils.data._utils import worker as torch_worker  # noqa: E402
 
-from shimhub.data import DataError, IterableDataset, _gather, _order, _slots  # noqa: E402
+from shimhub.data import DataError, IterableDataset  # noqa: E402
+from shimhub.data.feeding import _gather, _order, _slots  # noqa: E402
 
 ROWS = 103
 

@@ -27,9 +27,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shimhub.data import DataError, FormatError
-from shimhub.data import _writers as writers
-from shimhub.data._files import replacing, write_json
-from shimhub.data._writers import Writer, extension_of, write_file
+from shimhub.data.writing import _writers as writers
+from shimhub.data.writing._files import replacing, write_json
+from shimhub.data.writing._writers import Writer, extension_of, write_file
 from tests.data_jobs import environ, python, tree
 
 DAY = dt.date(2024, 7, 1)
@@ -168,7 +168,7 @@ def test_json_lines_are_the_same_with_and_without_orjson(rows, has_float):
     types |= {"f": pa.float64()} if has_float else {}
     rows = [dict(sorted(row.items())) | ({"f": 1e16} if has_float else {}) for row in rows]
     batch = pa.RecordBatch.from_pylist(rows, pa.schema(types))
-    from shimhub.data._text_encoders import JsonLines
+    from shimhub.data.writing._text_encoders import JsonLines
 
     expected = "".join(
         json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=coded) + "\n"
@@ -372,7 +372,7 @@ def test_lines_that_are_none_are_refused(tmp_path):
 FULL = """
 import resource, sys
 import pyarrow as pa
-from shimhub.data._writers import write_file
+from shimhub.data.writing._writers import write_file
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 batch = pa.record_batch({"x": [f"{at * at}" for at in range(100_000)]})
@@ -466,7 +466,7 @@ def test_permissions_are_those_of_the_umask(tmp_path):
 SAME = """
 import sys, time
 import pyarrow as pa
-from shimhub.data._writers import write_file
+from shimhub.data.writing._writers import write_file
 
 batch = pa.record_batch({"x": ["a", "b"] * 500, "n": list(range(1000))})
 for end in ("parquet", "arrow", "jsonl", "jsonl.gz", "csv.zst", "tsv"):

@@ -10,9 +10,9 @@ from typing import Any
 from shimhub.cli import cells, data_options
 from shimhub.cli.options import add_command
 from shimhub.cli.output import print_fields, print_json
-from shimhub.data._choices import OVERLONG, STRATEGIES
-from shimhub.data._json_values import plain
 from shimhub.data.errors import DataError
+from shimhub.data.jobs._choices import OVERLONG, STRATEGIES
+from shimhub.data.writing._json_values import plain
 
 _FOLDER = "a folder, or one file if the name ends in a format: out.jsonl.zst"
 
@@ -172,7 +172,7 @@ def _run(options: argparse.Namespace, function: Callable[..., Any], **asked: Any
 
 
 def _estimate(options: argparse.Namespace, function: Callable[..., Any], asked: Any) -> int:
-    from shimhub.data import _estimates
+    from shimhub.data.jobs import _estimates
 
     found = _estimates.estimate(function, options.inputs, asked, options.workers, options.out)
     title = f"{options.command}: nothing was written"

@@ -8,7 +8,7 @@ from typing import Any
 from shimhub.cli import cells, data_options
 from shimhub.cli.options import add_command
 from shimhub.cli.output import WIDTH, clean, count_of, print_filled, print_json
-from shimhub.data._json_values import plain
+from shimhub.data.writing._json_values import plain
 
 
 def add(commands: Any) -> None:

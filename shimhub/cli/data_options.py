@@ -9,9 +9,9 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shimhub.data._choices import RUNNERS, WRITTEN
 from shimhub.data._model import COMPRESSIONS, FORMATS
 from shimhub.data.errors import DataError
+from shimhub.data.jobs._choices import RUNNERS, WRITTEN
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +61,7 @@ def reading(options: argparse.Namespace) -> dict[str, Any]:
 def reading_of_job(options: argparse.Namespace, function: Callable[..., Any]) -> dict[str, Any]:
     """Return the same for a job: a job's ``format`` is the one that it writes."""
     if "options" in inspect.signature(function).parameters:
-        from shimhub.data._asked import Asked
+        from shimhub.data.reading._asked import Asked
 
         if options.on_drift == "unify":
             raise DataError("this reads each file as it is: leave --on-drift=unify out, or convert")
@@ -119,8 +119,8 @@ def is_first(options: argparse.Namespace) -> bool:
 @contextlib.contextmanager
 def progress(options: argparse.Namespace) -> Iterator[Callable[[str, int, int], None]]:
     """Give a job what it tells its progress to."""
-    from shimhub.data._jobs import steps
-    from shimhub.data._sources import resolve
+    from shimhub.data.jobs._jobs import steps
+    from shimhub.data.sources._sources import resolve
 
     size, is_wanted = 0, options.progress if is_first(options) else False
     if is_wanted is not False:

@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from shimhub.data._near_options import NearOptions
     from shimhub.data.conversion import convert
+    from shimhub.data.deduplicating._near_options import NearOptions
     from shimhub.data.deduplication import DedupResult, dedup
     from shimhub.data.errors import (
         DataError,

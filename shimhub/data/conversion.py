@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from shimhub.data._asked import Asked
-from shimhub.data._blocks import read_block, skips
 from shimhub.data._model import Skipped
-from shimhub.data._plan import BLOCK_BYTES, make_job, run_job
-from shimhub.data._work import Stage
-from shimhub.data._writers import Writer, check_types
+from shimhub.data.jobs._blocks import read_block, skips
+from shimhub.data.jobs._plan import BLOCK_BYTES, make_job, run_job
+from shimhub.data.jobs._work import Stage
+from shimhub.data.reading._asked import Asked
+from shimhub.data.writing._writers import Writer, check_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import pyarrow as pa  # type: ignore[import-untyped]
 
-    from shimhub.data._work import Job
+    from shimhub.data.jobs._work import Job
 
 
 def convert(
@@ -44,7 +44,7 @@ def convert(
 
     ``out`` is one file if its name ends in .parquet, .arrow, .jsonl, .csv, .tsv or .txt (the text
     formats also with .gz or .zst), else a folder of ``part-00000.jsonl``, one for each block of
-    about ``block_bytes`` of the inputs, and ``manifest.json``. ``format`` says which in a folder;
+    about ``block_bytes`` of the inputs, and ``_manifest.json``. ``format`` says which in a folder;
     by default that of the first input. What each format makes of a type is told in ``_plain``.
     ``source`` says how inputs are found (format, compression, split, follow_symlinks: as
     ``streaming_dataset_reader`` takes them), ``asked`` how they are read (on_drift, infer,

@@ -8,18 +8,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub.data import _compared, _filter, _keeping, _keys, _marks, _normal
 from shimhub.data._model import Options
-from shimhub.data._near_options import NearOptions
-from shimhub.data._plan import make_job, run_job
-from shimhub.data._sources import resolve
-from shimhub.data._work import Stage
+from shimhub.data.deduplicating import _compared, _filter, _keeping, _keys, _normal
+from shimhub.data.deduplicating._near_options import NearOptions
 from shimhub.data.errors import DataError
+from shimhub.data.jobs import _marks
+from shimhub.data.jobs._plan import make_job, run_job
+from shimhub.data.jobs._work import Stage
+from shimhub.data.sources._sources import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shimhub.data._work import Job
+    from shimhub.data.jobs._work import Job
 
 #: Rows that are decoded at once.
 _BATCH: Final = 1 << 14
@@ -77,7 +78,7 @@ def dedup(
     Each block of an input is a part of the output in the same format and compression (a JSON
     document is JSONL); lines of JSONL and text are copied byte for byte, with a last line feed,
     and values of CSV are written with quotes.
-    ``duplicates.parquet`` tells of each row that was left out its file and row (from 0), those of
+    ``_duplicates.parquet`` tells of each row that was left out its file and row (from 0), those of
     the row that was kept, the kind ("exact", "near") and the similarity of the two; beside ``out``
     if that is one file. Groups of near duplicates are chains: a row may be less similar to the one
     that is kept than the threshold. Memory is bounded by blocks, temporary files by 24 bytes a row
@@ -184,15 +185,15 @@ def stages_of(job: Job) -> list[Stage]:
     stages = []
     if job.params["exact"]:
         stages += [
-            Stage("hash", blocks, "shimhub.data._exact:hash_block"),
-            Stage("match", _keys.parts(job), "shimhub.data._exact:match_range"),
+            Stage("hash", blocks, "shimhub.data.deduplicating._exact:hash_block"),
+            Stage("match", _keys.parts(job), "shimhub.data.deduplicating._exact:match_range"),
         ]
     if job.params["near"] is not None:
         stages += _near_stages(job)
     return [
         *stages,
-        Stage("filter", blocks, "shimhub.data._filter:filter_block"),
-        Stage("report", 1, "shimhub.data._filter:report"),
+        Stage("filter", blocks, "shimhub.data.deduplicating._filter:filter_block"),
+        Stage("report", 1, "shimhub.data.deduplicating._filter:report"),
     ]
 
 
@@ -200,19 +201,19 @@ def _near_stages(job: Job) -> list[Stage]:
     blocks, shares, near = len(job.blocks), _keys.shares_of(job), job.params["near"]
     buckets = _keys.bucket_tasks(job)
     begun = [
-        Stage("sign", blocks, "shimhub.data._near:sign_block"),
-        Stage("buckets", buckets, "shimhub.data._near:bucket_range"),
+        Stage("sign", blocks, "shimhub.data.deduplicating._near:sign_block"),
+        Stage("buckets", buckets, "shimhub.data.deduplicating._near:bucket_range"),
     ]
     if not near["verify"]:
-        return [*begun, Stage("groups", 1, "shimhub.data._near:join_buckets")]
+        return [*begun, Stage("groups", 1, "shimhub.data.deduplicating._near:join_buckets")]
     return [
         *begun,
-        Stage("sets", blocks, "shimhub.data._near_sets:write_sets"),
-        Stage("stars", shares, "shimhub.data._near:compare_stars"),
-        Stage("joined", 1, "shimhub.data._near:join_stars"),
-        Stage("rest", buckets, "shimhub.data._near:neighbours"),
-        Stage("neighbours", shares, "shimhub.data._near:compare_neighbours"),
-        Stage("groups", 1, "shimhub.data._near:join_all"),
+        Stage("sets", blocks, "shimhub.data.deduplicating._near_sets:write_sets"),
+        Stage("stars", shares, "shimhub.data.deduplicating._near:compare_stars"),
+        Stage("joined", 1, "shimhub.data.deduplicating._near:join_stars"),
+        Stage("rest", buckets, "shimhub.data.deduplicating._near:neighbours"),
+        Stage("neighbours", shares, "shimhub.data.deduplicating._near:compare_neighbours"),
+        Stage("groups", 1, "shimhub.data.deduplicating._near:join_all"),
     ]
 
 
@@ -255,7 +256,7 @@ def _buckets(told: dict[str, list[dict[str, Any]]]) -> dict[str, int]:
 def report_of(job: Job) -> str:
     """Return the path of the report: in the folder of the output, or beside its one file."""
     if job.target:
-        return f"{job.target}.{_filter.REPORT}"
+        return f"{job.target}.{_filter.REPORT.removeprefix('_')}"
     return os.path.join(job.out, _filter.REPORT)
 
 

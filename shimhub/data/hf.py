@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from shimhub.data import _feed, _reading
-from shimhub.data._asked import Asked
-from shimhub.data._files import replacing
-from shimhub.data._formats import format_of
 from shimhub.data._model import Span
-from shimhub.data._progress import progress as telling
-from shimhub.data._shards import Piece
-from shimhub.data._sources import resolve
 from shimhub.data.errors import DataError
+from shimhub.data.feeding import _feed
+from shimhub.data.formats._formats import format_of
+from shimhub.data.jobs._progress import progress as telling
+from shimhub.data.reading import _reading
+from shimhub.data.reading._asked import Asked
+from shimhub.data.reading._shards import Piece
+from shimhub.data.sources._sources import resolve
+from shimhub.data.writing._files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from shimhub.data._model import Source
-    from shimhub.data._reading import Reading
+    from shimhub.data.reading._reading import Reading
 
 #: Arguments of ``resolve``; the other ones tell how to read.
 _FINDING: Final = ("format", "compression", "follow_symlinks", "storage")

@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from shimhub.data import _arrow_files, _ipc_messages
-from shimhub.data._asked import Asked, whole
-from shimhub.data._formats import format_of
 from shimhub.data._model import Span
-from shimhub.data._names import by_name
-from shimhub.data._schemas import differences
-from shimhub.data._sources import resolve
 from shimhub.data.errors import DataError
+from shimhub.data.formats import _arrow_files, _ipc_messages
+from shimhub.data.formats._formats import format_of
 from shimhub.data.reader import streaming_dataset_reader
+from shimhub.data.reading._asked import Asked, whole
+from shimhub.data.reading._schemas import differences
+from shimhub.data.sources._names import by_name
+from shimhub.data.sources._sources import resolve
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -11,22 +11,22 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-from shimhub.data._asked import one_of, whole
-from shimhub.data._blocks import name_of, read_block, skips
-from shimhub.data._choices import OVERLONG, STRATEGIES
-from shimhub.data._jobs import Request, run, schema_of, write_part, written_format
-from shimhub.data._marks import all_told
 from shimhub.data._model import Skipped
-from shimhub.data._packs import PADS, Recipe, Tally, packed
-from shimhub.data._sketches import quantiles
-from shimhub.data._work import Stage
 from shimhub.data.errors import DataError, DecodeError
+from shimhub.data.jobs._blocks import name_of, read_block, skips
+from shimhub.data.jobs._choices import OVERLONG, STRATEGIES
+from shimhub.data.jobs._jobs import Request, run, schema_of, write_part, written_format
+from shimhub.data.jobs._marks import all_told
+from shimhub.data.jobs._work import Stage
+from shimhub.data.measuring._packs import PADS, Recipe, Tally, packed
+from shimhub.data.measuring._sketches import quantiles
+from shimhub.data.reading._asked import one_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from shimhub.data._model import Part
-    from shimhub.data._work import Job
+    from shimhub.data.jobs._work import Job
 
 #: Columns that are packed where none is named, the first of them in any case.
 _COLUMNS: Final = ("input_ids", "labels", "attention_mask", "token_type_ids")
@@ -104,7 +104,7 @@ def pack(
     one_of("strategy", strategy, tuple(STRATEGIES))
     one_of("overlong", overlong, OVERLONG)
     if plot is not None:
-        from shimhub.data import _plots
+        from shimhub.data.measuring import _plots
 
         _plots.check()
     request, left_out = _request(inputs, out, asked, columns, written_format(out, format))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub.data import _outputs, _reading
-from shimhub.data._asked import Asked
-from shimhub.data._batching import rebatched
-from shimhub.data._sources import resolve
+from shimhub.data.reading import _outputs, _reading
+from shimhub.data.reading._asked import Asked
+from shimhub.data.reading._batching import rebatched
+from shimhub.data.sources._sources import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -8,24 +8,24 @@ import tempfile
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub.data._blocks import read_block, skips
-from shimhub.data._files import write_json
-from shimhub.data._jobs import Request, run, schema_of
-from shimhub.data._json_values import plain
-from shimhub.data._marks import all_told
-from shimhub.data._marks import told as told_by
 from shimhub.data._model import Skipped
-from shimhub.data._sketches import LENGTHS, Distinct, quantiles
-from shimhub.data._summaries import Summary, hashes_of, unpacked
-from shimhub.data._work import Stage
 from shimhub.data.errors import DataError
+from shimhub.data.jobs._blocks import read_block, skips
+from shimhub.data.jobs._jobs import Request, run, schema_of
+from shimhub.data.jobs._marks import all_told
+from shimhub.data.jobs._marks import told as told_by
+from shimhub.data.jobs._work import Stage
+from shimhub.data.measuring._sketches import LENGTHS, Distinct, quantiles
+from shimhub.data.measuring._summaries import Summary, hashes_of, unpacked
+from shimhub.data.writing._files import write_json
+from shimhub.data.writing._json_values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa  # type: ignore[import-untyped]
 
-    from shimhub.data._work import Job
+    from shimhub.data.jobs._work import Job
 
 _FILE: Final = "stats.json"
 #: Rows that are counted at once.

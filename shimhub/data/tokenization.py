@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from shimhub.data._asked import one_of, whole
-from shimhub.data._blocks import name_of, read_block, skips
-from shimhub.data._choices import OVERLONG
-from shimhub.data._jobs import Request, run, schema_of, write_part, written_format
-from shimhub.data._marks import all_told
 from shimhub.data._model import Skipped
-from shimhub.data._sketches import Lengths, quantiles
-from shimhub.data._tokens import Encoder, OverlongError, Recipe, Tally, lists_of, serial
-from shimhub.data._work import Stage
 from shimhub.data.errors import DataError, DecodeError
+from shimhub.data.jobs._blocks import name_of, read_block, skips
+from shimhub.data.jobs._choices import OVERLONG
+from shimhub.data.jobs._jobs import Request, run, schema_of, write_part, written_format
+from shimhub.data.jobs._marks import all_told
+from shimhub.data.jobs._work import Stage
+from shimhub.data.measuring._sketches import Lengths, quantiles
+from shimhub.data.measuring._tokens import Encoder, OverlongError, Recipe, Tally, lists_of, serial
+from shimhub.data.reading._asked import one_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from shimhub.data._model import Part
-    from shimhub.data._work import Job
+    from shimhub.data.jobs._work import Job
 
 _IDS, _MASK = "input_ids", "attention_mask"
 

@@ -8,21 +8,22 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub.data import _reading, _torch_rows, _torch_state
-from shimhub.data._asked import Asked, one_of, whole
-from shimhub.data._cursor import Cursor, Position
-from shimhub.data._slots import Slots
-from shimhub.data._sources import resolve
-from shimhub.data._torch_plan import LOG, planned, this_rank, this_worker
 from shimhub.data.errors import DataError
+from shimhub.data.feeding import _torch_rows, _torch_state
+from shimhub.data.feeding._cursor import Cursor, Position
+from shimhub.data.feeding._slots import Slots
+from shimhub.data.feeding._torch_plan import LOG, planned, this_rank, this_worker
+from shimhub.data.reading import _reading
+from shimhub.data.reading._asked import Asked, one_of, whole
+from shimhub.data.sources._sources import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pyarrow as pa  # type: ignore[import-untyped]
 
-    from shimhub.data._dealing import Even
     from shimhub.data._model import Skipped, Source
+    from shimhub.data.feeding._dealing import Even
 
 #: Bytes of a file in a piece: what a resumed worker reads again at most, of what can be cut.
 _BLOCK: Final = 8 << 20

@@ -225,7 +225,8 @@ def _sliced(folder: Path, size: int) -> list[str]:
         (
             f"On {made / _GB:.1f} GB the rows that stay, in their order, are those of polars' "
             f'`unique("text", keep="first", maintain_order=True)`: {len(wanted):,}; as JSONL, '
-            f"and as Parquet of {packed / 1e6:,.0f} MB ({seconds:.1f} s, {memory['pss'] / 1e6:,.0f} MB of memory)."
+            f"and as Parquet of {packed / 1e6:,.0f} MB ({seconds:.1f} s, "
+            f"{memory['pss'] / 1e6:,.0f} MB of memory)."
         ),
         "",
     ]

@@ -19,7 +19,7 @@ from shimhub.errors import nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from shimhub.data._work import Job, Stage
+    from shimhub.data.jobs._work import Job, Stage
 
 RUNNERS: Final = {
     "local": "LocalRunner",

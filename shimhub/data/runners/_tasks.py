@@ -7,12 +7,12 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shimhub.data._blocks import name_of
-from shimhub.data._marks import do_task
 from shimhub.data.errors import DataError
+from shimhub.data.jobs._blocks import name_of
+from shimhub.data.jobs._marks import do_task
 
 if TYPE_CHECKING:
-    from shimhub.data._work import Job, Stage
+    from shimhub.data.jobs._work import Job, Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,16 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub.data._files import read_json, write_json
-from shimhub.data._marks import done as marked
 from shimhub.data.errors import DataError, JobError
+from shimhub.data.jobs._marks import done as marked
 from shimhub.data.runners import Runner, Settings
 from shimhub.data.runners.local import LocalRunner
+from shimhub.data.writing._files import read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from shimhub.data._work import Job, Stage
+    from shimhub.data.jobs._work import Job, Stage
 
 #: Variables of rank and number of ranks: torchrun (and accelerate), srun, Open MPI, other MPI.
 VARIABLES: Final = (

@@ -24,7 +24,7 @@ from shimhub.data.runners._tasks import Failure, name, raised, task_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from shimhub.data._work import Job, Stage
+    from shimhub.data.jobs._work import Job, Stage
     from shimhub.data.runners import Settings
 
 _LOG: Final = logging.getLogger("shimhub.data")
@@ -67,7 +67,7 @@ class LocalRunner(Runner):
 
 def here(job: Job, stage: Stage, units: list[list[int]], tell: Callable[[int], None]) -> None:
     """Do the tasks in this process."""
-    from shimhub.data._marks import do_task
+    from shimhub.data.jobs._marks import do_task
 
     for index in (index for unit in units for index in unit):
         try:

@@ -16,7 +16,7 @@ from shimhub.data.runners._tasks import Failure, attempt, raised, task_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from shimhub.data._work import Job, Stage
+    from shimhub.data.jobs._work import Job, Stage
 
 
 class RayRunner(Runner):

@@ -1,0 +1,1 @@
+"""Exact and near duplicates: stages of the job, and what they write."""

@@ -1,0 +1,103 @@
+"""Records of CSV as Arrow."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.csv as pc  # type: ignore[import-untyped]
+
+from shimhub.data.errors import DataError
+from shimhub.data.formats._json_lines import BadLineError
+from shimhub.data.formats._pieces import DriftError
+from shimhub.kernels.lines import csv_records
+
+if TYPE_CHECKING:
+    from shimhub.data.formats._csv_blocks import Dialect
+
+_BOM: Final = b"\xef\xbb\xbf"
+#: Bytes that Arrow parses at once: more need pages that are new each time.
+_STEP: Final = 1 << 18
+_WHERE: Final = re.compile(r"^(?:In CSV column #(\d+): )?(?:Row #\d+: )?(.*)$", re.DOTALL)
+
+
+class Table:
+    """The columns of a CSV source, and how its records are read; nothing of it changes."""
+
+    def __init__(
+        self,
+        names: list[str],
+        schema: pa.Schema | None,
+        dialect: Dialect,
+        columns: list[str] | None = None,
+    ) -> None:
+        self.names, self.schema, self.dialect = names, schema, dialect
+        self.parse = pc.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=dialect.quote if dialect.quote is not None else False,
+            newlines_in_values=dialect.quote is not None,
+        )
+        self.convert = pc.ConvertOptions(
+            column_types=schema, strings_can_be_null=False, include_columns=columns
+        )
+
+    def find(self, data: bytes | memoryview) -> Any:
+        """Return where records begin and end."""
+        found = csv_records(data, self.dialect.delimiter, self.dialect.quote, is_last=True)
+        return found.starts, found.ends
+
+    def read(self, data: bytes | memoryview) -> pa.RecordBatch | None:
+        """Read whole records as one batch, None if there are none; raises as Arrow does."""
+        if bytes(data[: len(_BOM)]) == _BOM:  # of a value: Arrow would leave it out
+            data = b"\n" + bytes(data)
+        try:
+            table = self._read(data, _STEP)
+        except pa.ArrowInvalid:  # perhaps because a record is longer
+            table = self._read(data, len(data) + 1)
+        return table.combine_chunks().to_batches()[0] if table.num_rows else None
+
+    def _read(self, data: bytes | memoryview, step: int) -> pa.Table:
+        options = pc.ReadOptions(column_names=self.names, use_threads=False, block_size=step)
+        return pc.read_csv(pa.BufferReader(data), options, self.parse, self.convert)
+
+    def quick(self, data: bytes | memoryview) -> tuple[int, pa.RecordBatch] | None:
+        """Read many records at once; None if one is not right."""
+        marks = self.dialect.delimiter, self.dialect.quote
+        count = csv_records(data, *marks, is_last=True, bounds=False).records
+        try:
+            batch = self.read(data)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+            return None
+        rows = batch.num_rows if batch is not None else 0
+        return (rows, batch) if rows == count else None
+
+    def strict(self, record: bytes) -> pa.RecordBatch:
+        """Read one record.
+
+        Raises:
+            BadLineError: it has too few fields or too many, or is not UTF-8.
+            DriftError: a value is not of its column's type.
+            DataError: CSV is never made such a type.
+        """
+        try:
+            batch = self.read(record)
+        except pa.ArrowNotImplementedError as error:
+            raise DataError(f"schema=: {error}") from None
+        except UnicodeDecodeError as error:
+            raise BadLineError(f"is not UTF-8: {error}; give encoding=") from None
+        except pa.ArrowInvalid as error:
+            raise self._told(str(error)) from None
+        if batch is None or batch.num_rows != 1:
+            raise BadLineError("is no single record; is a quote out of place?")
+        return batch
+
+    def _told(self, text: str) -> BadLineError:
+        text = text.removeprefix("CSV parse error: ")
+        column, problem = _WHERE.match(text).groups()  # type: ignore[union-attr]
+        if column is None:
+            return BadLineError(f"{problem[:200]}; mend the line, or give delimiter= or quote=")
+        name = self.names[int(column)]
+        if "invalid UTF8" in problem:
+            return BadLineError(f"column {name!r} is not UTF-8; give encoding=")
+        return DriftError(f"column {name!r}: {problem[:200]}; give schema= with another type")

@@ -1,0 +1,197 @@
+"""JSON files: an array of objects, objects one after the other, or one object; never held whole.
+
+The elements are made lines as they come, and read as JSONL is: what :mod:`._jsonl` tells of schema,
+drift and strictness holds here. Places are bytes of the file, and rows: a line has no meaning.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from shimhub.data._model import Part, Span
+from shimhub.data.errors import DecodeError, FormatError, LimitError
+from shimhub.data.formats._encodings import open_content
+from shimhub.data.formats._json_arrow import batch_of, quick_batch
+from shimhub.data.formats._json_context import Context
+from shimhub.data.formats._json_rows import quick_rows, rows_of
+from shimhub.data.formats._json_schema import guessed
+from shimhub.data.formats._json_strict import strict_row
+from shimhub.data.formats._line_blocks import BLOCK, LineBlock
+from shimhub.data.formats._pieces import Reader, told
+from shimhub.data.formats._refusals import Refusals
+from shimhub.kernels.lines import AFTER, BEGIN, END, SCALAR, JsonElements, line_bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shimhub.data._model import Options, Source
+    from shimhub.data.formats._pieces import Quick, Told
+
+#: Bytes whose elements give the schema.
+FIRST: Final = 1 << 20
+ROWS: Final = 1 << 18
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+def spans(source: Source, size: int, options: Options) -> list[Span]:  # noqa: ARG001
+    """Return one span: where elements begin is known only from the beginning."""
+    return [Span()]
+
+
+def schema(source: Source, options: Options) -> pa.Schema:
+    """Return ``options.schema``, or that of the first block. Raises as ``_jsonl.schema``."""
+    if options.schema is not None:
+        return options.schema
+    blocks = _Elements(source, options, FIRST)
+    return guessed(source, options, blocks, all_of_them=False, places=blocks)
+
+
+def widest(source: Source, options: Options) -> pa.Schema:
+    """Return the schema that holds all rows: the source is read to its end."""
+    blocks = _Elements(source, options, FIRST)
+    return guessed(source, options, blocks, all_of_them=True, places=blocks)
+
+
+def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:  # noqa: ARG001
+    """Yield record batches; one ends where an element is skipped.
+
+    Raises:
+        DecodeError: an element, or what is between them, is not as it should be.
+        SchemaDriftError: a row is not of the schema.
+    """
+    context = Context(source, options, schema(source, options))
+    for found in _told(context, quick_batch(context), pa.cpu_count(), BLOCK):
+        yield Part(batch_of(context, found.piece.rows), found.first)
+
+
+def rows(source: Source, span: Span, options: Options) -> Iterator[tuple[list[Any], int]]:
+    """Yield the same rows as dicts, and the number of the first. Raises as :func:`batches`."""
+    context = Context(source, options, schema(source, options))
+    if context.fields is None:
+        from shimhub.data.reading._outputs import rows_of as rows_of_batch
+
+        for part in batches(source, span, options):
+            yield rows_of_batch(part.batch), part.first
+        return
+    for found in _told(context, quick_rows(context), 1, ROWS):
+        yield rows_of(context, found.piece.rows), found.first
+
+
+def _told(context: Context, quick: Quick, threads: int, size: int) -> Iterator[Told]:
+    reader = Reader(line_bounds, quick, partial(strict_row, context))
+    blocks = _Elements(context.source, context.options, size)
+    with Refusals(context.source, context.options, blocks) as refusals:
+        yield from told(blocks, reader, refusals, threads)
+
+
+class _Elements:
+    """Blocks of elements as lines; ``offset`` of a block counts bytes of these.
+
+    ``place`` tells where an element lies in the file, of blocks that were given out lately.
+    """
+
+    def __init__(self, source: Source, options: Options, size: int) -> None:
+        self._source, self._options, self._size = source, options, size
+        self._machine = JsonElements()
+        #: Of the last blocks: the first row, and where lines begin, and elements in the file.
+        self._given: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=pa.cpu_count() + 4)
+        self._row = 0
+        self._pending: list[int] = []
+        self._tail: list[bytes] = []
+        self._held = 0
+        self._offset = 0
+        self._before = 0
+
+    def __iter__(self) -> Iterator[LineBlock]:
+        with closing(open_content(self._source, self._options)) as stream:
+            try:
+                yield from self._blocks(stream)
+            except DecodeError as error:
+                unread = max(self._source.size - stream.compressed, 0)
+                yield LineBlock(b"", self._offset, error, unread=unread)
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Return the number of the element whose line begins there, and its byte in the file."""
+        for row, lines, starts in reversed(self._given):
+            if lines[0] <= offset:
+                at = int(np.searchsorted(lines, offset, side="right")) - 1
+                return row + at, int(starts[at]) + self._before
+        raise IndexError(offset)
+
+    def _blocks(self, stream: Any) -> Iterator[LineBlock]:
+        is_begun = False
+        while found := stream.read(max(self._size, len(_BOM))):
+            if not is_begun:
+                found = self._begun(found)
+                is_begun = True
+            lines, starts, is_good = self._machine.feed(found)
+            self._pending += starts.tolist()
+            end = lines.rfind(b"\n") + 1
+            if end:
+                yield self._block(b"".join([*self._tail, lines[:end]]))
+                self._tail, self._held = [], 0
+            self._tail.append(lines[end:])
+            self._held += len(lines) - end
+            if not is_good:
+                raise self._misplaced()
+            if self._held > self._options.max_line:
+                raise self._too_long()
+        yield from self._finished()
+
+    def _begun(self, head: bytes) -> bytes:
+        if b"\0" in head[:2] or head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise FormatError(
+                f"{self._source.path}: begins as UTF-16 does, and is read as UTF-8; give "
+                'encoding="utf-16"'
+            )
+        if head.startswith(_BOM):
+            self._before = len(_BOM)
+            return head[len(_BOM) :]
+        return head
+
+    def _block(self, data: bytes) -> LineBlock:
+        feeds = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+        lines = np.append(0, feeds[:-1] + 1) + self._offset
+        starts = np.array(self._pending[: len(lines)], np.int64)
+        # Blocks are told of in order, and at most a few after they were given out.
+        self._given.append((self._row, lines, starts))
+        self._row += len(lines)
+        self._pending = self._pending[len(lines) :]
+        block = LineBlock(data, self._offset)
+        self._offset += len(data)
+        return block
+
+    def _finished(self) -> Iterator[LineBlock]:
+        machine = self._machine
+        if machine.state == SCALAR and not machine.is_array:
+            yield self._block(b"".join([*self._tail, b"\n"]))
+        elif machine.state == BEGIN:
+            raise DecodeError(self._source.path, "is empty: there is no JSON value", offset=0)
+        elif machine.state != END and (machine.is_array or machine.state != AFTER):
+            raise DecodeError(
+                self._source.path,
+                "ends in the middle of its value: the file was cut short; get it again",
+                offset=machine.offset + self._before,
+            )
+
+    def _misplaced(self) -> DecodeError:
+        problem = "is no JSON: a comma or bracket is missing or out of place, or a string has a"
+        return DecodeError(
+            self._source.path,
+            f"{problem} line feed; or something comes after the end",
+            offset=self._machine.offset + self._before,
+        )
+
+    def _too_long(self) -> LimitError:
+        return LimitError(
+            self._source.path,
+            f"an element is longer than {self._options.max_line} bytes; raise max_line if it may "
+            "be, or write an array, or lines, of smaller ones",
+            offset=self._pending[0] + self._before,
+        )

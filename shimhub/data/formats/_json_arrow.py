@@ -1,0 +1,79 @@
+"""JSONL as Arrow: many lines at once by Arrow's own reader, where that is certain to be right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.json as pj  # type: ignore[import-untyped]
+
+from shimhub.data.formats._json_lines import DEPTH
+from shimhub.kernels.lines import json_scan
+
+if TYPE_CHECKING:
+    from shimhub.data.formats._json_context import Context
+    from shimhub.data.formats._pieces import Quick
+
+
+def read_lines(data: Any, schema: pa.Schema | None, others: str = "error") -> pa.RecordBatch:
+    """Read lines by Arrow as one batch; with a schema, without a guess.
+
+    ``others`` is what becomes of keys that the schema does not have: "error" or "ignore".
+
+    Only for lines that are an object each, as far as brackets tell: pyarrow 26 takes several on
+    a line, and crashes on a null that stands alone.
+
+    Raises:
+        pa.ArrowInvalid: it cannot.
+        UnicodeDecodeError: nor can it tell why, as the text of its error is not UTF-8.
+    """
+    table = pj.read_json(
+        pa.BufferReader(data),
+        read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
+        parse_options=pj.ParseOptions(
+            explicit_schema=schema,
+            unexpected_field_behavior="infer" if schema is None else others,
+        ),
+    )
+    return table.to_batches()[0]
+
+
+def certain_batch(
+    data: bytes | memoryview, schema: pa.Schema | None, others: str = "error"
+) -> tuple[int, pa.RecordBatch] | None:
+    """Read lines as Arrow does; None where it fails, or where it is not certain to be right."""
+    scan = json_scan(data, DEPTH)
+    if not scan.is_certain:
+        return None
+    if scan.rows == 0:
+        return 0, None
+    try:
+        batch = read_lines(data, schema, others)
+        if not scan.is_ascii:  # it does not look at UTF-8 itself
+            batch.validate(full=True)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+        return None
+    return (scan.rows, batch) if batch.num_rows == scan.rows else None
+
+
+def quick_batch(context: Context) -> Quick:
+    """Return what reads many lines as a batch of the context's schema."""
+    others = "ignore" if context.partial else "error"
+    return lambda data: certain_batch(data, context.schema, others)
+
+
+def batch_of(context: Context, rows: Any) -> pa.RecordBatch:
+    """Return a batch of what a piece holds: of the chosen columns."""
+    batch = _whole(context, rows)
+    return batch if context.columns is None else batch.select(context.columns)
+
+
+def _whole(context: Context, rows: Any) -> pa.RecordBatch:
+    if isinstance(rows, pa.RecordBatch):
+        return rows.replace_schema_metadata(context.schema.metadata)
+    if context.fields is None:
+        batch = pa.Table.from_batches(rows).combine_chunks().to_batches()[0]
+        return batch.replace_schema_metadata(context.schema.metadata)
+    if not len(context.schema):  # such a list has no length for Arrow
+        return pa.RecordBatch.from_struct_array(pa.array(rows, pa.struct([])))
+    return pa.RecordBatch.from_pylist(rows, schema=context.schema)

@@ -1,0 +1,1 @@
+"""Work over blocks: planned, marked, resumed, merged; the same for any runner."""

@@ -1,0 +1,193 @@
+"""What a job would take: it is run on two samples of its first file, and the line drawn on."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from shimhub.data.inspecting import info
+from shimhub.data.jobs._jobs import is_one_file
+from shimhub.data.jobs._plan import BLOCK_BYTES
+from shimhub.data.reader import streaming_dataset_reader
+from shimhub.data.runners import cpus
+from shimhub.data.sources._sources import resolve
+from shimhub.data.writing._writers import GROUP_BYTES, extension_of, write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shimhub.data._model import Source
+
+#: Bytes of the samples as they are in memory; the larger second one for a job that is quick.
+_SMALL, _LARGE, _LARGER = 1 << 18, 1 << 21, 1 << 23
+_QUICK: Final = 0.3
+#: Jobs that hold no block in memory, but what becomes a row group, read and encoded.
+_STREAMS: Final = ("convert", "tokenize")
+_GROUPS: Final = 4 * GROUP_BYTES
+_LINES: Final = ("jsonl", "csv", "tsv", "text")
+_BATCH: Final = 1000
+#: What a process has with Python, pyarrow and this package, where it cannot be measured.
+_PROCESS: Final = 150 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """About what a job would take; ``rows`` is None where nobody knows before reading.
+
+    ``seconds`` is with ``workers`` processes, ``memory`` is that of all of them in bytes, ``disk``
+    what is needed while it runs: the output, twice where parts are merged into one file.
+    ``sample`` is how many bytes of input it was measured with.
+    """
+
+    files: int
+    bytes: int
+    rows: int | None
+    workers: int
+    seconds: float
+    memory: int
+    disk: int
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A sample: its share of the inputs in bytes as stored, and what the job took with it."""
+
+    stored: float
+    seconds: float
+    written: int
+    arrow: int
+
+
+def estimate(
+    function: Callable[..., Any],
+    inputs: object,
+    asked: dict[str, Any],
+    workers: int | None = None,
+    out: str | None = None,
+) -> Estimate:
+    """Return what ``function(inputs, out, **asked)`` would take; nothing is left on the disk.
+
+    ``function`` is one of the jobs: convert, dedup, tokenize, pack. Raises what reading the
+    inputs' beginning raises, and what the job does to options that do not fit.
+    """
+    how = _how(asked)
+    sources = resolve(inputs, **how)
+    told = info(inputs, **how)
+    total = max(told.size, 1)
+    with tempfile.TemporaryDirectory(prefix="shimhub-dry-run-") as folder:
+        small = _measured(function, sources[0], told, asked, _SMALL, folder)
+        size = _LARGER if small.seconds < _QUICK else _LARGE
+        large = _measured(function, sources[0], told, asked, size, folder)
+    processes = min(workers or cpus(), max(1, total // BLOCK_BYTES))
+    per_byte, fixed = _line(small.stored, small.seconds, large.stored, large.seconds)
+    growth, _ = _line(small.stored, small.arrow, large.stored, large.arrow)
+    held = growth * min(BLOCK_BYTES, max(one.size for one in sources))
+    held = min(held, _GROUPS) if function.__name__ in _STREAMS else held
+    disk = large.written / max(large.stored, 1) * total
+    return Estimate(
+        files=len(sources),
+        bytes=told.size,
+        rows=told.rows,
+        workers=processes,
+        seconds=fixed + per_byte * total / processes,
+        memory=round(processes * (_resident() + held)),
+        disk=round(2 * disk if out is not None and is_one_file(out) else disk),
+        sample=round(large.stored),
+    )
+
+
+def _how(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return how the inputs are found: dedup has it among its own arguments."""
+    if "options" not in asked:
+        return dict(asked.get("source") or {})
+    names = ("format", "compression", "split", "follow_symlinks")
+    return {name: asked[name] for name in names if asked.get(name) is not None}
+
+
+def _line(x: float, y: float, x2: float, y2: float) -> tuple[float, float]:
+    """Return rise and beginning of the line through two points, none of them below 0."""
+    if x2 <= x:
+        return y2 / max(x2, 1), 0.0
+    rise = max((y2 - y) / (x2 - x), 0.0)
+    return rise, max(y2 - rise * x2, 0.0)
+
+
+def _measured(
+    function: Callable[..., Any],
+    source: Source,
+    told: Any,
+    asked: dict[str, Any],
+    size: int,
+    folder: str,
+) -> _Run:
+    """Run the job in this process on about ``size`` bytes of the file."""
+    path, stored = _sample(source, told, size, os.path.join(folder, str(size)))
+    before = pa.total_allocated_bytes()
+    begun = time.perf_counter()
+    function(path, os.path.join(folder, f"out-{size}"), workers=1, **_quietly(asked))
+    seconds = time.perf_counter() - begun
+    made = Path(folder, f"out-{size}").glob("*")
+    arrow = max(pa.default_memory_pool().max_memory() - before, 0)
+    return _Run(stored, seconds, sum(one.stat().st_size for one in made), arrow)
+
+
+def _quietly(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the options for a plain file that may end in the middle of a row; no picture."""
+    left = ("source", "format", "compression", "split", "follow_symlinks", "plot", "on_error")
+    kept = {name: value for name, value in asked.items() if name not in left}
+    if "options" in kept:
+        return {**kept, "options": dataclasses.replace(kept["options"], on_error="skip")}
+    written = {"format": asked["format"]} if asked.get("format") else {}
+    return {**kept, **written, "on_error": "skip"}
+
+
+def _sample(source: Source, told: Any, size: int, path: str) -> tuple[str, float]:
+    """Write the beginning of a file as one of the same format; return how much of it that is."""
+    if source.format in _LINES and source.compression is None and not source.is_remote:
+        path = f"{path}.{extension_of(source.format)}"
+        with open(source.path, "rb") as file:
+            data = file.read(size)
+        if len(data) == size:  # whole lines, if there is one
+            data = data[: data.rfind(b"\n") + 1] or data
+        Path(path).write_bytes(data)
+        return path, len(data)
+    name = "jsonl" if source.format == "json" else source.format
+    path = f"{path}.{extension_of(name, source.compression)}"
+    batches = list(_beginning(source, size))
+    rows = write_file(path, batches, batches[0].schema)["rows"] if batches else 0
+    known = next((one.rows for one in told.files if one.path == source.path), None)
+    return path, source.size * rows / known if known else os.path.getsize(path)
+
+
+def _beginning(source: Source, size: int) -> Iterator[pa.RecordBatch]:
+    seen = 0
+    with streaming_dataset_reader(
+        source.path,
+        format=source.format,
+        compression=source.compression or "none",
+        output="arrow",
+        batch_size=_BATCH,
+        follow_symlinks=True,
+    ) as reader:
+        for batch in reader:
+            yield batch
+            seen += batch.nbytes
+            if seen >= size:
+                return
+
+
+def _resident() -> int:
+    """Return the most memory that this process has had."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return _PROCESS
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10

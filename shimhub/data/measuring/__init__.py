@@ -1,0 +1,1 @@
+"""What is counted, drawn, tokenized and packed of one batch or block."""

@@ -1,0 +1,133 @@
+"""Schemas of several files or blocks: are they the same, what holds all of them, and casting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+from pyarrow import types
+
+from shimhub.data.errors import SchemaDriftError
+from shimhub.data.reading._widen import UnmergeableError, fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_CURE = 'on_drift="unify" reads everything once before, and widens the schema'
+
+
+def check_same(known: pa.Schema, found: pa.Schema, path: str, before: str) -> None:
+    """Check that a file has the columns and types of those before; their order is free.
+
+    Raises:
+        SchemaDriftError: it does not: which column, and both types.
+    """
+    for problem in differences(known, found, before):
+        raise SchemaDriftError(path, f"{problem}; {_CURE}")
+
+
+def differences(known: pa.Schema, found: pa.Schema, before: str) -> Iterator[str]:
+    """Yield what differs from the schema of ``before``, column by column."""
+    for field in known:
+        if field.name not in found.names:
+            yield f"no column {field.name!r}, which is {field.type} in {before}"
+        elif not is_same(field.type, found.field(field.name).type):
+            other = found.field(field.name).type
+            yield f"column {field.name!r} is {other}, but {field.type} in {before}"
+    for field in found:
+        if field.name not in known.names:
+            yield f"column {field.name!r} ({field.type}) is not in {before}"
+
+
+def is_same(one: pa.DataType, two: pa.DataType) -> bool:
+    """Whether types are equal but for names of list items and for what is declared not null."""
+    return bool(one.equals(two) or _plain(one).equals(_plain(two)))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if types.is_struct(kind):
+        return pa.struct([pa.field(field.name, _plain(field.type)) for field in kind])
+    if types.is_map(kind):
+        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
+    if types.is_list(kind):
+        return pa.list_(pa.field("item", _plain(kind.value_type)))
+    if types.is_large_list(kind):
+        return pa.large_list(pa.field("item", _plain(kind.value_type)))
+    if types.is_fixed_size_list(kind):
+        return pa.list_(pa.field("item", _plain(kind.value_type)), kind.list_size)
+    return kind
+
+
+def unified(schemas: Iterable[tuple[str, pa.Schema]]) -> pa.Schema:
+    """Return the schema that holds the rows of all, given by the paths they are from.
+
+    Columns are those of the first, then those that are new in each; the metadata is the first's.
+
+    Raises:
+        SchemaDriftError: two types of a column do not go together.
+    """
+    first, known = next(rest := iter(schemas))
+    for path, found in rest:
+        known = merged(known, found, path, first)
+    return known
+
+
+def merged(known: pa.Schema, found: pa.Schema, path: str, before: str) -> pa.Schema:
+    """Return what holds both schemas; ``path`` and ``before`` are told where nothing does."""
+    try:
+        return pa.schema(fields_of(list(known), list(found)), known.metadata)
+    except UnmergeableError as error:
+        where, one, two = error.args
+        raise SchemaDriftError(
+            path,
+            f"column {where!r} is {two}, but {one} in {before} or a file after it, and no type "
+            "holds both: change one of the files, or read them apart",
+        ) from None
+
+
+def conformed(batch: pa.RecordBatch, schema: pa.Schema, path: str, first: int) -> pa.RecordBatch:
+    """Return the batch with the columns and types of ``schema``; null where it has no such column.
+
+    ``first`` is the number of its first row in the file.
+
+    Raises:
+        SchemaDriftError: a value is not held exactly by the new type.
+    """
+    if batch.schema.equals(schema):
+        return batch
+    columns = [_column(batch, field, path, first) for field in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _column(batch: pa.RecordBatch, field: pa.Field, path: str, first: int) -> pa.Array:
+    at = batch.schema.get_field_index(field.name)
+    if at < 0:
+        return pa.nulls(batch.num_rows, field.type)
+    try:
+        return cast_to(batch.column(at), field.type)
+    except pa.ArrowException as error:
+        raise SchemaDriftError(
+            path,
+            f"column {field.name!r}: {' '.join(str(error).split())}: a {batch.column(at).type} "
+            f"that {field.type} does not hold; give schema= with a type that does",
+            row=first,
+        ) from error
+
+
+def cast_to(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return the values as another type; raises ``pa.ArrowException`` where one would change."""
+    if array.type.equals(kind):
+        return array
+    if types.is_dictionary(array.type) and not types.is_dictionary(kind):
+        return cast_to(array.dictionary_decode(), kind)
+    return array.cast(kind, safe=True)
+
+
+def chosen(schema: pa.Schema, columns: tuple[str, ...] | None, problem: Any) -> pa.Schema:
+    """Return the columns that are wanted, in that order; ``problem(name)`` is raised for others."""
+    if columns is None:
+        return schema
+    for name in columns:
+        if name not in schema.names:
+            raise problem(name)
+    return pa.schema([schema.field(name) for name in columns], schema.metadata)

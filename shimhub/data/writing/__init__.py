@@ -1,0 +1,1 @@
+"""Rows into files of any format, whole or not at all."""
