@@ -15,8 +15,9 @@ from shimhub.kernels._reference import lines as _reference
 
 #: Of ``shimhub_status``.
 _OK: Final = 0
-#: Of ``shimhub_elements_state``: outside of elements; in a number or word; behind the array.
+#: Of ``shimhub_elements_state``: where in the text the bytes so far end.
 BEGIN: Final = 0
+INSIDE: Final = 2
 SCALAR: Final = 3
 AFTER: Final = 4
 END: Final = 5
@@ -161,6 +162,7 @@ class JsonElements:
             if self._native is None
             else self._native.ffi.new("shimhub_elements *")
         )
+        self._out, self._starts = np.empty(0, np.uint8), np.empty(0, np.int64)
 
     @property
     def state(self) -> int:
@@ -188,13 +190,19 @@ class JsonElements:
             lines, starts, is_good = self._machine.feed(data)
             return lines, np.array(starts, np.int64), is_good
         ffi = self._native.ffi
-        out, starts = np.empty(2 * len(data), np.uint8), np.empty(len(data), np.int64)
+        out, starts = self._room(len(data))
         written, begun = ffi.new("size_t *"), ffi.new("size_t *")
         status = self._native.lib.shimhub_json_elements(
             self._machine, ffi.from_buffer("uint8_t[]", data), len(data),
             ffi.from_buffer("uint8_t[]", out), _int64(ffi, starts), written, begun,
         )  # fmt: skip
         return out[: written[0]].tobytes(), starts[: begun[0]].copy(), status == _OK
+
+    def _room(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return memory for what comes of so many bytes: the same again, as new pages cost."""
+        if len(self._starts) < size:
+            self._out, self._starts = np.empty(2 * size, np.uint8), np.empty(size, np.int64)
+        return self._out, self._starts
 
 
 def _int64(ffi: Any, array: np.ndarray) -> Any:

@@ -25,7 +25,7 @@ from shimhub.data.formats._json_strict import strict_row
 from shimhub.data.formats._line_blocks import BLOCK, LineBlock
 from shimhub.data.formats._pieces import Reader, told
 from shimhub.data.formats._refusals import Refusals
-from shimhub.kernels.lines import AFTER, BEGIN, END, SCALAR, JsonElements, line_bounds
+from shimhub.kernels.lines import AFTER, BEGIN, END, INSIDE, SCALAR, JsonElements, line_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,10 +99,10 @@ class _Elements:
     def __init__(self, source: Source, options: Options, size: int) -> None:
         self._source, self._options, self._size = source, options, size
         self._machine = JsonElements()
-        #: Of the last blocks: the first row, and where lines begin, and elements in the file.
-        self._given: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=pa.cpu_count() + 4)
+        #: Of the last blocks: the first row, the block, and where its elements are in the file.
+        self._given: deque[tuple[int, LineBlock, np.ndarray]] = deque(maxlen=pa.cpu_count() + 4)
         self._row = 0
-        self._pending: list[int] = []
+        self._pending = np.empty(0, np.int64)
         self._tail: list[bytes] = []
         self._held = 0
         self._offset = 0
@@ -118,9 +118,9 @@ class _Elements:
 
     def place(self, offset: int) -> tuple[int, int]:
         """Return the number of the element whose line begins there, and its byte in the file."""
-        for row, lines, starts in reversed(self._given):
-            if lines[0] <= offset:
-                at = int(np.searchsorted(lines, offset, side="right")) - 1
+        for row, block, starts in reversed(self._given):
+            if block.offset <= offset:
+                at = bytes(block.data[: offset - block.offset]).count(b"\n")
                 return row + at, int(starts[at]) + self._before
         raise IndexError(offset)
 
@@ -131,10 +131,11 @@ class _Elements:
                 found = self._begun(found)
                 is_begun = True
             lines, starts, is_good = self._machine.feed(found)
-            self._pending += starts.tolist()
+            self._pending = np.concatenate([self._pending, starts])
             end = lines.rfind(b"\n") + 1
             if end:
-                yield self._block(b"".join([*self._tail, lines[:end]]))
+                whole = memoryview(lines)[:end]
+                yield self._block(b"".join([*self._tail, whole]) if self._held else whole)
                 self._tail, self._held = [], 0
             self._tail.append(lines[end:])
             self._held += len(lines) - end
@@ -155,22 +156,21 @@ class _Elements:
             return head[len(_BOM) :]
         return head
 
-    def _block(self, data: bytes) -> LineBlock:
-        feeds = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
-        lines = np.append(0, feeds[:-1] + 1) + self._offset
-        starts = np.array(self._pending[: len(lines)], np.int64)
-        # Blocks are told of in order, and at most a few after they were given out.
-        self._given.append((self._row, lines, starts))
-        self._row += len(lines)
-        self._pending = self._pending[len(lines) :]
+    def _block(self, data: bytes | memoryview, *, is_last: bool = False) -> LineBlock:
+        is_open = self._machine.state in (INSIDE, SCALAR) and not is_last
+        count = len(self._pending) - is_open
         block = LineBlock(data, self._offset)
+        # Blocks are told of in order, and at most a few after they were given out.
+        self._given.append((self._row, block, self._pending[:count]))
+        self._row += count
+        self._pending = self._pending[count:]
         self._offset += len(data)
         return block
 
     def _finished(self) -> Iterator[LineBlock]:
         machine = self._machine
         if machine.state == SCALAR and not machine.is_array:
-            yield self._block(b"".join([*self._tail, b"\n"]))
+            yield self._block(b"".join([*self._tail, b"\n"]), is_last=True)
         elif machine.state == BEGIN:
             raise DecodeError(self._source.path, "is empty: there is no JSON value", offset=0)
         elif machine.state != END and (machine.is_array or machine.state != AFTER):
@@ -193,5 +193,5 @@ class _Elements:
             self._source.path,
             f"an element is longer than {self._options.max_line} bytes; raise max_line if it may "
             "be, or write an array, or lines, of smaller ones",
-            offset=self._pending[0] + self._before,
+            offset=int(self._pending[0]) + self._before,
         )
