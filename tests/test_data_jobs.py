@@ -835,7 +835,7 @@ def test_a_folder_of_a_job_is_whole(corpus, tmp_path):
     part = out / "part-00000.parquet"
     whole = part.read_bytes()
     part.write_bytes(whole[:-1])
-    with pytest.raises(data.JobError, match=r"bytes, and manifest\.json says"):
+    with pytest.raises(data.JobError, match=r"bytes, and _manifest\.json says"):
         data.info(out)
     part.unlink()
     with pytest.raises(data.JobError, match="is gone"):

@@ -61,7 +61,7 @@ __all__ = [
 #: Public names by the module that has them; imported at first use.
 _MODULES: Final = {
     "conversion": "convert",
-    "_near_options": "NearOptions",
+    "deduplicating._near_options": "NearOptions",
     "deduplication": "DedupResult dedup",
     "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
     "hf": "to_hf",
