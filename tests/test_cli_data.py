@@ -148,7 +148,7 @@ def test_progress_is_on_stderr(run):
         ),
         (("tokenize", "a.jsonl", "-o", "o", "--tokenizer", "none.json"), 2, "none.json"),
         (("dedup", "a.jsonl", "-o", "o", "--near"), 2, "by"),
-        (("dedup", "a.jsonl", "-o", "o", "--on-drift", "unify"), 2, "--on-drift=unify"),
+        (("dedup", "a.jsonl", "-o", "o", "--on-drift", "unify"), 2, "on_drift='unify'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )

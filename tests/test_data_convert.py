@@ -52,12 +52,12 @@ def test_rows_are_those_of_the_input(end, is_merged, tmp_path):
     out = tmp_path / (f"out.{end}" if is_merged else "out")
     made = convert(source(tmp_path), out, format=None if is_merged else end, block_bytes=2000)
     assert ROWS == read(out)
-    assert 100 == made["rows"] == sum(part["rows"] for part in made["parts"])
+    assert 100 == made.rows == sum(part["rows"] for part in made.manifest["parts"])
     if is_merged:
         assert {"in.parquet", out.name} == set(os.listdir(tmp_path))
     else:
-        assert 1 < len(made["parts"])
-        assert all(part["path"].endswith(end) for part in made["parts"])
+        assert 1 < len(made.manifest["parts"])
+        assert all(part["path"].endswith(end) for part in made.manifest["parts"])
 
 
 @pytest.mark.parametrize("end", FLAT)
@@ -68,7 +68,7 @@ def test_csv_has_its_header_once(end, tmp_path):
     texts = [{"a": str(row["a"]), "b": row["b"]} for row in rows]
     assert texts == read(tmp_path / f"out.{end}")
     made = convert(source(tmp_path, rows), tmp_path / "parts", format=end, block_bytes=300)
-    assert 3 < len(made["parts"])
+    assert 3 < len(made.manifest["parts"])
     assert texts == read(tmp_path / "parts")
 
 
@@ -144,19 +144,12 @@ def test_numbers_stay_what_they_are(tmp_path):
     assert rows == read(tmp_path / "out.jsonl", schema=schema)
 
 
-def test_names_of_sources_and_reading_are_passed_on(tmp_path):
-    """``source`` tells the format of the input, other words how it is read."""
+def test_how_inputs_are_read_is_told_in_words_of_one_level(tmp_path):
+    """``input_format`` is that of the input, ``format`` the one to write."""
     (tmp_path / "in.dat").write_text("a;b\n1;x\n")
-    convert(
-        tmp_path / "in.dat",
-        tmp_path / "out.jsonl",
-        source={"format": "csv"},
-        delimiter=";",
-        infer=True,
-    )
-    assert '{"a":1,"b":"x"}\n' == (tmp_path / "out.jsonl").read_text()
-    with pytest.raises(TypeError, match="unexpected keyword"):
-        convert(tmp_path / "in.dat", tmp_path / "x.jsonl", delimeter=";")
+    told = {"input_format": "csv", "delimiter": ";", "infer": True}
+    convert(tmp_path / "in.dat", tmp_path / "out", format="jsonl", **told)
+    assert '{"a":1,"b":"x"}\n' == (tmp_path / "out" / "part-00000.jsonl").read_text()
 
 
 def test_drift_is_unified_where_asked(tmp_path):
@@ -179,8 +172,8 @@ def test_what_was_skipped_is_in_the_manifest(tmp_path):
         convert(tmp_path / "in.jsonl", tmp_path / "out.csv")
     made = convert(tmp_path / "in.jsonl", tmp_path / "skip.csv", on_error="skip")
     assert '"a"\n"1"\n"2"\n' == (tmp_path / "skip.csv").read_text()
-    assert 1 == made["skipped"]["rows"]
-    assert "line 2" in made["skipped"]["first"][0]
+    assert 1 == made.skipped
+    assert "line 2" in made.manifest["skipped"]["first"][0]
 
 
 def test_an_input_is_never_written_to(tmp_path):

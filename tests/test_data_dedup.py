@@ -289,16 +289,14 @@ def test_digests_whose_first_half_collides_are_two():
 
 def test_a_bad_line_is_told_or_left_out_and_counted(tmp_path):
     """on_error="skip" writes no bad line, and rows keep their numbers."""
-    from shimhub.data._model import Options
-
     path = tmp_path / "a.jsonl"
     path.write_text('{"t": "x"}\n{"t": \n{"t": "y"}\n{"t": "x"}\nbad')
     with pytest.raises(DecodeError, match=r"a\.jsonl, line 2"):
         run(path, tmp_path / "out", by="t")
-    result = run(path, tmp_path / "skip", by="t", options=Options(on_error="skip"))
+    result = run(path, tmp_path / "skip", by="t", on_error="skip")
     assert ['{"t": "x"}', '{"t": "y"}'] == texts(tmp_path / "skip")
     assert [3] == pq.read_table(result.report)["row"].to_pylist()
-    assert 2 == result.manifest["skipped"]["rows"]
+    assert 2 == result.skipped == result.manifest["skipped"]["rows"]
     assert (3, 2) == (result.rows_in, result.rows_out)
 
 

@@ -159,7 +159,7 @@ def _run(options: argparse.Namespace, function: Callable[..., Any], **asked: Any
     """Do or estimate the job, and tell what came of it."""
     if options.out is None and not options.dry_run:
         raise DataError(f"data {options.command} needs -o: {_FOLDER}")
-    asked |= data_options.reading_of_job(options, function)
+    asked |= data_options.reading_of_job(options)
     if options.dry_run:
         return _estimate(options, function, asked)
     with data_options.progress(options) as progress:
@@ -181,16 +181,10 @@ def _estimate(options: argparse.Namespace, function: Callable[..., Any], asked: 
 
 
 def _told(result: Any, options: argparse.Namespace) -> dict[str, Any]:
-    """Return what a job's result tells users; a manifest is in the folder, and too long."""
-    if dataclasses.is_dataclass(result) and not isinstance(result, type):
-        told = dataclasses.asdict(result)
-        manifest = told.pop("manifest", {})
-    else:
-        manifest = result
-        told = {"rows": result["rows"], "parts": len(result["parts"])}
-        told["bytes"] = sum(part["bytes"] for part in result["parts"])
-    skipped = told.get("skipped", manifest.get("skipped", {}).get("rows", 0))
-    return {"out": options.out, **told, "skipped": skipped}
+    """Return what a job's report tells users; a manifest is in the folder, and too long."""
+    told = dataclasses.asdict(result)
+    del told["manifest"]
+    return {**told, "out": options.out}
 
 
 def _tell(options: argparse.Namespace, title: str, told: dict[str, Any], kind: str) -> None:

@@ -133,7 +133,7 @@ def _side(rows: list[dict[str, Any]], name: str) -> str:
 def _stats(options: argparse.Namespace) -> int:
     from shimhub.data.summarizing import stats
 
-    arguments = data_options.reading_of_job(options, stats) | data_options.work(options)
+    arguments = data_options.reading_of_job(options) | data_options.work(options)
     columns = data_options.names(options.columns)
     with data_options.progress(options) as progress:
         found = stats(options.inputs, options.out, columns=columns, progress=progress, **arguments)

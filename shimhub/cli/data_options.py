@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import inspect
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from shimhub.data._model import COMPRESSIONS, FORMATS
-from shimhub.data.errors import DataError
 from shimhub.data.jobs._choices import RUNNERS, WRITTEN
 
 
@@ -39,34 +37,20 @@ def add_columns(parser: argparse.ArgumentParser, told: str = "only these columns
     parser.add_argument("--columns", action="append", metavar="A,B", help=told)
 
 
-def _finding(options: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "format": options.input_format,
-        "compression": options.compression,
-        "split": options.split,
-        "follow_symlinks": options.follow_symlinks,
-    }
-
-
-def _decoding(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("on_error", "on_drift", "infer", "delimiter", "encoding")
-    return {name: getattr(options, name) for name in names}
-
-
 def reading(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of a reader."""
-    return {"columns": names(options.columns), **_finding(options), **_decoding(options)}
+    """Return the arguments of a reader, whose ``format`` is that of the files."""
+    told = reading_of_job(options)
+    told["format"] = told.pop("input_format")
+    return {"columns": names(options.columns), **told}
 
 
-def reading_of_job(options: argparse.Namespace, function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the same for a job: a job's ``format`` is the one that it writes."""
-    if "options" in inspect.signature(function).parameters:
-        from shimhub.data.reading._asked import Asked
+def reading_of_job(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the same for a job: its ``format`` is the one that it writes."""
+    return {name: getattr(options, name) for name in (*_FINDING, *_DECODING)}
 
-        if options.on_drift == "unify":
-            raise DataError("this reads each file as it is: leave --on-drift=unify out, or convert")
-        return {"options": Asked(**_decoding(options)).options(), **_finding(options)}
-    return {"source": _finding(options), **_decoding(options)}
+
+_FINDING: Final = ("input_format", "compression", "split", "follow_symlinks")
+_DECODING: Final = ("on_error", "on_drift", "infer", "delimiter", "encoding")
 
 
 def add_job(parser: argparse.ArgumentParser, out: str) -> None:
@@ -120,11 +104,13 @@ def is_first(options: argparse.Namespace) -> bool:
 def progress(options: argparse.Namespace) -> Iterator[Callable[[str, int, int], None]]:
     """Give a job what it tells its progress to."""
     from shimhub.data.jobs._jobs import steps
+    from shimhub.data.jobs._options import finding
     from shimhub.data.sources._sources import resolve
 
     size, is_wanted = 0, options.progress if is_first(options) else False
     if is_wanted is not False:
-        size = sum(max(one.size, 0) for one in resolve(options.inputs, **_finding(options)))
+        found = finding(reading_of_job(options))
+        size = sum(max(one.size, 0) for one in resolve(options.inputs, **found))
     with steps(options.command, size, is_wanted) as tell:
         yield tell
 

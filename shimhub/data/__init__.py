@@ -9,9 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from shimhub.data.conversion import convert
+    from shimhub.data.conversion import ConvertReport, convert
     from shimhub.data.deduplicating._near_options import NearOptions
-    from shimhub.data.deduplication import DedupResult, dedup
+    from shimhub.data.deduplication import DedupReport, dedup
     from shimhub.data.errors import (
         DataError,
         DecodeError,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from shimhub.data.hf import to_hf
     from shimhub.data.inspecting import FileInfo, Info, head, info
+    from shimhub.data.jobs._options import JobOptions, ReadingOptions
     from shimhub.data.packing import PackReport, pack
     from shimhub.data.reader import Reader, streaming_dataset_reader
     from shimhub.data.summarizing import ColumnStats, Stats, stats
@@ -31,18 +32,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ColumnStats",
+    "ConvertReport",
     "DataError",
     "DecodeError",
-    "DedupResult",
+    "DedupReport",
     "FileInfo",
     "FormatError",
     "Info",
     "IterableDataset",
     "JobError",
+    "JobOptions",
     "LimitError",
     "NearOptions",
     "PackReport",
     "Reader",
+    "ReadingOptions",
     "SchemaDriftError",
     "Stats",
     "TokenizeReport",
@@ -60,12 +64,13 @@ __all__ = [
 
 #: Public names by the module that has them; imported at first use.
 _MODULES: Final = {
-    "conversion": "convert",
     "deduplicating._near_options": "NearOptions",
-    "deduplication": "DedupResult dedup",
+    "conversion": "ConvertReport convert",
+    "deduplication": "DedupReport dedup",
     "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
     "hf": "to_hf",
     "inspecting": "FileInfo Info head info",
+    "jobs._options": "JobOptions ReadingOptions",
     "packing": "PackReport pack",
     "reader": "Reader streaming_dataset_reader",
     "summarizing": "ColumnStats Stats stats",

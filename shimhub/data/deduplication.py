@@ -8,34 +8,40 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub.data._model import Options
 from shimhub.data.deduplicating import _compared, _filter, _keeping, _keys, _normal
 from shimhub.data.deduplicating._near_options import NearOptions
 from shimhub.data.errors import DataError
 from shimhub.data.jobs import _marks
-from shimhub.data.jobs._plan import make_job, run_job
+from shimhub.data.jobs._jobs import Request, run
+from shimhub.data.jobs._plan import make_job
 from shimhub.data.jobs._work import Stage
 from shimhub.data.sources._sources import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from typing_extensions import Unpack
+
+    from shimhub.data.jobs._options import JobOptions
     from shimhub.data.jobs._work import Job
+    from shimhub.data.reading._asked import Asked
 
 #: Rows that are decoded at once.
 _BATCH: Final = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
-class DedupResult:
-    """What a job left out. ``seconds`` is of this call, which may have gone on with an older one.
+class DedupReport:
+    """What was left out. ``seconds`` is of this call, which may have gone on with an older one.
 
-    ``groups`` is how many rows that are kept stand for others too. ``near`` tells of the buckets:
-    how many there are (``buckets``), the ``largest``, how many are larger than all pairs are
-    compared of (``capped``), and how many pairs were not compared (``left``); candidates that were
-    compared, and those ``similar``.
+    ``groups`` is how many rows that are kept stand for others too. ``buckets`` tells of ``near``:
+    how many buckets there are (``buckets``), the ``largest``, how many are larger than all pairs
+    are compared of (``capped``), and how many pairs were not compared (``left``); candidates that
+    were compared, and those ``similar``. ``report`` is the path of the rows that were left out.
+    ``skipped`` rows could not be read. ``manifest`` is that of the job.
     """
 
+    out: str
     rows_in: int
     rows_out: int
     exact: int
@@ -45,8 +51,10 @@ class DedupResult:
     bytes_out: int
     buckets: dict[str, int]
     report: str
-    manifest: dict[str, Any]
     seconds: float
+    skipped: int
+    parts: int
+    manifest: dict[str, Any]
 
 
 def dedup(
@@ -57,16 +65,8 @@ def dedup(
     exact: bool = True,
     near: NearOptions | bool | None = None,
     normalize: str | None = None,
-    runner: str = "local",
-    workers: int | None = None,
-    shards: int | None = None,
-    options: Options | None = None,
-    block_bytes: int = 64 << 20,
-    overwrite: bool = False,
-    address: str | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
-    **how: Any,
-) -> DedupResult:
+    **asked: Unpack[JobOptions],
+) -> DedupReport:
     """Write the inputs without their duplicates; the first one stays, inputs in order as named.
 
     ``by`` is a column or several, that say which rows are duplicates; None is the whole row. Rows
@@ -84,82 +84,80 @@ def dedup(
     that is kept than the threshold. Memory is bounded by blocks, temporary files by 24 bytes a row
     (8 bytes for each band and row more if ``near``, and the shingles of candidates).
 
-    ``runner``, ``workers``, ``shards``, ``address`` and ``progress`` are those of
-    ``_running.run_job``: none shows in the output. Called again after a kill, it goes on.
-    ``how`` is that of reading: format, compression, split, follow_symlinks, storage.
+    How inputs are read, and who does the work, is told as to all jobs: see
+    :class:`shimhub.data.JobOptions`. Rows are copied as they are, so that there is no other type
+    to read them with: ``schema``, ``infer=True`` and ``on_drift="unify"`` are refused. Called
+    again after a kill, it goes on.
 
     Raises:
         DataError: arguments, or a column that is not there; a file that cannot be read.
         JobError: the output is in the way, or in or over an input.
+        TypeError: an argument is of a wrong type, or there is none of that name.
     """
     begun = time.monotonic()
-    job = job_of(
-        inputs,
-        out,
-        by=by,
-        exact=exact,
-        near=near,
-        normalize=normalize,
-        options=options,
-        block_bytes=block_bytes,
-        overwrite=overwrite,
-        **how,
-    )
-    manifest = run_job(
-        job,
-        stages_of(job),
-        runner=runner,
-        workers=workers,
-        shards=shards,
-        progress=progress,
-        address=address,
-        result=_result,
-    )
-    return _told(job, manifest, time.monotonic() - begun)
+    columns = None if by is None else (by,) if isinstance(by, str) else tuple(by)
+    params = _params(columns, exact, near, normalize)
+    request = Request.of(dedup, inputs, out, asked, params=params)
+    job = _job(request, columns)
+    manifest = run(request, job, stages_of(job), _result)
+    return _told(request, job, manifest, time.monotonic() - begun)
 
 
-def job_of(
-    inputs: object,
-    out: str | os.PathLike[str],
-    *,
-    by: str | Sequence[str] | None,
+def _params(
+    columns: tuple[str, ...] | None,
     exact: bool,
     near: NearOptions | bool | None,
     normalize: str | None,
-    options: Options | None = None,
-    block_bytes: int = 64 << 20,
-    overwrite: bool = False,
-    **how: Any,
-) -> Job:
-    """Return the job of :func:`dedup`, checked; nothing is written yet."""
-    columns = None if by is None else (by,) if isinstance(by, str) else tuple(by)
+) -> dict[str, Any]:
+    """Return how rows are compared, checked, as the manifest tells it."""
     near = (NearOptions() if near else None) if near is None or isinstance(near, bool) else near
     if not exact and near is None:
         raise DataError("exact=False and no near=: there is nothing to look for")
     if near is not None and (columns is None or len(columns) != 1):
-        raise DataError(f"near= compares one column of text: name it with by=, not {by!r}")
-    params = {
+        told = None if columns is None else list(columns)
+        raise DataError(f"near= compares one column of text: name it with by=, not {told!r}")
+    return {
         "by": None if columns is None else list(columns),
         "exact": exact,
         "near": None if near is None else dataclasses.asdict(near),
         "normalize": list(_normal.checked_rules(normalize)),
     }
-    reading = dataclasses.replace(options or Options(), batch_size=_BATCH)
-    sources = resolve(inputs, **how)
+
+
+def _job(request: Request, columns: tuple[str, ...] | None) -> Job:
+    """Return the job, checked; nothing is written yet."""
+    _refuse_types(request.asked)
+    reading = dataclasses.replace(request.asked.options(), batch_size=_BATCH)
+    sources = resolve(request.inputs, **request.source)
     schema = None if columns is None else _compared.schema_of(sources, reading, columns)
     job = make_job(
-        "dedup",
+        request.kind,
         sources,
-        out,
-        params=params,
-        options=dataclasses.replace(reading, columns=columns, schema=schema or reading.schema),
-        block_bytes=block_bytes,
-        overwrite=overwrite,
+        request.out,
+        params=request.params,
+        options=dataclasses.replace(reading, columns=columns, schema=schema),
+        block_bytes=request.work.block_bytes,
+        overwrite=request.work.overwrite,
     )
     _check_one_format(job)
-    if near is not None:
+    if request.params["near"] is not None:
         _check_text(job)
     return job
+
+
+def _refuse_types(asked: Asked) -> None:
+    """Refuse options that would read other values than those that are copied."""
+    refused = {
+        "schema=": asked.schema is not None,
+        "infer=True": asked.infer,
+        "on_drift='unify'": asked.on_drift == "unify",
+    }
+    for option, is_given in refused.items():
+        if is_given:
+            raise DataError(
+                f"dedup copies rows as they are, and compares them so: leave {option} out, or "
+                "convert() with it before"
+            )
 
 
 def _check_one_format(job: Job) -> None:
@@ -260,9 +258,10 @@ def report_of(job: Job) -> str:
     return os.path.join(job.out, _filter.REPORT)
 
 
-def _told(job: Job, manifest: dict[str, Any], seconds: float) -> DedupResult:
+def _told(request: Request, job: Job, manifest: dict[str, Any], seconds: float) -> DedupReport:
     result = manifest["result"]
-    return DedupResult(
+    return DedupReport(
+        out=request.out,
         rows_in=result["rows_in"],
         rows_out=result["rows_out"],
         exact=result["exact"],
@@ -272,6 +271,8 @@ def _told(job: Job, manifest: dict[str, Any], seconds: float) -> DedupResult:
         bytes_out=sum(part["bytes"] for part in manifest["parts"]),
         buckets=result["buckets"],
         report=report_of(job),
-        manifest=manifest,
         seconds=seconds,
+        skipped=manifest.get("skipped", {}).get("rows", 0),
+        parts=len(manifest["parts"]),
+        manifest=manifest,
     )

@@ -20,12 +20,15 @@ from shimhub.data.jobs._marks import all_told
 from shimhub.data.jobs._work import Stage
 from shimhub.data.measuring._packs import PADS, Recipe, Tally, packed
 from shimhub.data.measuring._sketches import quantiles
-from shimhub.data.reading._asked import one_of, whole
+from shimhub.data.reading._asked import names_of, one_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from typing_extensions import Unpack
+
     from shimhub.data._model import Part
+    from shimhub.data.jobs._options import JobOptions
     from shimhub.data.jobs._work import Job
 
 #: Columns that are packed where none is named, the first of them in any case.
@@ -40,7 +43,7 @@ class PackReport:
     ``fill`` is tokens / (packed rows * length). ``overlong`` rows were longer than ``length``;
     ``lost`` of their tokens were cut off or dropped. ``empty`` rows had no tokens; ``left_out`` are
     columns that were not packed. ``lengths`` are those of the rows that came in, ``fills`` those of
-    the packed rows, in tokens.
+    the packed rows, in tokens. ``manifest`` is that of the job.
     """
 
     out: str
@@ -58,6 +61,7 @@ class PackReport:
     lengths: dict[str, Any]
     fills: dict[str, Any]
     parts: int
+    manifest: dict[str, Any]
 
 
 def pack(
@@ -73,7 +77,7 @@ def pack(
     pad: int | Mapping[str, int] | None = None,
     plot: str | os.PathLike[str] | None = None,
     format: str | None = None,  # noqa: A002 - the name that users give
-    **asked: Any,
+    **asked: Unpack[JobOptions],
 ) -> PackReport:
     """Pack rows of token lists into rows of up to ``length`` tokens.
 
@@ -94,7 +98,9 @@ def pack(
     Blocks of about ``block_bytes`` of input are packed by themselves, so that the output is the
     same for any runner, workers and shards; small files are put together in one. The last rows of
     a block may stay less full: at most about a row of each. ``plot`` is a picture of the lengths
-    and of how full rows are, for which matplotlib must be there.
+    and of how full rows are, for which matplotlib must be there. ``format`` is the format to write:
+    by default that of the name of ``out``, or Parquet. How inputs are read, and who does the work,
+    is told as to all jobs: see :class:`shimhub.data.JobOptions`.
 
     Raises ``DataError`` for columns and options that do not fit, ``DecodeError`` for rows that do
     not (null, overlong, or of different lengths), what reading raises, and ``JobError`` where
@@ -123,22 +129,20 @@ def pack(
 def _request(
     inputs: object,
     out: str | os.PathLike[str],
-    asked: dict[str, Any],
+    asked: JobOptions,
     columns: Iterable[str] | None,
     form: str | None,
 ) -> tuple[Request, tuple[str, ...]]:
     """Return the request with the columns that are packed, and those that are left out."""
-    request = Request.of("pack", inputs, os.fspath(out), asked, format=form)
-    there = request.schema().names
-    chosen = [name for name in _COLUMNS if name in there] if columns is None else list(columns)
-    if columns is None and chosen[:1] != list(_COLUMNS[:1]):
+    request = Request.of(pack, inputs, out, asked, format=form)
+    there, named = request.schema().names, names_of(columns)
+    chosen = named or tuple(name for name in _COLUMNS if name in there)
+    if named is None and chosen[:1] != _COLUMNS[:1]:
         raise DataError(f"there is no column {_COLUMNS[0]!r} but {there}: name columns=")
     for name in chosen:
         if name in _MADE:
             raise DataError(f"column {name!r} is one that packing makes: is this packed already?")
-    request = dataclasses.replace(
-        request, asked=dataclasses.replace(request.asked, columns=tuple(chosen))
-    )
+    request = dataclasses.replace(request, asked=dataclasses.replace(request.asked, columns=chosen))
     return request, tuple(name for name in there if name not in chosen)
 
 
@@ -274,4 +278,5 @@ def _report(
         lengths=quantiles(tally.lengths),
         fills=quantiles(tally.fills),
         parts=len(manifest["parts"]),
+        manifest=manifest,
     )

@@ -21,10 +21,12 @@ from shimhub.data.writing._files import write_json
 from shimhub.data.writing._json_values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa  # type: ignore[import-untyped]
+    from typing_extensions import Unpack
 
+    from shimhub.data.jobs._options import JobOptions
     from shimhub.data.jobs._work import Job
 
 _FILE: Final = "stats.json"
@@ -79,22 +81,26 @@ class Stats:
         return asdict(self)
 
 
-def stats(inputs: object, out: str | os.PathLike[str] | None = None, **asked: Any) -> Stats:
+def stats(
+    inputs: object,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    columns: Iterable[str] | None = None,
+    **asked: Unpack[JobOptions],
+) -> Stats:
     """Return what is in the columns: nulls, extremes, distinct values, lengths, repeated rows.
 
-    ``inputs`` and the options of reading are those of
-    :func:`shimhub.data.streaming_dataset_reader` (``columns`` chooses what is counted), those of
-    the work those of :func:`shimhub.data.convert`: ``runner``, ``workers``, ``shards``,
-    ``overwrite``, ``progress``, ``block_bytes``. ``out`` is a folder for the result
-    (``stats.json``); without one nothing is kept, and the runner must see this machine's
-    temporary folder. The result does not depend on runner, workers and shards.
+    ``columns`` chooses what is counted, ``out`` is a folder for the result (``stats.json``);
+    without one nothing is kept, and the runner must see this machine's temporary folder. How
+    inputs are read, and who does the work, is told as to all jobs: see
+    :class:`shimhub.data.JobOptions`. The result does not depend on runner, workers and shards.
 
     Raises what reading raises, and :class:`shimhub.data.JobError` where ``out`` is in the way.
     """
     if out is None and asked.get("runner") == "env":
         raise DataError("runner='env' needs out=: a folder that all ranks see")
     with _folder(out) as folder:
-        request = Request.of("stats", inputs, folder, asked, format="parquet", needed=0)
+        request = Request.of(stats, inputs, folder, asked, columns, format="parquet", needed=0)
         job = request.job()
         manifest = run(request, job, _stages(job), _result)
     return _read(manifest["result"])

@@ -27,7 +27,10 @@ from shimhub.data.reading._asked import one_of, whole
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from typing_extensions import Unpack
+
     from shimhub.data._model import Part
+    from shimhub.data.jobs._options import JobOptions
     from shimhub.data.jobs._work import Job
 
 _IDS, _MASK = "input_ids", "attention_mask"
@@ -38,7 +41,7 @@ class TokenizeReport:
     """What came of it: ``rows`` in, ``written`` out, and what was cut off or left out.
 
     ``overlong`` texts had more tokens than ``max_length``; ``lost`` of their tokens were not
-    written. ``lengths`` are those of the rows written, in tokens.
+    written. ``lengths`` are those of the rows written, in tokens; ``manifest`` is the job's.
     """
 
     out: str
@@ -51,6 +54,7 @@ class TokenizeReport:
     skipped: int
     lengths: dict[str, Any]
     parts: int
+    manifest: dict[str, Any]
 
 
 def tokenize(
@@ -68,7 +72,7 @@ def tokenize(
     attention_mask: bool = False,
     keep: Iterable[str] = (),
     format: str | None = None,  # noqa: A002 - the name that users give
-    **asked: Any,
+    **asked: Unpack[JobOptions],
 ) -> TokenizeReport:
     """Write the token ids of a column of texts as ``input_ids``, a list<int32>.
 
@@ -82,8 +86,8 @@ def tokenize(
 
     ``attention_mask`` adds a column of ones, as no row is padded; ``keep`` are other columns that
     are written, too. ``format`` is the format to write: by default that of the name of ``out``, or
-    Parquet. Inputs and the other options are those of :func:`shimhub.data.convert`. The same
-    output for any runner, workers and shards.
+    Parquet. How inputs are read, and who does the work, is told as to all jobs: see
+    :class:`shimhub.data.JobOptions`. The same output for any runner, workers and shards.
 
     Raises ``DataError`` for columns, tokens and options that do not fit, what reading raises,
     ``JobError`` where ``out`` is in the way, ``ModuleNotFoundError`` without ``tokenizers``.
@@ -100,6 +104,8 @@ def tokenize(
         keep=tuple(keep),
     )
     _check(recipe)
+    form, columns = written_format(out, format), [text, *recipe.keep]
+    request = Request.of(tokenize, inputs, out, asked, columns, format=form)
     told = _json_of(tokenizer)
     Encoder(told, recipe)  # what does not fit is told before anything is read
     params = {
@@ -107,9 +113,7 @@ def tokenize(
         "keep": list(recipe.keep),
         "tokenizer_sha256": hashlib.sha256(told.encode()).hexdigest(),
     }
-    given = {**asked, "columns": [text, *recipe.keep]}
-    form = written_format(out, format)
-    request = Request.of("tokenize", inputs, os.fspath(out), given, format=form, params=params)
+    request = replace(request, params=params)
     job = replace(request.job(), payload=told)
     _check_text(job, text)
     with serial():  # processes that are forked from this one are not warned of
@@ -249,4 +253,5 @@ def _report(manifest: dict[str, Any], out: str) -> TokenizeReport:
         skipped=manifest.get("skipped", {}).get("rows", 0),
         lengths=quantiles(Lengths.read(told["lengths"])),
         parts=len(manifest["parts"]),
+        manifest=manifest,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import tempfile
 import time
@@ -14,6 +13,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data.inspecting import info
 from shimhub.data.jobs._jobs import is_one_file
+from shimhub.data.jobs._options import FINDING, finding
 from shimhub.data.jobs._plan import BLOCK_BYTES
 from shimhub.data.reader import streaming_dataset_reader
 from shimhub.data.runners import cpus
@@ -78,7 +78,7 @@ def estimate(
     ``function`` is one of the jobs: convert, dedup, tokenize, pack. Raises what reading the
     inputs' beginning raises, and what the job does to options that do not fit.
     """
-    how = _how(asked)
+    how = finding(asked)
     sources = resolve(inputs, **how)
     told = info(inputs, **how)
     total = max(told.size, 1)
@@ -102,14 +102,6 @@ def estimate(
         disk=round(2 * disk if out is not None and is_one_file(out) else disk),
         sample=round(large.stored),
     )
-
-
-def _how(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return how the inputs are found: dedup has it among its own arguments."""
-    if "options" not in asked:
-        return dict(asked.get("source") or {})
-    names = ("format", "compression", "split", "follow_symlinks")
-    return {name: asked[name] for name in names if asked.get(name) is not None}
 
 
 def _line(x: float, y: float, x2: float, y2: float) -> tuple[float, float]:
@@ -141,12 +133,9 @@ def _measured(
 
 def _quietly(asked: dict[str, Any]) -> dict[str, Any]:
     """Return the options for a plain file that may end in the middle of a row; no picture."""
-    left = ("source", "format", "compression", "split", "follow_symlinks", "plot", "on_error")
+    left = (*FINDING, "plot")
     kept = {name: value for name, value in asked.items() if name not in left}
-    if "options" in kept:
-        return {**kept, "options": dataclasses.replace(kept["options"], on_error="skip")}
-    written = {"format": asked["format"]} if asked.get("format") else {}
-    return {**kept, **written, "on_error": "skip"}
+    return {**kept, "on_error": "skip"}
 
 
 def _sample(source: Source, told: Any, size: int, path: str) -> tuple[str, float]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shimhub.data.jobs import _places
-from shimhub.data.jobs._plan import BLOCK_BYTES, make_job, run_job
+from shimhub.data.jobs._options import decoding, finding, refuse_unknown, working
+from shimhub.data.jobs._plan import make_job, run_job
 from shimhub.data.jobs._progress import progress as bar
 from shimhub.data.reading import _reading
-from shimhub.data.reading._asked import Asked
 from shimhub.data.sources._sources import resolve
 from shimhub.data.writing._writers import write_file
 
@@ -20,22 +20,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa  # type: ignore[import-untyped]
 
+    from shimhub.data.jobs._options import JobOptions, Work
     from shimhub.data.jobs._progress import Progress
     from shimhub.data.jobs._work import Job, Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Who does the work: none of it shows in the output but ``block_bytes``."""
-
-    runner: str = "local"
-    workers: int | None = None
-    shards: int | None = None
-    address: str | None = None
-    overwrite: bool = False
-    timeout: float = 1800.0
-    progress: bool | Callable[[str, int, int], None] | None = None
-    block_bytes: int = BLOCK_BYTES
+    from shimhub.data.reading._asked import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +33,7 @@ class Request:
     kind: str
     inputs: object
     out: str
+    #: How the inputs are found: what ``_sources.resolve`` takes.
     source: dict[str, Any]
     asked: Asked
     work: Work
@@ -53,16 +42,24 @@ class Request:
     needed: int | None = None
 
     @classmethod
-    def of(cls, kind: str, inputs: object, out: str, asked: dict[str, Any], **more: Any) -> Request:
-        """Return the request of a face's keyword arguments. Raises ``TypeError`` for unknown ones.
+    def of(
+        cls,
+        face: Callable[..., Any],
+        inputs: object,
+        out: str | os.PathLike[str],
+        asked: JobOptions,
+        columns: Iterable[str] | None = None,
+        **more: Any,
+    ) -> Request:
+        """Return the request of the keyword arguments of a face, which gives the job its name.
 
-        ``asked`` has the options of reading and working in one, and ``source``: how inputs are
-        found.
+        Raises:
+            TypeError: an argument is of a wrong type, or the face has none of that name.
+            DataError: an argument has a wrong value.
         """
-        source = {**(asked.pop("source", None) or {}), "storage": asked.get("storage")}
-        names = {one.name for one in fields(Work)}
-        work = Work(**{name: asked.pop(name) for name in names & asked.keys()})
-        return cls(kind, inputs, out, source, Asked(**asked), work, **more)
+        refuse_unknown(face, asked)
+        how, read = finding(asked), decoding(asked, columns)
+        return cls(face.__name__, inputs, os.fspath(out), how, read, working(asked), **more)
 
     def schema(self) -> pa.Schema:
         """Return the schema of the inputs, before there is a plan; ``job()`` looks again."""
@@ -92,7 +89,7 @@ def run(
     request: Request,
     job: Job,
     stages: Sequence[Stage],
-    result: Callable[[Job], dict[str, Any]],
+    result: Callable[[Job], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Run a job, with a bar for each stage if no function is told; return its manifest."""
     progress = request.work.progress
