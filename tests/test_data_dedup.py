@@ -306,6 +306,8 @@ def test_a_bad_line_is_told_or_left_out_and_counted(tmp_path):
         '{"t": "\\ud800"}',
         '{"t": "a", "t": "b"}',
         '{"t": "a"} {"t": "b"}',
+        '{"t": "a"} null {"t": "b"}',  # pyarrow 26 crashes on it
+        '{"t": "a"} null',
         "null",
         "[]",
     ],
