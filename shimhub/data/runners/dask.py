@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shimhub.data.errors import DataError, JobError, WorkerError
+from shimhub.data.errors import DataError, JobError
 from shimhub.data.runners import Runner, cpus, remaining
-from shimhub.data.runners._tasks import Failure, attempt, raised, task_name
+from shimhub.data.runners._flight import Flight, do_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from shimhub.data.jobs._work import Job, Stage
+    from shimhub.data.runners._tasks import Failure
 
 
 class DaskRunner(Runner):
@@ -38,7 +39,7 @@ class DaskRunner(Runner):
             distributed = _distributed()
             client = self._connect(distributed)
             width = self.settings.workers or max(1, sum(client.nthreads().values()))
-            _Round(distributed, client, width, job, stage, tell).run(left)
+            _Flight(distributed, client, width, job, stage, tell).run(left)
 
     def _connect(self, distributed: Any) -> Any:
         """Join or start a cluster."""
@@ -74,18 +75,10 @@ def _distributed() -> Any:
     return distributed
 
 
-def _do(job: Job, stage: Stage, unit: list[int]) -> list[Failure | None]:
-    """Do a unit in a worker of Dask; the first failure ends it."""
-    answers = []
-    for index in unit:
-        answers.append(attempt(job, stage, index))
-        if answers[-1] is not None:
-            break
-    return answers
+class _Flight(Flight):
+    """Tasks of Dask; what one raises comes back as an answer."""
 
-
-class _Round:
-    """The tasks of one stage, some of them in flight."""
+    engine = "Dask"
 
     def __init__(
         self,
@@ -96,36 +89,22 @@ class _Round:
         stage: Stage,
         tell: Callable[[int], None],
     ) -> None:
-        self._client, self._width, self._tell = client, width, tell
-        self._killed = distributed.KilledWorker
-        self._job, self._stage = job, stage
+        super().__init__(width, job, stage, tell)
+        self._client, self.died = client, distributed.KilledWorker
         self._sent = client.scatter(job, broadcast=True, hash=False)
         self._done = distributed.as_completed(loop=client.loop)
-        self._flying: dict[Any, list[int]] = {}
 
-    def run(self, units: list[list[int]]) -> None:
-        waiting = list(reversed(units))
-        try:
-            while waiting or self._flying:
-                while waiting and len(self._flying) < self._width:
-                    self._give(waiting.pop())
-                self._take(next(self._done))
-        finally:
-            self._client.cancel(list(self._flying), force=True)
-
-    def _give(self, unit: list[int]) -> None:
-        future = self._client.submit(_do, self._sent, self._stage, unit, pure=False)
-        self._flying[future] = unit
+    def send(self, unit: list[int]) -> Any:
+        future = self._client.submit(do_unit, self._sent, self.stage, unit, pure=False)
         self._done.add(future)
+        return future
 
-    def _take(self, ready: Any) -> None:
-        unit = self._flying.pop(ready)
-        try:
-            answers: list[Failure | None] = ready.result()
-        except self._killed as error:
-            what = task_name(self._job, self._stage, unit[0])
-            raise WorkerError(f"{what}: Dask: {error}") from error
-        for index, failure in zip(unit, answers, strict=False):
-            if failure is not None:
-                raise raised(failure)
-            self._tell(index)
+    def ready(self) -> Any:
+        return next(self._done)
+
+    def answers(self, ready: Any) -> list[Failure | None]:
+        found: list[Failure | None] = ready.result()
+        return found
+
+    def cancel(self, flying: list[Any]) -> None:
+        self._client.cancel(flying, force=True)

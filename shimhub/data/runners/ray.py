@@ -9,14 +9,15 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from shimhub.data.errors import DataError, JobError, WorkerError
+from shimhub.data.errors import DataError, JobError
 from shimhub.data.runners import Runner, cpus, remaining
-from shimhub.data.runners._tasks import Failure, attempt, raised, task_name
+from shimhub.data.runners._flight import Flight, do_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from shimhub.data.jobs._work import Job, Stage
+    from shimhub.data.runners._tasks import Failure
 
 
 class RayRunner(Runner):
@@ -35,7 +36,7 @@ class RayRunner(Runner):
         """Do the tasks; see ``Runner.run``."""
         left = remaining(units, done)
         if left:
-            _Round(_ray(), self._connect(), job, stage, tell).run(left)
+            _Flight(_ray(), self._connect(), job, stage, tell).run(left)
 
     def _connect(self) -> int:
         """Join or start Ray; return how many tasks are in flight."""
@@ -90,53 +91,30 @@ def _no_usage_stats() -> Iterator[None]:
         del os.environ[name]
 
 
-def _do(job: Job, stage: Stage, unit: list[int]) -> list[Failure | None]:
-    """Do a unit in a worker of Ray; the first failure ends it."""
-    answers = []
-    for index in unit:
-        answers.append(attempt(job, stage, index))
-        if answers[-1] is not None:
-            break
-    return answers
+class _Flight(Flight):
+    """Tasks of Ray; what one raises comes back as an answer, so a retry is for dead workers."""
 
-
-class _Round:
-    """The tasks of one stage, some of them in flight."""
+    engine = "Ray"
 
     def __init__(
         self, ray: Any, width: int, job: Job, stage: Stage, tell: Callable[[int], None]
     ) -> None:
-        self._ray, self._width, self._tell = ray, width, tell
-        self._job, self._stage = job, stage
+        super().__init__(width, job, stage, tell)
+        self._ray, self.died = ray, ray.exceptions.RayError
         self._sent = ray.put(job)
-        # One more try where a worker dies; what a task raises comes back as an answer.
-        self._do = ray.remote(_do).options(max_retries=1, num_cpus=1)
-        self._flying: dict[Any, list[int]] = {}
+        self._do = ray.remote(do_unit).options(max_retries=1, num_cpus=1)
 
-    def run(self, units: list[list[int]]) -> None:
-        waiting = list(reversed(units))
-        try:
-            while waiting or self._flying:
-                while waiting and len(self._flying) < self._width:
-                    unit = waiting.pop()
-                    self._flying[self._do.remote(self._sent, self._stage, unit)] = unit
-                self._take()
-        finally:
-            for flying in self._flying:
-                self._ray.cancel(flying, force=True)
+    def send(self, unit: list[int]) -> Any:
+        return self._do.remote(self._sent, self.stage, unit)
 
-    def _take(self) -> None:
-        (ready,), _ = self._ray.wait(list(self._flying), num_returns=1)
-        unit = self._flying.pop(ready)
-        for index, failure in zip(unit, self._answers(ready, unit), strict=False):
-            if failure is not None:
-                raise raised(failure)
-            self._tell(index)
+    def ready(self) -> Any:
+        (ready,), _ = self._ray.wait(list(self.flying), num_returns=1)
+        return ready
 
-    def _answers(self, ready: Any, unit: list[int]) -> list[Failure | None]:
-        try:
-            answers: list[Failure | None] = self._ray.get(ready)
-        except self._ray.exceptions.RayError as error:
-            what = task_name(self._job, self._stage, unit[0])
-            raise WorkerError(f"{what}: Ray: {error}") from error
-        return answers
+    def answers(self, ready: Any) -> list[Failure | None]:
+        found: list[Failure | None] = self._ray.get(ready)
+        return found
+
+    def cancel(self, flying: list[Any]) -> None:
+        for one in flying:
+            self._ray.cancel(one, force=True)
