@@ -20,8 +20,8 @@ SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -DSHIMHUB
 .DEFAULT_GOAL := help
 .PHONY: help install test test-fast lint format types check wheel sdist bench bench-check \
         bench-kernels bench-kernels-check bench-data bench-data-check bench-rivals \
-        native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz leaks e2e titan conformance-torch28 \
-        conformance-cpython ci clean
+        native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz leaks \
+        data-heavy data-slow data-fuzz e2e titan conformance-torch28 conformance-cpython ci clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +119,15 @@ fuzz: $(FUZZERS) ## fuzz each reader of buffers under ASan and UBSan, FUZZ_SECON
 
 leaks: ## call each kernel a million times and watch the memory (5 min)
 	SHIMHUB_TEST_CALLS=1000000 $(PYTHON) -m pytest -n 2 tests/test_kernels_process.py
+
+data-heavy: data-slow data-fuzz ## all of shimhub.data that CI has no time for
+
+data-slow: ## the tests of shimhub.data with the longest ones and many examples (10 min)
+	SHIMHUB_TEST_HEAVY=1 $(PYTHON) -m pytest -n 2 tests/test_data_*.py tests/test_cli_data.py
+
+data-fuzz: ## damage files of each format and read them, FUZZ_SECONDS for each of both fuzzers
+	$(PYTHON) -m tests.fuzz_data_binary $(FUZZ_SECONDS)
+	$(PYTHON) -m tests.fuzz_data_text $(FUZZ_SECONDS)
 
 e2e: ## run the tests that train real models
 	$(PYTHON) -m pytest -m e2e

@@ -11,12 +11,20 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from shimhub.data.jobs._marks import told
-from shimhub.data.jobs._plan import make_job
+from shimhub.data.jobs._plan import make_job, run_job
 from shimhub.data.jobs._work import Stage
 from shimhub.data.writing import _files
 
+__all__ = ["run_job"]
+
 ROOT = Path(__file__).parent.parent
+#: Of a test that CI has no time for: ``make data-slow`` runs it.
+heavy = pytest.mark.skipif(
+    not os.environ.get("SHIMHUB_TEST_HEAVY"), reason="takes long: make data-slow runs it"
+)
 
 
 def environ(**more: str) -> dict[str, str]:

@@ -451,7 +451,7 @@ def tokens(tmp_path):
     return sorted(tmp_path.glob("*.parquet")), rows
 
 
-SPREADS = [{"workers": 1}, {"workers": 2}, {"workers": 2, "shards": 3}]
+SPREADS = [{"workers": 1}, {"workers": 2, "shards": 3}]
 
 
 @pytest.mark.parametrize("job", ["stats", "tokenize", "pack"])
@@ -467,7 +467,7 @@ def test_any_workers_and_shards_write_the_same_bytes(job, corpus, tokens, tmp_pa
         else:
             data.pack(tokens[0], out, length=64, block_bytes=3000, **spread)
         found.append(written(out))
-    assert found[0] == found[1] == found[2]
+    assert found[0] == found[1]
     assert "_manifest.json" in found[0]
     assert "stats" == job or 2 <= len([name for name in found[0] if name.startswith("part-")])
 

@@ -19,14 +19,13 @@ pytest.importorskip("pyarrow")
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shimhub.data import DataError, JobError, WorkerError
-from shimhub.data.conversion import stages
+from shimhub.data import DataError, JobError, WorkerError, convert
 from shimhub.data.jobs import _marks as marks
 from shimhub.data.jobs._plan import make_job, run_job
 from shimhub.data.runners import Settings, cpus, open_runner, remaining
 from shimhub.data.runners.env import EnvRunner, rank_of
 from tests import data_jobs
-from tests.data_jobs import blocks_job, environ, kill_and_resume, python, stage, tree
+from tests.data_jobs import blocks_job, environ, heavy, kill_and_resume, python, stage, tree
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 
@@ -47,7 +46,7 @@ def two_stages(job):
     before=st.sets(st.integers(0, 30)),
 )
 @settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_workers_shards_and_what_was_done_before_do_not_show(workers, shards, before, tmp_path):
     """Any of them, and any tasks that a run before did: the same files and manifest."""
@@ -290,16 +289,22 @@ convert(sys.argv[1], sys.argv[2], block_bytes=int(sys.argv[3]), format=sys.argv[
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("out", "form", "times"), [("out", "parquet", 10), ("out.jsonl.gz", "jsonl.gz", 4)]
+    ("out", "form", "times", "rows"),
+    [
+        ("out", "parquet", 3, 4_000),
+        ("out.jsonl.gz", "jsonl.gz", 2, 4_000),
+        pytest.param("out", "parquet", 10, 20_000, marks=heavy),
+        pytest.param("out.jsonl.gz", "jsonl.gz", 10, 20_000, marks=heavy),
+    ],
 )
-def test_a_job_killed_at_random_times_and_resumed_writes_the_same(out, form, times, tmp_path):
+def test_a_job_killed_at_random_times_and_resumed_writes_the_same(out, form, times, rows, tmp_path):
     """SIGKILL of the process group at random times; then the bytes of an undisturbed run."""
-    source = data_jobs.numbered(tmp_path / "in.jsonl", 20_000)
+    source = data_jobs.numbered(tmp_path / "in.jsonl", rows)
     started = time.monotonic()
     plain = python(CONVERT, source, tmp_path / "plain" / out, 20_000, form)
     (tmp_path / "plain").mkdir()
     subprocess.run(plain, env=environ(), check=True)
-    longest = time.monotonic() - started
+    longest = 0.7 * (time.monotonic() - started)  # few runs end before they are killed
     (tmp_path / "killed").mkdir()
     command = python(CONVERT, source, tmp_path / "killed" / out, 20_000, form)
     seed = int(os.environ.get("SHIMHUB_TEST_SEED", "0")) or time.time_ns() % 2**32
@@ -481,23 +486,25 @@ def test_torchrun_ranks_write_the_same(tmp_path):
 ENGINE = """
 import json, sys
 from pathlib import Path
-from shimhub.data import conversion
-from shimhub.data.jobs._plan import make_job, run_job
-from tests.data_jobs import OwnError, blocks_job, stage
+from shimhub.data import convert
+from tests.data_jobs import OwnError, blocks_job, run_job, stage
 
 if __name__ == "__main__":
     runner, folder = sys.argv[1], Path(sys.argv[2])
-    rows = folder / "rows"
-    for shards in (None, 1, 5):
-        job = make_job("convert", folder / "in.jsonl", folder / f"{runner}-{shards}",
-                       form="parquet", block_bytes=300)
-        START
-        run_job(job, conversion.stages(job), runner=runner, workers=2, shards=shards, **where)
+
+    def write(workers, shards, **where):
+        convert(folder / "in.jsonl", folder / f"{runner}-{shards}", format="csv", block_bytes=500,
+                runner=runner, workers=workers, shards=shards, **where)
+
+    write(1, None)  # on a cluster that it starts
+    STOPPED
+    START
+    write(2, 3, **where)
     job = blocks_job(folder, "bad", error="own")
     try:
         run_job(job, [stage(job, "fail")], runner=runner, workers=2, **where)
     except OwnError as error:
-        told = [f"{type(error).__name__} {error} {error.__notes__}"]
+        told.append(f"{type(error).__name__} {error} {error.__notes__}")
     (folder / "tries").mkdir()
     job = blocks_job(folder, "killed", tries=str(folder / "tries"), times=1)
     made = run_job(job, [stage(job, "die")], runner=runner, workers=2, **where)
@@ -506,83 +513,50 @@ if __name__ == "__main__":
     (folder / "told").write_text(json.dumps(told))  # Ray writes to stdout, too
 """
 RAY = {
-    "start": 'import ray; where = {"address": None}\n'
-    "        ray.is_initialized() or "
+    "STOPPED": "import os, ray; "
+    'told = [ray.is_initialized(), os.environ.get("RAY_USAGE_STATS_ENABLED")]',
+    "START": 'where = {"address": None}; '
     "ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)",
-    "end": "told.append(ray.is_initialized())",
+    "END": "told.append(ray.is_initialized())",
 }
 DASK = {
-    "start": "import distributed; found = globals().setdefault('found', []); "
-    "found or found.append(distributed.LocalCluster(n_workers=2, dashboard_address=None)); "
-    'where = {"address": found[0].scheduler_address}',
-    "end": "told.append(found[0].status.name == 'running'); found[0].close()",
+    "STOPPED": "import multiprocessing, distributed; "
+    "told = [bool(multiprocessing.active_children()), None]",
+    "START": "cluster = distributed.LocalCluster(n_workers=2, dashboard_address=None); "
+    'where = {"address": cluster.scheduler_address}',
+    "END": 'told.append(cluster.status.name == "running"); cluster.close()',
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("runner", "parts"), [("ray", RAY), ("dask", DASK)])
 def test_ray_and_dask_write_the_same(runner, parts, tmp_path):
-    """For any shards the bytes of the local runner; errors keep their class; kills are survived.
+    """With the hub active, the bytes of one process; errors keep their class, kills are survived.
 
-    The cluster that was there before is there after it.
+    A cluster that is started here is stopped here, and the environment stays; one that was there
+    before is there after it.
     """
     pytest.importorskip(runner if runner == "ray" else "distributed")
-    data_jobs.numbered(tmp_path / "in.jsonl")
-    plain = make_job(
-        "convert", tmp_path / "in.jsonl", tmp_path / "plain", form="parquet", block_bytes=300
-    )
-    run_job(plain, stages(plain), workers=1)
-    script = tmp_path / "engine.py"
-    script.write_text(ENGINE.replace("START", parts["start"]).replace("END", parts["end"]))
+    source = data_jobs.numbered(tmp_path / "in.jsonl")
+    convert(source, tmp_path / "plain", format="csv", block_bytes=500, workers=1)
+    code = ENGINE
+    for place, text in parts.items():
+        code = code.replace(place, text)
+    (tmp_path / "engine.py").write_text(code)
+    env = environ()
+    env.pop("RAY_USAGE_STATS_ENABLED", None)
     told = subprocess.run(
-        [sys.executable, script, runner, tmp_path],
-        env=environ(RAY_USAGE_STATS_ENABLED="0"),
+        [sys.executable, "-m", "shimhub", "run", tmp_path / "engine.py", runner, tmp_path],
+        env=env,
         cwd=data_jobs.ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert 0 == told.returncode, told.stderr
-    error, survived, running = json.loads((tmp_path / "told").read_text())
+    started, variable, error, survived, running = json.loads((tmp_path / "told").read_text())
+    assert (False, None) == (started, variable)
     assert error.startswith("OwnError boo [\"in stage 'one', task 2, block 2 (")
     assert (True, True) == (survived, running)
-    for shards in ("None", "1", "5"):
+    for shards in ("None", "3"):
         assert tree(tmp_path / "plain") == tree(tmp_path / f"{runner}-{shards}")
-
-
-OWN = """
-import sys
-from shimhub.data import convert
-
-if __name__ == "__main__":
-    runner, source, out = sys.argv[1:]
-    convert(source, out, format="csv", block_bytes=900, runner=runner, workers=2)
-    if runner == "ray":
-        import os, ray
-        print(ray.is_initialized(), os.environ.get("RAY_USAGE_STATS_ENABLED"))
-    else:
-        import multiprocessing
-        print(bool(multiprocessing.active_children()), None)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("runner", ["ray", "dask"])
-def test_ray_and_dask_are_started_and_stopped(runner, tmp_path):
-    """What is started here is stopped here, with the hub active; the environment stays."""
-    pytest.importorskip(runner if runner == "ray" else "distributed")
-    source = data_jobs.numbered(tmp_path / "in.jsonl")
-    script = tmp_path / "own.py"
-    script.write_text(OWN)
-    env = environ()
-    env.pop("RAY_USAGE_STATS_ENABLED", None)
-    told = subprocess.run(
-        [sys.executable, "-m", "shimhub", "run", script, runner, source, tmp_path / "out"],
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert 0 == told.returncode, told.stderr
-    assert "False None" == told.stdout.splitlines()[-1]
-    assert (tmp_path / "out" / "_manifest.json").exists()

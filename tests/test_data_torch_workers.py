@@ -17,6 +17,7 @@ import pyarrow.parquet as pq  # noqa: E402 - after the check that it is there
 from torch.utils.data import DataLoader  # noqa: E402
 
 from shimhub.data import DataError, IterableDataset  # noqa: E402
+from tests.data_jobs import heavy  # noqa: E402
 
 ROWS = 211
 
@@ -34,6 +35,11 @@ def path(tmp_path_factory):
     ids = [[i, i + 1, i % 7] for i in range(ROWS)]
     pq.write_table(pa.table({"id": range(ROWS), "input_ids": ids}), made, row_group_size=10)
     return str(made)
+
+
+def one_thread():
+    """Return the environment of a child whose torch has one thread: more only wait here."""
+    return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def same(items):
@@ -88,7 +94,7 @@ def test_workers_that_live_on_see_the_epoch(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["spawn", pytest.param("forkserver", marks=heavy)])
 def test_workers_that_are_not_forked(path, method, tmp_path):
     """Other ways to start workers read the same rows and see the epoch."""
     code = f"""
@@ -101,7 +107,7 @@ def test_workers_that_are_not_forked(path, method, tmp_path):
 
         if __name__ == "__main__":
             dataset = IterableDataset({path!r}, shuffle_buffer=30)
-            options = dict(batch_size=8, num_workers=2, collate_fn=numbers)
+            options = dict(batch_size=8, num_workers=1, collate_fn=numbers)
             other = DataLoader(
                 dataset, multiprocessing_context={method!r}, persistent_workers=True, **options
             )
@@ -111,7 +117,7 @@ def test_workers_that_are_not_forked(path, method, tmp_path):
     """
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(code))
-    subprocess.run([sys.executable, str(script)], check=True, timeout=300)
+    subprocess.run([sys.executable, str(script)], check=True, timeout=300, env=one_thread())
 
 
 def test_the_parents_state_is_refused_where_workers_read(path):
@@ -135,7 +141,7 @@ def test_a_state_of_the_parent_is_refused_by_workers(path):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("at", [0, 1, 5, 20, 27])
+@pytest.mark.parametrize("at", [0, 5, 27])
 def test_torchdatas_loader_resumes_exactly(path, workers, at):
     """StatefulDataLoader's state, kept as JSON-able data, gives the very batches that were left."""
     stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
@@ -191,7 +197,7 @@ dist.init_process_group("gloo", init_method="file://" + sys.argv[1],
 dataset = IterableDataset(sys.argv[2], output="torch", shuffle_buffer=20)
 model = DistributedDataParallel(torch.nn.Linear(3, 1))
 found = []
-for batch in DataLoader(dataset, batch_size=4, num_workers=2):
+for batch in DataLoader(dataset, batch_size=4, num_workers=1):
     model(batch["input_ids"].float()).sum().backward()
     found += batch["id"].tolist()
 everything = [None, None]
@@ -214,6 +220,7 @@ def test_ranks_of_an_odd_number_of_rows_train_to_the_end(path, tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env=one_thread(),
         )
         for rank in range(2)
     ]
@@ -276,7 +283,7 @@ assert 6 * 16 == len({one for batch in whole[0] for one in batch})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("0", marks=heavy), "1"])
 def test_transformers_trainer_resumes_with_the_same_rows(path, tmp_path, workers):
     """Trainer trains 3 of 6 steps, and from its checkpoint the very rows of the others follow."""
     pytest.importorskip("transformers")
@@ -289,7 +296,7 @@ def test_transformers_trainer_resumes_with_the_same_rows(path, tmp_path, workers
         text=True,
         timeout=600,
         check=False,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"},
+        env=one_thread() | {"HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"},
     )
     assert 0 == done.returncode, done.stderr
 
@@ -311,7 +318,7 @@ print(at, early, peak())
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path):
-    """From one tenth of a file of 160 MB to its end, peak memory grows by less than 30 MB."""
+    """From 26 MB of a file of 80 MB to its end, peak memory grows by less than 30 MB."""
     row = pa.array([list(range(1000))] * 1000, pa.list_(pa.int32()))
     with pq.ParquetWriter(
         tmp_path / "a.parquet",
@@ -319,7 +326,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         use_dictionary=False,
         compression="none",
     ) as writer:
-        for _ in range(40):
+        for _ in range(20):
             writer.write_table(pa.table({"ids": row}))
     told = subprocess.run(
         [sys.executable, "-c", MEMORY, str(tmp_path / "a.parquet")],
@@ -328,5 +335,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         check=True,
     ).stdout
     last, early, late = map(int, told.split())
-    assert 40_000 // 64 == last + 1
+    assert -(-20_000 // 64) == last + 1
     assert late - early < 30_000

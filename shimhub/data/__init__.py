@@ -64,8 +64,8 @@ __all__ = [
 
 #: Public names by the module that has them; imported at first use.
 _MODULES: Final = {
-    "deduplicating._near_options": "NearOptions",
     "conversion": "ConvertReport convert",
+    "deduplicating._near_options": "NearOptions",
     "deduplication": "DedupReport dedup",
     "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
     "hf": "to_hf",

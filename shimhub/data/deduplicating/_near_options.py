@@ -21,7 +21,7 @@ class NearOptions:
     the candidates' sets; without it all texts that share a band count as similar.
 
     In a band, texts are compared with the first one, and with those up to ``window`` places on;
-    what buckets of more than ``window`` + 2 texts leave out is counted (``DedupResult.near``).
+    what buckets of more than ``window`` + 2 texts leave out is counted (``DedupReport.buckets``).
     """
 
     ngram: int = 5
