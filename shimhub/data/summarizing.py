@@ -16,7 +16,7 @@ from shimhub.data.jobs._marks import all_told
 from shimhub.data.jobs._marks import told as told_by
 from shimhub.data.jobs._work import Stage
 from shimhub.data.measuring._sketches import LENGTHS, Distinct, quantiles
-from shimhub.data.measuring._summaries import Summary, hashes_of, unpacked
+from shimhub.data.measuring._summaries import Summary, hashes_of, plain_type, unpacked
 from shimhub.data.writing._files import write_json
 from shimhub.data.writing._json_values import plain
 
@@ -157,7 +157,8 @@ def _read(result: dict[str, Any]) -> Stats:
     for one, packed in zip(result["stats"]["columns"], result["extremes"], strict=True):
         least, greatest = _extremes(None if packed is None else unpacked(packed))
         lengths = one["lengths"] and {name: one["lengths"][name] for name in LENGTHS}  # in order
-        told = {**one, "least": least, "greatest": greatest, "lengths": lengths}
+        mean = one["mean"] if one["mean"] is None else float(one["mean"])  # "Infinity" is a word
+        told = {**one, "least": least, "greatest": greatest, "mean": mean, "lengths": lengths}
         columns.append(ColumnStats(**told))
     return Stats(**{**result["stats"], "columns": tuple(columns)})
 
@@ -237,7 +238,7 @@ class _Counts:
 
 def _column_stats(name: str, one: Summary) -> ColumnStats:
     least, greatest = _extremes(one.extremes)
-    numbers, distinct = one.rows - one.nulls - one.nans, one.distinct
+    distinct = one.distinct
     return ColumnStats(
         name=name,
         type=str(one.type),
@@ -247,10 +248,10 @@ def _column_stats(name: str, one: Summary) -> ColumnStats:
         bytes=one.bytes,
         least=least,
         greatest=greatest,
-        mean=None if one.total is None or not numbers else one.total / numbers,
+        mean=one.mean,
         distinct=None if distinct is None else min(distinct.estimate(), one.rows - one.nulls),
         is_exact=distinct is None or distinct.is_exact,
-        unit=_unit(str(one.type)),
+        unit=_unit(str(plain_type(one.type))),
         lengths=None if one.lengths is None else quantiles(one.lengths),
     )
 

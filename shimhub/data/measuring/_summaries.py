@@ -10,14 +10,12 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from shimhub.data.measuring import _sums
 from shimhub.data.measuring._sketches import Distinct, Lengths
 from shimhub.kernels import hash_rows
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
-
-#: Bits by which integers are summed in halves, so that no sum of a batch leaves 64 bits.
-_HALF: Final = 32
 
 #: What pyarrow computes less with, and what holds the same values.
 _CASTS: Final = (
@@ -45,8 +43,10 @@ class Summary:
     nulls: int = 0
     nans: int = 0
     bytes: int = 0
-    #: The sum of integers (exact) and of floats that are numbers; None for other types.
-    total: int | float | None = None
+    #: The sum of integers, or of finite floats as ``_sums.float_sum`` has it; None without any.
+    total: int | None = None
+    #: The sum of infinite floats: 0, an infinity, or NaN if there are both.
+    infinite: float = 0.0
     #: An array of the least and the greatest value; None if there is none or no order.
     extremes: pa.Array | None = None
     distinct: Distinct | None = field(default_factory=Distinct)
@@ -70,7 +70,9 @@ class Summary:
         self.nulls += other.nulls
         self.nans += other.nans
         self.bytes += other.bytes
-        self.total = _sum(self.total, other.total)
+        self.infinite += other.infinite
+        if other.total is not None:
+            self.total = (self.total or 0) + other.total
         self._add_extremes(other.extremes)
         if self.distinct is not None and other.distinct is not None:
             self.distinct.merge(other.distinct)
@@ -82,13 +84,25 @@ class Summary:
 
     def _add_numbers(self, valid: pa.Array) -> None:
         if pa.types.is_integer(valid.type):
-            self.total = _sum(self.total, _integer_sum(valid.to_numpy()))
+            self.total = (self.total or 0) + _sums.integer_sum(valid.to_numpy())
         elif pa.types.is_floating(valid.type):
             values = valid.to_numpy().astype(np.float64)
-            is_nan = np.isnan(values)
-            self.nans += int(is_nan.sum())
-            with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is NaN, and told so
-                self.total = _sum(self.total, float(values[~is_nan].sum()))
+            self.nans += int(np.isnan(values).sum())
+            with np.errstate(invalid="ignore"):  # inf - inf is NaN, and told so
+                self.infinite += float(values[np.isinf(values)].sum())
+            self.total = (self.total or 0) + _sums.float_sum(values[np.isfinite(values)])
+
+    @property
+    def mean(self) -> float | None:
+        """The mean of the numbers, NaN apart; None if there are none."""
+        count = self.rows - self.nulls - self.nans
+        if self.total is None or not count:
+            return None
+        if self.infinite:
+            return self.infinite
+        if pa.types.is_floating(plain_type(self.type)):
+            return _sums.mean(self.total, count)
+        return self.total / count
 
     def _add_distinct(self, valid: pa.Array) -> None:
         if self.distinct is None or not len(valid):
@@ -117,8 +131,8 @@ class Summary:
             "nulls": self.nulls,
             "nans": self.nans,
             "bytes": self.bytes,
-            # A sum of floats may be infinite or NaN, which JSON has no word for.
-            "total": self.total.hex() if isinstance(self.total, float) else self.total,
+            "total": None if self.total is None else hex(self.total),
+            "infinite": self.infinite.hex(),  # JSON has no word for infinities
             "extremes": None if self.extremes is None else _packed(self.extremes),
             "distinct": None if self.distinct is None else self.distinct.told(),
             "lengths": None if self.lengths is None else self.lengths.told(),
@@ -134,7 +148,8 @@ class Summary:
             nulls=told["nulls"],
             nans=told["nans"],
             bytes=told["bytes"],
-            total=float.fromhex(total) if isinstance(total, str) else total,
+            total=None if total is None else int(total, 16),
+            infinite=float.fromhex(told["infinite"]),
             extremes=None if extremes is None else unpacked(extremes),
             distinct=None if told["distinct"] is None else Distinct.read(told["distinct"]),
             lengths=None if told["lengths"] is None else Lengths.read(told["lengths"]),
@@ -164,6 +179,15 @@ def _plain(array: pa.Array) -> pa.Array:
     return array
 
 
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values, without what they are stored by; views stay."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain_type(kind.storage_type)
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        return plain_type(kind.value_type)
+    return kind
+
+
 def _lengths(valid: pa.Array) -> Array | None:
     """Return letters of strings, bytes of binaries, items of lists, pairs of maps."""
     kind = valid.type
@@ -189,20 +213,6 @@ def _extremes(valid: pa.Array) -> pa.Array | None:
         return pa.array([found["min"].as_py(), found["max"].as_py()], pa.int64()).view(kind)
     found = pc.min_max(valid)
     return pa.concat_arrays([pa.repeat(found["min"], 1), pa.repeat(found["max"], 1)])
-
-
-def _integer_sum(values: Array) -> int:
-    high, low = values >> np.array(_HALF, values.dtype), values
-    if values.dtype.itemsize <= _HALF // 8:
-        return int(values.sum(dtype=np.int64))
-    low = values & np.array((1 << _HALF) - 1, values.dtype)
-    return (int(high.sum()) << _HALF) + int(low.sum())
-
-
-def _sum(one: float | None, other: float | None) -> int | float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one + other
 
 
 def _packed(array: pa.Array) -> str:
