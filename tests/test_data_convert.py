@@ -152,6 +152,15 @@ def test_how_inputs_are_read_is_told_in_words_of_one_level(tmp_path):
     assert '{"a":1,"b":"x"}\n' == (tmp_path / "out" / "part-00000.jsonl").read_text()
 
 
+def test_a_file_that_is_there_is_told_with_what_to_do(tmp_path):
+    """One file keeps no manifest: the same call again is refused, and says how to go on."""
+    convert(source(tmp_path), tmp_path / "out.jsonl", workers=1)
+    told = r"out\.jsonl is there already; .*that is done; else name another .*overwrite=True"
+    with pytest.raises(JobError, match=told):
+        convert(source(tmp_path), tmp_path / "out.jsonl", workers=1)
+    assert 100 == convert(source(tmp_path), tmp_path / "out.jsonl", workers=1, overwrite=True).rows
+
+
 def test_drift_is_unified_where_asked(tmp_path):
     """Files of other types: an error, or one schema for all parts."""
     (tmp_path / "in").mkdir()

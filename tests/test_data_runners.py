@@ -291,8 +291,7 @@ convert(sys.argv[1], sys.argv[2], block_bytes=int(sys.argv[3]), format=sys.argv[
 @pytest.mark.parametrize(
     ("out", "form", "times", "rows"),
     [
-        ("out", "parquet", 3, 4_000),
-        ("out.jsonl.gz", "jsonl.gz", 2, 4_000),
+        ("out.jsonl.gz", "jsonl.gz", 3, 4_000),
         pytest.param("out", "parquet", 10, 20_000, marks=heavy),
         pytest.param("out.jsonl.gz", "jsonl.gz", 10, 20_000, marks=heavy),
     ],
@@ -420,12 +419,12 @@ def ranks(world: int, *arguments: object, missing: int | None = None):
 
 
 def test_ranks_share_a_job(tmp_path):
-    """Three ranks write what one process writes, and all return the manifest; twice."""
+    """Two ranks write what one process writes, and all return the manifest; twice."""
     data_jobs.numbered(tmp_path / "in.jsonl")
     plain = blocks_job(tmp_path, "plain", error="value")
     rows = run_job(plain, [stage(plain, "write_number")], workers=1)["rows"]
     for _ in range(2):  # the second finds it finished
-        assert [(0, f"{rows}\n", "")] * 3 == ranks(3, tmp_path, "write_number", 30)
+        assert [(0, f"{rows}\n", "")] * 2 == ranks(2, tmp_path, "write_number", 30)
     assert tree(tmp_path / "plain") == tree(tmp_path / "out")
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from shimhub.data._model import Skipped
-from shimhub.data.errors import DataError, DecodeError
-from shimhub.data.jobs._blocks import name_of, read_block, skips
+from shimhub.data.errors import DataError
+from shimhub.data.jobs._blocks import read_block, row_error, skips
 from shimhub.data.jobs._choices import OVERLONG, STRATEGIES
 from shimhub.data.jobs._jobs import Request, run, schema_of, write_part, written_format
 from shimhub.data.jobs._marks import all_told
@@ -223,8 +223,7 @@ def _refuse(job: Job, block: int, part: Part, recipe: Recipe) -> None:
     found = _problem(part.batch, recipe)
     if found is not None:
         row, told = found
-        where = f"row {part.first + row} of {name_of(job, block)}"
-        raise DecodeError(job.sources[job.blocks[block].source].path, f"{where} {told}")
+        raise row_error(job, block, part.first + row, told)
 
 
 def _problem(batch: pa.RecordBatch, recipe: Recipe) -> tuple[int, str] | None:

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data._model import Skipped
-from shimhub.data.errors import DataError, DecodeError
-from shimhub.data.jobs._blocks import name_of, read_block, skips
+from shimhub.data.errors import DataError
+from shimhub.data.jobs._blocks import read_block, row_error, skips
 from shimhub.data.jobs._choices import OVERLONG
 from shimhub.data.jobs._jobs import Request, run, schema_of, write_part, written_format
 from shimhub.data.jobs._marks import all_told
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from shimhub.data._model import Part
+    from shimhub.data.errors import DecodeError
     from shimhub.data.jobs._options import JobOptions
     from shimhub.data.jobs._work import Job
 
@@ -201,7 +202,9 @@ class _Block:
         if not texts.null_count:
             return part.batch
         for row in np.flatnonzero(np.asarray(texts.is_null())):
-            error = self._problem(part.first + int(row), "is null")
+            error = self._problem(
+                part.first + int(row), "is null; on_error='skip' leaves such rows out"
+            )
             if self._job.options.on_error != "skip":
                 raise error
             self.skipped.add(error)
@@ -209,10 +212,7 @@ class _Block:
         return part.batch.filter(texts.is_valid())
 
     def _problem(self, row: int, told: str) -> DecodeError:
-        path = self._job.sources[self._job.blocks[self._index].source].path
-        where = f"row {row} of {name_of(self._job, self._index)}"
-        cure = "; on_error='skip' leaves such rows out" if told == "is null" else ""
-        return DecodeError(path, f"column {self._recipe.text!r} in {where} {told}{cure}")
+        return row_error(self._job, self._index, row, f"column {self._recipe.text!r} {told}")
 
     def _encoded(self, part: Part, batch: pa.RecordBatch) -> pa.RecordBatch:
         try:

@@ -7,12 +7,15 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from shimhub.data._model import Block, Part, Skipped, Span
-from shimhub.data.errors import DecodeError
+from shimhub.data.errors import DecodeError, SchemaDriftError
+from shimhub.data.formats._counts import counts
 from shimhub.data.formats._formats import format_of
 from shimhub.data.reading import _reading, _schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     from shimhub.data._model import Options, Source
     from shimhub.data.jobs._work import Job
@@ -66,7 +69,39 @@ def read_block(
         return
     with closing(format_of(source).batches(source, block.span, how)) as parts:
         for part in parts:
-            yield Part(_schemas.conformed(part.batch, schema, source.path, part.first), part.first)
+            yield Part(_conformed(job, index, part, schema), part.first)
+
+
+def _conformed(job: Job, index: int, part: Part, schema: pa.Schema) -> pa.RecordBatch:
+    path = job.sources[job.blocks[index].source].path
+    try:
+        return _schemas.conformed(part.batch, schema, path, part.first)
+    except SchemaDriftError as error:  # its row is one of the span
+        raise row_error(job, index, part.first, error.problem, type(error)) from error
+
+
+def row_error(
+    job: Job, index: int, row: int, problem: str, kind: type[DecodeError] = DecodeError
+) -> DecodeError:
+    """Return the error of row ``row`` of block ``index``, with its number in the file.
+
+    A file of lines does not tell how many rows are before a block: then the block's first byte is.
+    """
+    block = job.blocks[index]
+    source, span = job.sources[block.source], block.span
+    before = _rows_before(source, span, job.options)
+    if before is not None:
+        return kind(source.path, problem, row=before + row)
+    where = f"row {row} of the block that begins at byte {span.start}"
+    return kind(source.path, f"{where}: {problem}")
+
+
+def _rows_before(source: Source, span: Span, options: Options) -> int | None:
+    """Return how many rows of its file are before a span; None where only reading tells it."""
+    if span.start == 0:
+        return 0
+    units = counts(source, options)  # spans of an Arrow stream are in bytes
+    return sum(units[: span.start]) if units is not None and span.start < len(units) else None
 
 
 def skips(skipped: Skipped) -> dict[str, Any]:

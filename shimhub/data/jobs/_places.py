@@ -159,7 +159,11 @@ def _has_marks(job: Job) -> bool:
 
 def _check_target(job: Job) -> str:
     if os.path.lexists(job.target) and not job.overwrite:
-        raise JobError(f"{job.target} is there already: overwrite=True replaces it at the end")
+        raise JobError(
+            f"{job.target} is there already; one file has no manifest that tells what wrote it. If "
+            "it is from this very job, that is done; else name another file, or pass "
+            "overwrite=True to write it anew"
+        )
     return "old" if os.path.lexists(job.out) else "new"
 
 
