@@ -656,7 +656,7 @@ def test_bytes_that_are_no_text_are_no_tokenizer(corpus, tmp_path):
 
 
 def test_an_error_names_the_row_of_the_file(tmp_path):
-    """In a later block, too; of lines, whose number nobody knows, that of the block's first byte."""
+    """In a later block, too; of lines, whose number nobody knows, the first byte of the block."""
     texts = [f"text {i}" for i in range(50)]
     texts[37] = None
     table = pa.table({"text": texts})

@@ -298,7 +298,7 @@ def test_a_file_is_replaced_at_the_end_alone(tmp_path):
     source = numbered(tmp_path / "in.jsonl")
     out = tmp_path / "out.txt"
     out.write_text("old")
-    with pytest.raises(JobError, match="is there already; .* pass overwrite=True"):
+    with pytest.raises(JobError, match=r"is there already; .* pass overwrite=True"):
         make_job("test", source, out)
     job = make_job("test", source, out, params={"error": "own"}, overwrite=True, block_bytes=900)
     with pytest.raises(data_jobs.OwnError):
