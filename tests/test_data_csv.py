@@ -155,3 +155,12 @@ def test_other_encodings_and_delimiters(tmp_path: Path) -> None:
         arrow_rows(source, encoding="no-such")
     with pytest.raises(DataError, match="delimiter"):
         arrow_rows(source, delimiter="ab")
+
+
+@pytest.mark.parametrize("first", ["\uff0c", "\ufeff", "\n", '"x\ny"', "a", ""])
+def test_a_block_may_begin_with_any_value(tmp_path: Path, first: str) -> None:
+    """Also with bytes like a BOM's, with a line end and with quotes; long values are as written."""
+    rows = [first + ",b", "\ufefflong" * 9 + ",b"] * 3
+    source = written(tmp_path, ("x,y\n" + "\n".join(rows) + "\n").encode(), "csv")
+    value = {'"x\ny"': "x\ny", "\n": ""}.get(first, first)
+    assert [value, "\ufefflong" * 9] * 3 == [row["x"] for row in arrow_rows(source)]

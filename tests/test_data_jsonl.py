@@ -108,7 +108,7 @@ def test_many_lines_at_once_are_as_one_by_one(
     }
     quick = repr(arrow_rows(source, **options))
     with monkeypatch_module.context() as patch:
-        patch.setattr(_jsonl, "quick_batch", lambda _: lambda _: None)
+        patch.setattr(_jsonl, "quick_batch", lambda _context: lambda _data, _count: None)
         assert quick == repr(arrow_rows(source, **options))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +18,28 @@ if TYPE_CHECKING:
     from shimhub.data.formats._csv_blocks import Dialect
 
 _BOM: Final = b"\xef\xbb\xbf"
-#: Bytes that Arrow parses at once: more need pages that are new each time.
-_STEP: Final = 1 << 18
 _WHERE: Final = re.compile(r"^(?:In CSV column #(\d+): )?(?:Row #\d+: )?(.*)$", re.DOTALL)
+
+
+class _InTwo(io.RawIOBase):
+    """A file of two reads: three bytes, and all others.
+
+    Arrow chooses how it parses a block by the values of the record that the block before it began
+    (pyarrow 26: SIMD where they are long); in a block that begins with a record it reads byte by
+    byte, which takes twice as long. Three, as so many it looks at for a BOM.
+    """
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        self._left = [view[len(_BOM) :], view[: len(_BOM)]]
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, _size: int = -1) -> memoryview:
+        """Return what is next, whatever was asked for: nothing at the end."""
+        return self._left.pop() if self._left else memoryview(b"")
 
 
 class Table:
@@ -51,20 +71,21 @@ class Table:
         """Read whole records as one batch, None if there are none; raises as Arrow does."""
         if bytes(data[: len(_BOM)]) == _BOM:  # of a value: Arrow would leave it out
             data = b"\n" + bytes(data)
-        try:
-            table = self._read(data, _STEP)
-        except pa.ArrowInvalid:  # perhaps because a record is longer
-            table = self._read(data, len(data) + 1)
-        return table.combine_chunks().to_batches()[0] if table.num_rows else None
+        options = pc.ReadOptions(
+            column_names=self.names, use_threads=False, block_size=len(data) + 1
+        )
+        file = pa.PythonFile(_InTwo(data), mode="r")
+        table = pc.read_csv(file, options, self.parse, self.convert)
+        batches = [batch for batch in table.to_batches() if batch.num_rows]
+        return pa.concat_batches(batches) if len(batches) > 1 else next(iter(batches), None)
 
-    def _read(self, data: bytes | memoryview, step: int) -> pa.Table:
-        options = pc.ReadOptions(column_names=self.names, use_threads=False, block_size=step)
-        return pc.read_csv(pa.BufferReader(data), options, self.parse, self.convert)
-
-    def quick(self, data: bytes | memoryview) -> tuple[int, pa.RecordBatch] | None:
+    def quick(
+        self, data: bytes | memoryview, count: int | None
+    ) -> tuple[int, pa.RecordBatch] | None:
         """Read many records at once; None if one is not right."""
-        marks = self.dialect.delimiter, self.dialect.quote
-        count = csv_records(data, *marks, is_last=True, bounds=False).records
+        if count is None:
+            marks = self.dialect.delimiter, self.dialect.quote
+            count = csv_records(data, *marks, is_last=True, bounds=False).records
         try:
             batch = self.read(data)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shimhub.data.errors import DataError, DecodeError, FormatError, LimitError
 from shimhub.data.formats._encodings import open_content
-from shimhub.data.formats._line_blocks import BLOCK, LineBlock
+from shimhub.data.formats._line_blocks import LineBlock
 from shimhub.kernels.lines import csv_records
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from shimhub.data._model import Options, Source
 
+#: Bytes that are read at once: Arrow's reader has a cost per block, and the cache an end.
+BLOCK: Final = 1 << 21
+#: Bytes of the first block that is looked at for the header.
+_HEAD: Final = 1 << 16
 _BOM: Final = b"\xef\xbb\xbf"
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS: Final = {"csv": ",", "tsv": "\t"}
@@ -47,7 +51,7 @@ def dialect_of(source: Source, options: Options) -> Dialect:
 def header(source: Source, options: Options) -> bytes:
     """Return the first record that is not empty; raises ``DecodeError`` if there is none."""
     dialect = dialect_of(source, options)
-    for block in _Records(source, options, dialect, BLOCK):
+    for block in _Records(source, options, dialect, _HEAD):
         if block.error is not None:
             raise block.error
         end = _header_end(block.data, dialect)
@@ -71,7 +75,8 @@ def record_blocks(source: Source, options: Options, size: int = BLOCK) -> Iterat
         end = _header_end(block.data, dialect)
         is_behind = end > 0
         if is_behind and end < len(block.data):
-            yield LineBlock(block.data[end:], block.offset + end)
+            count = None if block.count is None else block.count - 1
+            yield LineBlock(block.data[end:], block.offset + end, count=count)
 
 
 def _header_end(data: bytes | memoryview, dialect: Dialect) -> int:
@@ -107,7 +112,7 @@ class _Records:
             data = self._tail + data if self._tail else data
             records = self._records(data, is_last=is_last, bounds=False)
             if records.taken:
-                yield from self._checked(memoryview(data)[: records.taken])
+                yield from self._checked(memoryview(data)[: records.taken], records.records)
                 self._offset += records.taken
             if is_last and records.taken < len(data):
                 yield self._stop(self._unclosed(), self._offset)
@@ -138,10 +143,10 @@ class _Records:
             return head[len(_BOM) :]
         return head
 
-    def _checked(self, data: memoryview) -> Iterator[LineBlock]:
+    def _checked(self, data: memoryview, count: int) -> Iterator[LineBlock]:
         """Yield the block; in parts, where a record of it is too long."""
         if len(data) <= self._options.max_line:
-            yield LineBlock(data, self._offset)
+            yield LineBlock(data, self._offset, count=count)
             return
         found = self._records(data, is_last=True, bounds=True)
         for start, end in zip(found.starts.tolist(), found.ends.tolist(), strict=True):

@@ -59,7 +59,7 @@ def certain_batch(
 def quick_batch(context: Context) -> Quick:
     """Return what reads many lines as a batch of the context's schema."""
     others = "ignore" if context.partial else "error"
-    return lambda data: certain_batch(data, context.schema, others)
+    return lambda data, _count: certain_batch(data, context.schema, others)
 
 
 def batch_of(context: Context, rows: Any) -> pa.RecordBatch:

@@ -19,7 +19,7 @@ def quick_rows(context: Context) -> Quick:
     """Return what reads many lines as dicts of the context's schema."""
     loads = _loads()
 
-    def quick(data: bytes | memoryview) -> tuple[int, Any] | None:
+    def quick(data: bytes | memoryview, _count: int | None) -> tuple[int, Any] | None:
         if loads is None:
             return None
         scan = json_scan(data, DEPTH)

@@ -29,7 +29,8 @@ class LineBlock:
 
     ``offset`` is where they begin in the decompressed content. With an ``error`` there are no
     bytes: it stands for a line that is too long (``is_line``), or for the rest of a file that
-    cannot be read (``unread`` bytes as stored); its line is not told yet.
+    cannot be read (``unread`` bytes as stored); its line is not told yet. ``count`` is how many
+    lines or records there are that are not blank, if that is known.
     """
 
     data: bytes | memoryview
@@ -37,6 +38,7 @@ class LineBlock:
     error: DecodeError | None = None
     is_line: bool = False
     unread: int = 0
+    count: int | None = None
 
 
 def line_spans(source: Source, size: int, options: Options) -> list[Span]:

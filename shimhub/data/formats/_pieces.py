@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 #: So many lines are not halved again.
 FEW: Final = 16
 
-#: From lines to how many rows there are, and the rows; None if it is not certain to be right.
-Quick = Callable[["bytes | memoryview"], "tuple[int, Any] | None"]
+#: From lines, and how many they are if that is known, to how many rows there are, and the rows;
+#: None if it is not certain to be right.
+Quick = Callable[["bytes | memoryview", "int | None"], "tuple[int, Any] | None"]
 #: From a line to its row; raises BadLineError, or DriftError.
 Strict = Callable[[bytes], Any]
 #: From a block to where its lines begin and end that are not blank.
@@ -42,8 +43,8 @@ class DriftError(BadLineError):
 class Lines:
     """The lines of a block that are not blank, found when they are asked for."""
 
-    def __init__(self, data: bytes | memoryview, find: Bounds) -> None:
-        self.data, self._find = data, find
+    def __init__(self, data: bytes | memoryview, find: Bounds, count: int | None = None) -> None:
+        self.data, self._find, self.count = data, find, count
 
     @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +96,7 @@ def told(
     """Yield the pieces that are rows, in order, and refuse the others."""
 
     def parsed(block: LineBlock) -> tuple[LineBlock, Lines, list[Piece]]:
-        lines = Lines(block.data, reader.find)
+        lines = Lines(block.data, reader.find, block.count)
         return block, lines, [] if block.error else list(pieces(lines, reader))
 
     count = 0
@@ -111,7 +112,7 @@ def told(
 
 def pieces(lines: Lines, reader: Reader) -> Iterator[Piece]:
     """Yield the lines in order."""
-    found = reader.quick(lines.data)
+    found = reader.quick(lines.data, lines.count)
     if found is not None:
         if found[0]:
             yield Piece(0, found[0], found[1])
@@ -125,7 +126,7 @@ def _halves(lines: Lines, reader: Reader, first: int, stop: int) -> Iterator[Pie
         return
     middle = (first + stop) // 2
     for a, b in ((first, middle), (middle, stop)):
-        found = reader.quick(lines.between(a, b))
+        found = reader.quick(lines.between(a, b), b - a)
         if found is None:
             yield from _halves(lines, reader, a, b)
         else:
