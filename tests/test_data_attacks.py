@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from fractions import Fraction
 
 import pytest
@@ -72,3 +73,72 @@ def test_means_of_integers_do_not_overflow(tmp_path):
     one, two, three = data.stats(file, workers=1).columns
     assert (float(2**63 - 1), one.mean) == (one.mean, two.mean)
     assert ("letters", 3) == (three.unit, three.lengths["most"])
+
+
+# ---- pictures
+
+
+@pytest.fixture
+def ids(tmp_path):
+    """A file of token ids in a folder of its own."""
+    (tmp_path / "in").mkdir()
+    file = tmp_path / "in" / "ids.jsonl"
+    file.write_text("".join(f'{{"input_ids": {list(range(n))}}}\n' for n in range(9)))
+    return file
+
+
+def refused(tmp_path, ids, plot, match, **more):
+    """Packing with that picture is refused before anything is written."""
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(data.DataError, match=match):
+        data.pack(ids, tmp_path / "out", length=20, workers=1, plot=plot, **more)
+    assert before == sorted(tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("link.png", "is the input"),
+        ("hard.png", "is the input"),
+        ("out/a.png", "is in the output"),
+        ("folder.png", "is no regular file"),
+        ("nodir/a.png", "nodir is no folder that"),
+        ("pipe.png", "is no regular file"),
+        ("there.png", "there already"),
+        ("a.xyz", r"ends in .png, .svg, .pdf"),
+        ("a", "ends in .png"),
+        ("s3://x/a.png", "local folders"),
+    ],
+)
+def test_pictures_are_refused_where_outputs_are(name, match, ids, tmp_path):
+    """Over an input (links seen through), in the output, special files; nothing has run before."""
+    pytest.importorskip("matplotlib")
+    (tmp_path / "link.png").symlink_to(ids)
+    (tmp_path / "hard.png").hardlink_to(ids)
+    (tmp_path / "folder.png").mkdir()
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "there.png").touch()
+    refused(tmp_path, ids, name if "//" in name else tmp_path / name, match)
+
+
+def test_pictures_are_not_drawn_into_what_is_read(ids, tmp_path):
+    """A folder that is an input stays as it is, and overwriting does not change that."""
+    pytest.importorskip("matplotlib")
+    plot = ids.parent / "a.png"
+    refused(tmp_path, ids.parent, plot, "it would be read the next time", overwrite=True)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_a_picture_of_a_finished_job_is_drawn_once(kind, ids, tmp_path):
+    """The same command again is done, has the same bytes, and writes over no other picture."""
+    pytest.importorskip("matplotlib")
+    plot, how = tmp_path / f"a.{kind}", {"length": 20, "workers": 1}
+    data.pack(ids, tmp_path / "out", plot=plot, **how)
+    drawn = plot.read_bytes()
+    data.pack(ids, tmp_path / "out", plot=plot, **how)
+    plot.write_text("mine")
+    with pytest.raises(data.JobError, match="there already"):
+        data.pack(ids, tmp_path / "out", plot=plot, **how)
+    assert "mine" == plot.read_text()
+    data.pack(ids, tmp_path / "out", plot=plot, overwrite=True, **how)
+    assert drawn == plot.read_bytes()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -92,12 +91,9 @@ def work(options: argparse.Namespace) -> dict[str, Any]:
 
 def is_first(options: argparse.Namespace) -> bool:
     """Whether this process tells the result: of several ranks, the first one does."""
-    if options.runner != "env":
-        return True
-    from shimhub.data.runners.env import rank_of
+    from shimhub.data.runners import is_first as is_first_of
 
-    found = rank_of(os.environ)
-    return found is None or found[0] == 0
+    return is_first_of(options.runner)
 
 
 @contextlib.contextmanager

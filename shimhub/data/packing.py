@@ -13,14 +13,17 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from shimhub.data._model import Skipped
 from shimhub.data.errors import DataError
+from shimhub.data.jobs._beside import check_beside
 from shimhub.data.jobs._blocks import read_block, row_error, skips
 from shimhub.data.jobs._choices import OVERLONG, STRATEGIES
 from shimhub.data.jobs._jobs import Request, run, schema_of, write_part, written_format
 from shimhub.data.jobs._marks import all_told
 from shimhub.data.jobs._work import Stage
+from shimhub.data.measuring import _plots
 from shimhub.data.measuring._packs import PADS, Recipe, Tally, packed
 from shimhub.data.measuring._sketches import quantiles
 from shimhub.data.reading._asked import names_of, one_of, whole
+from shimhub.data.runners import is_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -98,9 +101,9 @@ def pack(
     Blocks of about ``block_bytes`` of input are packed by themselves, so that the output is the
     same for any runner, workers and shards; small files are put together in one. The last rows of
     a block may stay less full: at most about a row of each. ``plot`` is a picture of the lengths
-    and of how full rows are, for which matplotlib must be there. ``format`` is the format to write:
-    by default that of the name of ``out``, or Parquet. How inputs are read, and who does the work,
-    is told as to all jobs: see :class:`shimhub.data.JobOptions`.
+    and of how full rows are (.png, .svg or .pdf), for which matplotlib must be there. ``format`` is
+    the format to write: by default that of the name of ``out``, or Parquet. How inputs are read,
+    and who does the work, is told as to all jobs: see :class:`shimhub.data.JobOptions`.
 
     Raises ``DataError`` for columns and options that do not fit, ``DecodeError`` for rows that do
     not (null, overlong, or of different lengths), what reading raises, and ``JobError`` where
@@ -109,21 +112,29 @@ def pack(
     whole("length", length)
     one_of("strategy", strategy, tuple(STRATEGIES))
     one_of("overlong", overlong, OVERLONG)
+    _check_wrapped(strategy, overlong, cu_seqlens)
     if plot is not None:
-        from shimhub.data.measuring import _plots
-
-        _plots.check()
+        _plots.check(os.fspath(plot))
     request, left_out = _request(inputs, out, asked, columns, written_format(out, format))
     pads = _pads(pad, request.asked.columns, position_ids and strategy != "wrapped")
     recipe = Recipe(length, strategy, overlong, position_ids, cu_seqlens, pads)
     request = dataclasses.replace(request, params=dataclasses.asdict(recipe))
     job = request.job()
+    picture = None if plot is None else check_beside(os.fspath(plot), job)
     manifest = run(request, job, [_stage(job)], _result)
     tally = Tally.read(manifest["result"])
     report = _report(manifest, tally, recipe, left_out, os.fspath(out))
-    if plot is not None:
-        _plots.draw(tally, length, os.fspath(plot))
+    if picture is not None and is_first(request.work.runner):
+        _plots.draw(tally, length, picture, replace=request.work.overwrite)
     return report
+
+
+def _check_wrapped(strategy: str, overlong: str, cu_seqlens: bool) -> None:
+    """Refuse what has no meaning where rows are not told apart."""
+    if strategy == "wrapped" and cu_seqlens:
+        raise DataError("cu_seqlens=True: strategy='wrapped' has no bounds of rows; leave one out")
+    if strategy == "wrapped" and overlong != "error":
+        raise DataError(f"overlong={overlong!r}: strategy='wrapped' cuts all rows; leave one out")
 
 
 def _request(

@@ -45,11 +45,7 @@ def place(out: str, form: str | None) -> Place:
     Raises:
         JobError: it is a URL, or no place to write to; or form and name contradict each other.
     """
-    if not out or "\0" in out:
-        raise JobError(f"{out!r} is not a path to write to")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+://", out):
-        raise JobError(f"{out}: output is written to local folders: mount it, or copy it there")
-    path = os.path.realpath(out)
+    path = local(out)
     name, packed = by_name(os.path.basename(out))
     if name is None or out.endswith(("/", os.sep)) or os.path.isdir(path):
         return _folder(path)
@@ -58,6 +54,19 @@ def place(out: str, form: str | None) -> Place:
         raise JobError(f"{out}: its name says {extension}, and format= says {form}: name one")
     folder, base = os.path.split(path)
     return Place(os.path.join(folder, f".{base}.shimhub"), path, extension)
+
+
+def local(out: str) -> str:
+    """Return a path to write to, links followed.
+
+    Raises:
+        JobError: it is a URL, or no path.
+    """
+    if not out or "\0" in out:
+        raise JobError(f"{out!r} is not a path to write to")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+://", out):
+        raise JobError(f"{out}: output is written to local folders: mount it, or copy it there")
+    return os.path.realpath(out)
 
 
 def _folder(path: str) -> Place:
@@ -89,7 +98,7 @@ def refuse_overlap(place: Place, sources: Sequence[Source]) -> None:
 
 def _refuse_over(result: str, source: Source, path: str, seen: set[str]) -> None:
     """Refuse a result that is the path or a folder around it; ``seen`` has folders that are not."""
-    for one in (path, *_parents(path)):
+    for one in (path, *parents(path)):
         if one in seen:
             return
         if _is_one(result, one):
@@ -109,7 +118,7 @@ def _is_one(path: str, other: str) -> bool:
 def _would_be_read(place: Place, found_in: str) -> bool:
     if _GLOB.search(found_in) and not os.path.lexists(found_in):
         return _would_match(place, found_in)
-    return any(_is_one(found_in, one) for one in _parents(place.target or place.out))
+    return any(_is_one(found_in, one) for one in parents(place.target or place.out))
 
 
 def _would_match(place: Place, pattern: str) -> bool:
@@ -125,7 +134,8 @@ def _would_match(place: Place, pattern: str) -> bool:
     return len(below) == len(parts) and all(map(fnmatch, below, parts))
 
 
-def _parents(path: str) -> Iterable[str]:
+def parents(path: str) -> Iterable[str]:
+    """Yield the folders around a path, up to the root."""
     while (path := os.path.dirname(path)) != os.path.dirname(path):
         yield path
     yield path
@@ -266,7 +276,7 @@ def check_space(job: Job, needed: int | None) -> None:
     """
     if needed is None:
         needed = sum(max(source.size, 0) for source in job.sources) * (2 if job.target else 1)
-    folder = next(path for path in (job.out, *_parents(job.out)) if os.path.isdir(path))
+    folder = next(path for path in (job.out, *parents(job.out)) if os.path.isdir(path))
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise JobError(

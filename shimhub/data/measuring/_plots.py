@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shimhub.data.errors import DataError, JobError
 from shimhub.data.writing._files import replacing
 
 if TYPE_CHECKING:
@@ -15,11 +18,20 @@ if TYPE_CHECKING:
 
 _BARS: Final = 50
 _CURE: Final = "a picture needs matplotlib: pip install 'shimhub[plots]', or matplotlib alone"
+#: Formats, and what they tell that is not the same each time.
+_DATES: Final = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}
 _BLUE, _GREEN, _GREY = "#3b6fb6", "#3f9b5b", "#8a8f98"
 
 
-def check() -> None:
-    """Raise ``ModuleNotFoundError`` with the cure, where matplotlib is not there."""
+def check(path: str) -> None:
+    """Refuse what could not be drawn in the end.
+
+    Raises:
+        DataError: the name does not end in a format of pictures.
+        ModuleNotFoundError: matplotlib is not there.
+    """
+    if _kind(path) not in _DATES:
+        raise DataError(f"{path}: a picture's name ends in .{', .'.join(_DATES)}")
     try:
         import matplotlib as mpl  # noqa: F401 - whether it is there
     except ModuleNotFoundError as error:
@@ -28,8 +40,27 @@ def check() -> None:
         raise ModuleNotFoundError(_CURE, name="matplotlib") from error
 
 
-def draw(tally: Tally, length: int, path: str) -> None:
-    """Write the picture; its format is the one that the name ends in, PNG by default."""
+def _kind(path: str) -> str:
+    return os.path.splitext(path)[1].lstrip(".").lower()
+
+
+def draw(tally: Tally, length: int, path: str, *, replace: bool) -> None:
+    """Write the picture, the same bytes each time; one that is there and differs needs ``replace``.
+
+    Raises:
+        JobError: another file is there.
+    """
+    made = _drawn(tally, length, _kind(path))
+    if not replace and os.path.lexists(path):
+        if Path(path).read_bytes() == made:
+            return
+        raise JobError(f"{path} is there already: overwrite=True replaces it")
+    with replacing(path) as file:
+        file.write(made)
+
+
+def _drawn(tally: Tally, length: int, kind: str) -> bytes:
+    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -38,10 +69,10 @@ def draw(tally: Tally, length: int, path: str) -> None:
     before, after = figure.subplots(1, 2)
     _lengths(before, tally.lengths, length)
     _fills(after, tally, length)
-    kind = os.path.splitext(path)[1].lstrip(".") or "png"
-    metadata = {"Software": None} if kind == "png" else None  # no version in it: the same bytes
-    with replacing(path) as file:
-        figure.savefig(file, dpi=120, format=kind, metadata=metadata)
+    made = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "shimhub"}):
+        figure.savefig(made, dpi=120, format=kind, metadata={_DATES[kind]: None})
+    return made.getvalue()
 
 
 def _lengths(axes: Any, lengths: Lengths, length: int) -> None:

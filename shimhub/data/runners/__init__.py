@@ -94,12 +94,24 @@ def open_runner(name: str, settings: Settings) -> Runner:
     Raises:
         DataError: there is none, or its settings are wrong.
     """
+    if settings.address is not None and name in {"local", "env"}:
+        raise DataError(f"address={settings.address!r}: runner={name!r} has none; leave one out")
     if name not in RUNNERS:
         near = nearest(str(name), RUNNERS)
         raise DataError(f"runner={name!r} is none of {', '.join(RUNNERS)}{near}")
     module = importlib.import_module(f"{__name__}.{name}")
     made: Runner = getattr(module, RUNNERS[name])(settings)
     return made
+
+
+def is_first(name: str) -> bool:
+    """Whether this process tells the result: of several ranks, the first one does."""
+    if name != "env":
+        return True
+    from shimhub.data.runners.env import rank_of
+
+    found = rank_of(os.environ)
+    return found is None or found[0] == 0
 
 
 def cpus() -> int:
