@@ -142,3 +142,30 @@ def test_a_picture_of_a_finished_job_is_drawn_once(kind, ids, tmp_path):
     assert "mine" == plot.read_text()
     data.pack(ids, tmp_path / "out", plot=plot, overwrite=True, **how)
     assert drawn == plot.read_bytes()
+
+
+# ---- usage
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """A file with a few rows."""
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(f'{{"id": {n % 5}, "text": "text {n}"}}\n' for n in range(9)))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("how", "match"),
+    [
+        ({"normalize": "bogus"}, "normalize='bogus'.*nfc, nfkc"),
+        ({"by": ["id", "id"]}, "by= names 'id' more than once"),
+        ({"by": []}, r"by=\[\] chooses nothing"),
+        ({"by": "none"}, "no column 'none'"),
+    ],
+)
+def test_arguments_of_dedup_that_do_not_fit_are_told(how, match, rows, tmp_path):
+    """They are no mistake of ours: ``DataError``, nothing is written."""
+    with pytest.raises(data.DataError, match=match):
+        data.dedup(rows, tmp_path / "out", workers=1, **how)
+    assert [rows] == list(tmp_path.iterdir())

@@ -229,7 +229,7 @@ def test_normalize_compares_other_texts_than_it_writes(tmp_path):
 def test_a_rule_that_is_not_known_is_told(tmp_path):
     """normalize= has names."""
     path = write_jsonl(tmp_path / "a.jsonl", ROWS)
-    with pytest.raises(ValueError, match=r"normalize: 'nfx', want nfc, nfkc, lower, ws"):
+    with pytest.raises(DataError, match=r"'nfx' is none of nfc, nfkc, lower, ws"):
         run(path, tmp_path / "out", by="text", normalize="nfx")
 
 

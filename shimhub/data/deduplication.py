@@ -15,6 +15,7 @@ from shimhub.data.jobs import _marks
 from shimhub.data.jobs._jobs import Request, run
 from shimhub.data.jobs._plan import make_job
 from shimhub.data.jobs._work import Stage
+from shimhub.data.reading._asked import names_of
 from shimhub.data.sources._sources import resolve
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def dedup(
     the row that was kept, the kind ("exact", "near") and the similarity of the two; beside ``out``
     if that is one file. Groups of near duplicates are chains: a row may be less similar to the one
     that is kept than the threshold. Memory is bounded by blocks, temporary files by 24 bytes a row
-    (8 bytes for each band and row more if ``near``, and the shingles of candidates).
+    (12 bytes for each band and row more if ``near``, and the shingles of candidates).
 
     How inputs are read, and who does the work, is told as to all jobs: see
     :class:`shimhub.data.JobOptions`. Rows are copied as they are, so that there is no other type
@@ -95,7 +96,7 @@ def dedup(
         TypeError: an argument is of a wrong type, or there is none of that name.
     """
     begun = time.monotonic()
-    columns = None if by is None else (by,) if isinstance(by, str) else tuple(by)
+    columns = (by,) if isinstance(by, str) else names_of(by, "by")
     params = _params(columns, exact, near, normalize)
     request = Request.of(dedup, inputs, out, asked, params=params)
     job = _job(request, columns)

@@ -7,16 +7,22 @@ from typing import Any, Final
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
+from shimhub.data.errors import DataError
+from shimhub.errors import nearest
+
 #: What ``normalize=`` may join with "+", in the order in which it is done.
 RULES: Final = ("nfc", "nfkc", "lower", "ws")
 
 
 def checked_rules(normalize: str | None) -> tuple[str, ...]:
-    """Return the rules of ``"nfc+ws"`` in their order; raise ``ValueError`` for unknown ones."""
+    """Return the rules of ``"nfc+ws"`` in their order; raise ``DataError`` for unknown ones."""
     asked = normalize.split("+") if normalize else []
     unknown = [rule for rule in asked if rule not in RULES]
     if unknown:
-        raise ValueError(f"normalize: {unknown[0]!r}, want {', '.join(RULES)}, joined with '+'")
+        raise DataError(
+            f"normalize={normalize!r}: {unknown[0]!r} is none of {', '.join(RULES)}, which are "
+            f"joined with '+'{nearest(unknown[0], RULES)}"
+        )
     return tuple(rule for rule in RULES if rule in asked)
 
 

@@ -84,19 +84,19 @@ def one_of(name: str, value: object, known: tuple[str, ...]) -> None:
         raise DataError(f"{name}={value!r} is none of {', '.join(known)}{nearest(value, known)}")
 
 
-def names_of(columns: Iterable[str] | None) -> tuple[str, ...] | None:
+def names_of(columns: Iterable[str] | None, name: str = "columns") -> tuple[str, ...] | None:
     """Return the names of ``columns=``; a single str is refused, it is a list of letters."""
     if columns is None:
         return None
     if isinstance(columns, (str, bytes)) or not hasattr(columns, "__iter__"):
-        raise TypeError(f"columns={columns!r}: give a list of names, as in columns=[{columns!r}]")
+        raise TypeError(f"{name}={columns!r}: give a list of names, as in {name}=[{columns!r}]")
     names: tuple[object, ...] = tuple(columns)
-    if wrong := [name for name in names if not isinstance(name, str)]:
-        raise TypeError(f"columns= has {wrong[0]!r}, which is no name: give str")
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise DataError(f"columns= names {repeated[0]!r} more than once")
+    if wrong := [one for one in names if not isinstance(one, str)]:
+        raise TypeError(f"{name}= has {wrong[0]!r}, which is no name: give str")
+    if repeated := [one for one in names if names.count(one) > 1]:
+        raise DataError(f"{name}= names {repeated[0]!r} more than once")
     if not names:
-        raise DataError("columns=[] chooses nothing: leave it out for all columns")
+        raise DataError(f"{name}=[] chooses nothing: leave it out for all columns")
     return cast("tuple[str, ...]", names)
 
 
