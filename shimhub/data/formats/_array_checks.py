@@ -25,10 +25,14 @@ class _Relabelled:
         return self._schema.__arrow_c_schema__(), self._batch.__arrow_c_array__()[1]
 
 
-def check(batch: pa.RecordBatch) -> None:
-    """Raise ``pa.ArrowInvalid`` or ``pa.ArrowIndexError`` if a row lies outside of its buffers."""
+def check(batch: pa.RecordBatch, checked: pa.Schema | None = None) -> None:
+    """Raise ``pa.ArrowInvalid`` or ``pa.ArrowIndexError`` if a row lies outside of its buffers.
+
+    ``checked`` is the batch's :func:`checked_schema`, if it is known.
+    """
     batch.validate()
-    relabelled = pa.record_batch(_Relabelled(batch, checked_schema(batch.schema)))
+    schema = checked_schema(batch.schema) if checked is None else checked
+    relabelled = pa.record_batch(_Relabelled(batch, schema))
     relabelled.validate(full=True)
 
 

@@ -68,7 +68,7 @@ class Plain:
             self._guard.at(at)
         if is_compressed:
             batch = pa.ipc.read_record_batch(message, self.schema)
-            _array_checks.check(batch)
+            _array_checks.check(batch, self._checked)
             return batch
         checked = pa.ipc.read_record_batch(message, self._checked)
         if len(self._wanted) < len(self.schema):
