@@ -17,7 +17,7 @@ from shimhub.data.formats._json_context import Context
 from shimhub.data.formats._json_rows import quick_rows, rows_of
 from shimhub.data.formats._json_schema import guessed
 from shimhub.data.formats._json_strict import strict_row
-from shimhub.data.formats._line_blocks import BLOCK, line_blocks, line_spans
+from shimhub.data.formats._line_blocks import line_blocks, line_spans
 from shimhub.data.formats._pieces import Reader, told
 from shimhub.data.formats._refusals import Refusals
 from shimhub.kernels.lines import line_bounds
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Bytes whose lines give the schema.
 FIRST: Final = 1 << 20
+#: Bytes that are made Arrow at once: fewer cost more calls, and more copies of rows between blocks.
+READ: Final = 1 << 21
 #: Bytes that are made dicts at once: such are copied without new pages.
 ROWS: Final = 1 << 18
 
@@ -84,7 +86,7 @@ def rows(source: Source, span: Span, options: Options) -> Iterator[tuple[list[An
 
 
 def told_lines(
-    context: Context, span: Span, quick: Quick, threads: int, size: int = BLOCK
+    context: Context, span: Span, quick: Quick, threads: int, size: int = READ
 ) -> Iterator[Told]:
     """Yield the pieces of a span that are rows, and refuse the others."""
     reader = Reader(line_bounds, quick, partial(strict_row, context))
