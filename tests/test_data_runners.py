@@ -183,6 +183,8 @@ def test_a_task_without_files_and_unknown_functions_are_told(tmp_path):
 # ---- ending
 
 SLOW = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in jobs of a shell's background
 import sys
 from pathlib import Path
 from tests.data_jobs import blocks_job, stage
