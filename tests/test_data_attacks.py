@@ -169,3 +169,71 @@ def test_arguments_of_dedup_that_do_not_fit_are_told(how, match, rows, tmp_path)
     with pytest.raises(data.DataError, match=match):
         data.dedup(rows, tmp_path / "out", workers=1, **how)
     assert [rows] == list(tmp_path.iterdir())
+
+
+# ---- the same command again
+
+
+def convert(file, out, **how):
+    """Convert in this process."""
+    return data.convert(file, out, workers=1, **how)
+
+
+@pytest.mark.parametrize("name", ["out", "out.csv"])
+def test_the_same_command_again_finds_its_work_done(name, rows, tmp_path):
+    """One file or a folder: the same answer, and no byte is written anew."""
+    out = tmp_path / name
+    first = convert(rows, out, format="csv")
+    made = out if out.is_file() else out / "part-00000.csv"
+    before = made.stat()
+    assert first.manifest == convert(rows, out, format="csv").manifest
+    assert (before.st_mtime_ns, before.st_ino) == (made.stat().st_mtime_ns, made.stat().st_ino)
+    with pytest.raises(data.JobError, match="overwrite=True"):
+        convert(rows, out, format="csv", columns=["id"])
+
+
+@pytest.mark.parametrize("name", ["out", "out.csv"])
+def test_an_input_that_has_changed_in_its_middle_is_seen(name, tmp_path):
+    """Same size, same beginning: a finished job is not told to be done."""
+    file, out = tmp_path / "a.txt", tmp_path / name
+    file.write_text("row\n" * 50_000)
+    convert(file, out, format="csv")
+    with open(file, "r+b") as opened:
+        opened.seek(160_000)
+        opened.write(b"w")
+    with pytest.raises(data.JobError, match=r"has changed since.*overwrite=True"):
+        convert(file, out, format="csv")
+    convert(file, out, format="csv", overwrite=True)
+    assert b"wow" in (out if out.is_file() else out / "part-00000.csv").read_bytes()
+
+
+def test_an_input_that_has_changed_is_seen_when_a_job_goes_on(tmp_path, monkeypatch):
+    """Old and new parts are not mixed."""
+    file, out = tmp_path / "a.txt", tmp_path / "out"
+    file.write_text("row\n" * 50_000)
+    with monkeypatch.context() as broken:
+        broken.setattr("shimhub.data.jobs._running._finish", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            convert(file, out, format="csv", block_bytes=50_000)
+    with open(file, "r+b") as opened:
+        opened.seek(160_000)
+        opened.write(b"w")
+    with pytest.raises(data.JobError, match="modified_ns"):
+        convert(file, out, format="csv", block_bytes=50_000)
+
+
+@pytest.mark.parametrize("name", ["out", "out.csv"])
+def test_a_part_that_is_gone_is_made_anew_by_the_same_command(name, rows, tmp_path):
+    """As the reader advises; a part that is another one now needs to be overwritten."""
+    out = tmp_path / name
+    convert(rows, out, format="csv")
+    made = out if out.is_file() else out / "part-00000.csv"
+    before = made.read_bytes()
+    made.unlink()
+    convert(rows, out, format="csv")
+    assert before == made.read_bytes()
+    made.write_bytes(b"mine")
+    with pytest.raises(data.JobError, match="not as the manifest says; overwrite=True"):
+        convert(rows, out, format="csv")
+    convert(rows, out, format="csv", overwrite=True)
+    assert before == made.read_bytes()

@@ -54,7 +54,7 @@ def test_rows_are_those_of_the_input(end, is_merged, tmp_path):
     assert ROWS == read(out)
     assert 100 == made.rows == sum(part["rows"] for part in made.manifest["parts"])
     if is_merged:
-        assert {"in.parquet", out.name} == set(os.listdir(tmp_path))
+        assert {"in.parquet", out.name, f".{out.name}.manifest.json"} == set(os.listdir(tmp_path))
     else:
         assert 1 < len(made.manifest["parts"])
         assert all(part["path"].endswith(end) for part in made.manifest["parts"])
@@ -153,11 +153,11 @@ def test_how_inputs_are_read_is_told_in_words_of_one_level(tmp_path):
 
 
 def test_a_file_that_is_there_is_told_with_what_to_do(tmp_path):
-    """One file keeps no manifest: the same call again is refused, and says how to go on."""
+    """That of another job is refused, and how to go on is told."""
     convert(source(tmp_path), tmp_path / "out.jsonl", workers=1)
-    told = r"out\.jsonl is there already; .*that is done; else name another .*overwrite=True"
+    told = r"out\.jsonl is there already, .*: name another file, or pass overwrite=True"
     with pytest.raises(JobError, match=told):
-        convert(source(tmp_path), tmp_path / "out.jsonl", workers=1)
+        convert(source(tmp_path), tmp_path / "out.jsonl", workers=1, columns=["id"])
     assert 100 == convert(source(tmp_path), tmp_path / "out.jsonl", workers=1, overwrite=True).rows
 
 

@@ -298,7 +298,7 @@ def test_a_file_is_replaced_at_the_end_alone(tmp_path):
     source = numbered(tmp_path / "in.jsonl")
     out = tmp_path / "out.txt"
     out.write_text("old")
-    with pytest.raises(JobError, match=r"is there already; .* pass overwrite=True"):
+    with pytest.raises(JobError, match=r"is there already, .* pass overwrite=True"):
         make_job("test", source, out)
     job = make_job("test", source, out, params={"error": "own"}, overwrite=True, block_bytes=900)
     with pytest.raises(data_jobs.OwnError):
@@ -306,7 +306,7 @@ def test_a_file_is_replaced_at_the_end_alone(tmp_path):
     assert "old" == out.read_text()
     run(job)
     assert "0\n1\n2\n3\n" == out.read_text()
-    assert {"in.jsonl", "out.txt"} == set(os.listdir(tmp_path))
+    assert {"in.jsonl", "out.txt", ".out.txt.manifest.json"} == set(os.listdir(tmp_path))
 
 
 def test_a_finished_job_is_not_done_again(tmp_path):
@@ -317,7 +317,7 @@ def test_a_finished_job_is_not_done_again(tmp_path):
     assert made == run(blocks_job(tmp_path))
     assert before == {path: path.stat() for path in (tmp_path / "out").iterdir()}
     (tmp_path / "out" / job.part(3)).write_text("4\n")
-    with pytest.raises(JobError, match=r"part-00003\.jsonl is not as _manifest.json says"):
+    with pytest.raises(JobError, match=r"part-00003\.jsonl is not as the manifest says"):
         blocks_job(tmp_path)
     job = make_job("test", tmp_path / "in.jsonl", tmp_path / "out", block_bytes=300, overwrite=True)
     assert made == run(job)

@@ -53,7 +53,8 @@ def main(folder: Path) -> None:
     """Write each step into the folder, and print what came of it."""
     folder.mkdir(parents=True, exist_ok=True)
     corpus, tokenizer = folder / "corpus.jsonl", folder / "tokenizer.json"
-    write_corpus(corpus)
+    if not corpus.exists():  # an input that was written to since is another one
+        write_corpus(corpus)
     unique = dedup(corpus, folder / "unique", by="text")
     print(f"dedup: {unique.exact} of {unique.rows_in} rows are repetitions")
     train_tokenizer(corpus, tokenizer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -11,6 +10,8 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Final
 
 from shimhub.data.errors import JobError
+from shimhub.data.jobs import _manifests
+from shimhub.data.jobs._manifests import MANIFEST
 from shimhub.data.sources._names import by_name
 from shimhub.data.sources._walk import split_glob
 from shimhub.data.writing import _files
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 #: The folder of marks and intermediate files inside of that of the output.
 STATE: Final = ".shimhub"
-MANIFEST: Final = "_manifest.json"
 _PART: Final = re.compile(r"part-\d{5,}\.[a-z.]+")
 _SHOWN: Final = 5
 _GLOB: Final = re.compile(r"[*?\[]")
@@ -168,11 +168,13 @@ def _has_marks(job: Job) -> bool:
 
 
 def _check_target(job: Job) -> str:
-    if os.path.lexists(job.target) and not job.overwrite:
+    is_there = os.path.lexists(job.target)
+    if is_there and _manifests.is_finished(job):
+        return "finished"
+    if is_there and not job.overwrite:
         raise JobError(
-            f"{job.target} is there already; one file has no manifest that tells what wrote it. If "
-            "it is from this very job, that is done; else name another file, or pass "
-            "overwrite=True to write it anew"
+            f"{job.target} is there already, and is not of this very job: name another file, or "
+            "pass overwrite=True to replace it at the end"
         )
     return "old" if os.path.lexists(job.out) else "new"
 
@@ -181,14 +183,10 @@ def _check_folder(job: Job) -> str:
     names = _names(job.out)
     if not names:
         return "new"
-    manifest = _files.read_json(os.path.join(job.out, MANIFEST))
-    if manifest is not None and manifest.get("plan") == plan_digest(job):
-        damaged = _damaged(job, manifest)
-        if not damaged:
-            return "finished"
-        if not job.overwrite:
-            raise JobError(f"{job.out}: {damaged} is not as {MANIFEST} says: overwrite=True")
-    if not job.overwrite:
+    manifest = _files.read_json(_manifests.manifest_of(job))
+    if _manifests.is_finished(job):
+        return "finished"
+    if not job.overwrite and not _manifests.is_ours(job, manifest):
         raise JobError(
             f"{job.out} is not empty ({_some(names)}): name a new folder, or pass overwrite=True "
             "to replace the output of an earlier job"
@@ -206,16 +204,6 @@ def _names(folder: str) -> list[str]:
     if STATE in names and set(os.listdir(os.path.join(folder, STATE))) <= {"lock", "ranks", "tmp"}:
         names.remove(STATE)
     return names
-
-
-def _damaged(job: Job, manifest: dict[str, Any]) -> str:
-    """Return a file that is not as the manifest says; empty if all are."""
-    for told in [*manifest["parts"], *manifest["files"]]:
-        path = os.path.join(job.out, told["path"])
-        known = {"bytes": told["bytes"], "sha256": told["sha256"]}
-        if not os.path.isfile(path) or _files.digest(path) != known:
-            return str(told["path"])
-    return ""
 
 
 def refuse_foreign(job: Job, names: list[str], manifest: dict[str, Any] | None) -> None:
@@ -257,15 +245,6 @@ def _changes(old: Any, new: Any, name: str = "") -> Iterable[str]:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 100 else text[:97] + "..."  # noqa: PLR2004
-
-
-def plan_digest(job: Job) -> str:
-    """Return the SHA-256 of the plan, as the manifest has it: times of inputs are not in it."""
-    inputs = [
-        {key: value for key, value in one.items() if key != "modified_ns"}
-        for one in job.plan["inputs"]
-    ]
-    return hashlib.sha256(_files.json_bytes({**job.plan, "inputs": inputs})).hexdigest()
 
 
 def check_space(job: Job, needed: int | None) -> None:

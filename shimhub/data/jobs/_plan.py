@@ -14,6 +14,7 @@ from shimhub.data._model import Options, Skipped, Source
 from shimhub.data.errors import DataError
 from shimhub.data.jobs import _places
 from shimhub.data.jobs._blocks import cut
+from shimhub.data.jobs._manifests import HEAD
 from shimhub.data.jobs._running import run_job
 from shimhub.data.jobs._work import Job
 from shimhub.data.reading import _reading
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["BLOCK_BYTES", "make_job", "run_job"]
 
 BLOCK_BYTES: Final = 64 << 20
-#: Bytes at the beginning of an input that its plan has a hash of.
-_HEAD: Final = 1 << 16
 
 
 def make_job(
@@ -146,7 +145,7 @@ def _input(source: Source) -> dict[str, Any]:
     }
     if not source.is_remote:
         told["modified_ns"] = os.stat(source.path).st_mtime_ns
-        told["head_sha256"] = digest(source.path, _HEAD)["sha256"]
+        told["head_sha256"] = digest(source.path, HEAD)["sha256"]
     return told
 
 

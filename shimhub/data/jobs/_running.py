@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shimhub._version import __version__
 from shimhub.data.errors import JobError
-from shimhub.data.jobs import _locks, _marks, _places
+from shimhub.data.jobs import _locks, _manifests, _marks, _places
 from shimhub.data.jobs._merging import merge_stages
 from shimhub.data.runners import Settings, open_runner
 from shimhub.data.writing import _files
@@ -67,7 +67,7 @@ def run_job(
 
 
 def _manifest_file(job: Job) -> dict[str, Any]:
-    return _files.read_json(os.path.join(job.out, _places.MANIFEST)) or {}
+    return _files.read_json(_manifests.manifest_of(job)) or {}
 
 
 @contextlib.contextmanager
@@ -97,7 +97,7 @@ def _clear(job: Job) -> None:
     """Remove the output of an earlier job; a merged file stays until the new one is there."""
     names = sorted(os.listdir(job.out))
     if not job.target:
-        manifest = _files.read_json(os.path.join(job.out, _places.MANIFEST))
+        manifest = _files.read_json(_manifests.manifest_of(job))
         _places.refuse_foreign(job, names, manifest)
     for name in names:
         path = os.path.join(job.out, name)
@@ -149,7 +149,7 @@ def _manifest(
     told = {
         "manifest": 1,
         "kind": job.kind,
-        "plan": _places.plan_digest(job),
+        "plan": _manifests.plan_digest(job),
         "versions": {**plan["versions"], "shimhub": __version__},
         "inputs": inputs,
         "params": job.params,
@@ -213,8 +213,7 @@ def _finish(job: Job, manifest: dict[str, Any]) -> None:
         JobError: an input has changed while the job ran.
     """
     _refuse_changed_inputs(job)
-    if not job.target:
-        _files.write_json(os.path.join(job.out, _places.MANIFEST), manifest, job.scratch())
+    _files.write_json(_manifests.manifest_of(job), manifest, job.scratch())
     os.rename(job.out if job.target else job.state, _gone(job))
     shutil.rmtree(_gone(job))
 
