@@ -237,3 +237,108 @@ def test_a_part_that_is_gone_is_made_anew_by_the_same_command(name, rows, tmp_pa
         convert(rows, out, format="csv")
     convert(rows, out, format="csv", overwrite=True)
     assert before == made.read_bytes()
+
+
+# ---- reading
+
+float32, float64 = (pa.schema([("a", kind)]) for kind in (pa.float32(), pa.float64()))
+
+
+def read(what, **how):
+    """Return all rows."""
+    reader = data.streaming_dataset_reader(what, output="rows", **how)
+    return [row for rows in reader for row in rows]
+
+
+@pytest.mark.parametrize("output", ["columns", "rows"])
+@pytest.mark.parametrize(
+    ("texts", "how"),
+    [
+        ({"a.jsonl": '{"a":1.5}\n', "b.jsonl": '{"a":9007199254740993}\n'}, {}),
+        ({"b.jsonl": '{"a":9007199254740993}\n{"a":1.5}\n'}, {}),
+        ({"b.jsonl": '{"a":9007199254740993}\n', "c.jsonl": '{"a":1.5}\n'}, {"on_drift": "unify"}),
+        ({"b.json": '[{"a":[1.5]},{"a":[-9007199254740993]}]'}, {}),
+        ({"b.jsonl": '{"a":9007199254740993}\n'}, {"schema": float64}),
+        ({"b.jsonl": '{"a":16777217}\n'}, {"schema": float32}),
+        ({"b.csv": "a,c\n1.5,x\n9007199254740993,y\n"}, {"infer": True}),
+        ({"b.csv": 'a\n"9007199254740993"\n'}, {"schema": float64}),
+    ],
+)
+def test_integers_that_a_float_column_would_round_are_errors(texts, how, output, tmp_path):
+    """Neither Arrow nor Python tells of it; the column and the file are named."""
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(data.SchemaDriftError, match=r"b\.\w+, .*'a(\[1\]|\[0\])?': int.*exact as"):
+        list(data.streaming_dataset_reader(sorted(tmp_path.iterdir()), output=output, **how))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+def test_large_integers_that_a_float_column_holds_are_read(name, tmp_path):
+    """Those that are even, and floats in other words."""
+    texts = ["1.5", "9007199254740994", "1e300", "-18014398509481984"]
+    lines = texts if name.endswith("csv") else [f'{{"a":{text}}}' for text in texts]
+    head = ["a"] if name.endswith("csv") else []
+    (tmp_path / name).write_text("\n".join(head + lines) + "\n")
+    assert list(map(float, texts)) == [row["a"] for row in read(tmp_path / name, infer=True)]
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A folder with a row 1, and a link to a file with row 2 outside of it."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text('{"a":1}\n')
+    (tmp_path / "out.jsonl").write_text('{"a":2}\n')
+    (folder / "b.jsonl").symlink_to("../out.jsonl")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "local://{}/*.jsonl",
+        "local://{}",
+        "dir://*.jsonl::file://{}",
+        "dir://**/*.jsonl::local://{}",
+        "simplecache::file://{}/*.jsonl",
+    ],
+)
+def test_links_out_of_folders_are_refused_whatever_the_url(url, linked):
+    """fsspec has other names for local files."""
+    pytest.importorskip("fsspec")
+    with pytest.raises(data.DataError, match="outside of"):
+        read(url.format(linked))
+    assert [1, 2] == [row["a"] for row in read(url.format(linked), follow_symlinks=True)]
+    (linked / "b.jsonl").unlink()
+    assert [{"a": 1}] == read(url.format(linked))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.csv.zst"])
+def test_an_empty_file_that_its_name_calls_compressed_can_be_read_as_plain(name, tmp_path):
+    """The cure that is told works."""
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(data.DecodeError, match='give compression="none"'):
+        read(tmp_path / name)
+    if "jsonl" in name:
+        assert [] == read(tmp_path / name, compression="none")
+
+
+@pytest.mark.parametrize(
+    ("rows", "cure"),
+    [
+        (['{"a":1}', '{"a":"s"}'], "no type holds both"),
+        (['{"a":1}', '{"a":true}'], "no type holds both"),
+        (['{"a":1}', '{"a":1.5}'], 'on_drift="unify"'),
+        (['{"a":1}', '{"b":1}'], 'on_drift="unify"'),
+        (['{"a":null}', '{"a":1}'], 'on_drift="unify"'),
+    ],
+)
+def test_the_cure_of_drift_works_where_it_is_told(rows, cure, tmp_path):
+    """Types that nothing holds are not widened by ``unify``."""
+    files = [tmp_path / f"{i}.jsonl" for i in range(2)]
+    for file, row in zip(files, rows, strict=True):
+        file.write_text(row + "\n")
+    with pytest.raises(data.SchemaDriftError, match=cure):
+        read(files)
+    if "unify" in cure:
+        assert 2 == len(read(files, on_drift="unify"))

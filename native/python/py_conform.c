@@ -71,6 +71,9 @@ static int conform_int(struct drift *drift, const struct shimhub_row_type *type,
     return drifts_in_range(drift, type);
 }
 
+/* 2^53: what rounds to less was exact. */
+#define FLOAT_EXACT 9007199254740992.0
+
 static int conform_float(struct drift *drift, const struct shimhub_row_type *type, PyObject *value,
                          PyObject **made)
 {
@@ -84,7 +87,15 @@ static int conform_float(struct drift *drift, const struct shimhub_row_type *typ
         return drifts_in_range(drift, type);
     }
     *made = PyFloat_FromDouble(number);
-    return *made == NULL ? ERROR : DONE;
+    if (*made == NULL)
+        return ERROR;
+    if (-FLOAT_EXACT < number && number < FLOAT_EXACT)
+        return DONE;
+    int same = PyObject_RichCompareBool(value, *made, Py_EQ);
+    if (same == 1)
+        return DONE;
+    Py_CLEAR(*made);
+    return same < 0 ? ERROR : drifts(drift, PyUnicode_FromString("int, not exact as float64"));
 }
 
 static int conform_list(struct drift *drift, const struct shimhub_row_type *type, PyObject *list)

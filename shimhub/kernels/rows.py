@@ -91,7 +91,7 @@ def conform(rows: list[Any], fields: Fields) -> Drift | None:
 
     ``rows`` are what a JSON parser made, and are changed: keys that are missing are None, nested
     ones too; keys are in the order of the fields (a dict that differs is replaced by a new one in
-    what holds it); an int in a float64 field becomes the nearest float. ``fields`` are
+    what holds it); an int in a float64 field becomes that float if one is equal. ``fields`` are
     ``(name, type)`` with types of :data:`Type`; :func:`fields_of` makes them of a schema. None
     is of any type, and other values are of those whose Python type they have exactly: a bool is no
     int, and a float no int even if it is whole. "any" takes whatever there is.

@@ -10,8 +10,9 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.csv as pc  # type: ignore[import-untyped]
 
 from shimhub.data.errors import DataError
+from shimhub.data.formats._json_arrow import may_round_integers
 from shimhub.data.formats._json_lines import BadLineError
-from shimhub.data.formats._pieces import DriftError
+from shimhub.data.formats._pieces import DriftError, drift
 from shimhub.kernels.lines import csv_records
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class _InTwo(io.RawIOBase):
     def read(self, _size: int = -1) -> memoryview:
         """Return what is next, whatever was asked for: nothing at the end."""
         return self._left.pop() if self._left else memoryview(b"")
+
+
+#: As many digits as a double has at most: Python reads no longer ones.
+_INTEGER: Final = re.compile(r"^\s*[+-]?\d{1,309}\s*$", re.ASCII)
 
 
 class Table:
@@ -90,6 +95,8 @@ class Table:
             batch = self.read(data)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
             return None
+        if batch is not None and may_round_integers(batch):
+            return None
         rows = batch.num_rows if batch is not None else 0
         return (rows, batch) if rows == count else None
 
@@ -111,7 +118,19 @@ class Table:
             raise self._told(str(error)) from None
         if batch is None or batch.num_rows != 1:
             raise BadLineError("is no single record; is a quote out of place?")
+        if may_round_integers(batch):
+            self._check_integers(record, batch)
         return batch
+
+    def _check_integers(self, record: bytes, batch: pa.RecordBatch) -> None:
+        """Refuse integers that their float column has rounded."""
+        names = [field.name for field in batch.schema if pa.types.is_floating(field.type)]
+        texts = pa.schema([(name, pa.string()) for name in names])
+        row = Table(self.names, texts, self.dialect, names).read(record).to_pylist()[0]
+        for name, text in row.items():
+            if _INTEGER.match(text) and int(text) != batch.column(name)[0].as_py():
+                kind = batch.schema.field(name).type
+                raise DriftError(drift(name, f"int {text.strip()}, not exact as {kind}"))
 
     def _told(self, text: str) -> BadLineError:
         text = text.removeprefix("CSV parse error: ")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.json as pj  # type: ignore[import-untyped]
+from pyarrow import types
 
 from shimhub.data.formats._json_lines import DEPTH
 from shimhub.kernels.lines import json_scan
@@ -13,6 +15,9 @@ from shimhub.kernels.lines import json_scan
 if TYPE_CHECKING:
     from shimhub.data.formats._json_context import Context
     from shimhub.data.formats._pieces import Quick
+
+#: By bits of a float: integers below it are exact.
+_EXACT: Final = {16: 1 << 11, 32: 1 << 24, 64: 1 << 53}
 
 
 def read_lines(data: Any, schema: pa.Schema | None, others: str = "error") -> pa.RecordBatch:
@@ -53,7 +58,32 @@ def certain_batch(
             batch.validate(full=True)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
         return None
+    if schema is not None and may_round_integers(batch):
+        return None
     return (scan.rows, batch) if batch.num_rows == scan.rows else None
+
+
+def may_round_integers(batch: pa.RecordBatch) -> bool:
+    """Whether a float column has values so large that integers in the text may not be exact."""
+    return any(map(_may_round, batch.columns))
+
+
+def _may_round(column: pa.Array) -> bool:
+    kind = column.type
+    if types.is_floating(kind):
+        bounds = pc.min_max(pc.abs(pc.filter(column, pc.is_finite(column))))
+        most = bounds["max"].as_py()
+        return most is not None and most >= _EXACT[kind.bit_width]
+    if types.is_struct(kind):
+        return any(map(_may_round, column.flatten()))
+    if types.is_map(kind):
+        return _may_round(column.items)
+    return has_values(kind) and _may_round(column.flatten())
+
+
+def has_values(kind: pa.DataType) -> bool:
+    """Whether it is a list of any kind."""
+    return hasattr(kind, "value_type") and not types.is_dictionary(kind)
 
 
 def quick_batch(context: Context) -> Quick:

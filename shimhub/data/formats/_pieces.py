@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 #: So many lines are not halved again.
 FEW: Final = 16
+#: Types, as a problem tells them, that a wider one may hold.
+_NUMBERS: Final = {
+    *("int", "float", "float64"),
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+}
 
 #: From lines, and how many they are if that is known, to how many rows there are, and the rows;
 #: None if it is not certain to be right.
@@ -152,4 +157,15 @@ def _one_by_one(lines: Lines, strict: Strict, first: int, stop: int) -> Iterator
 def drift(column: str, problem: str) -> str:
     """Return what a ``SchemaDriftError`` tells."""
     where = f"column {column!r}: " if column else ""
-    return f'{where}{problem}; give schema=, or on_drift="unify" to widen it'
+    return f"{where}{problem}; {_cure(problem)}"
+
+
+def _cure(problem: str) -> str:
+    """Return what mends it: a schema that is widened holds not all."""
+    if "not exact as" in problem:
+        return "no float is equal: write it as a string, or the column's floats as integers"
+    found, _, wanted = problem.partition(", want ")
+    is_other = wanted not in {"", "null"} and not {found, wanted} <= _NUMBERS
+    if is_other or problem.endswith((" before", "no integer type has both")):
+        return "no type holds both: change one of the values, or read such files apart"
+    return 'give schema=, or on_drift="unify" to widen it'

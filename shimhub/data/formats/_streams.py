@@ -175,7 +175,7 @@ def _check_magic(source: Source, head: bytes) -> None:
     what = "is empty" if not head else f"begins with {head!r}"
     raise DecodeError(
         source.path,
-        f"is read as {source.compression}, but {what}; give compression=None if it is plain, or "
+        f'is read as {source.compression}, but {what}; give compression="none" if it is plain, or '
         "get the file again",
         offset=0,
     )

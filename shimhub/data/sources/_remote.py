@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+from glob import has_magic
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from shimhub.data._model import Source
 from shimhub.data.errors import DataError
+from shimhub.data.sources import _walk
 from shimhub.data.sources._detect import detect
 from shimhub.data.sources._names import is_hidden
 from shimhub.data.sources._sources import data_in, files_told, refuse_split
@@ -27,6 +29,7 @@ def resolve(url: str, request: Request) -> list[Source]:
     """
     fs, path = _file_system(url, request.storage)
     if fs.isdir(path):
+        _refuse_links_out(fs, path, fs.find(path), request)
         files = data_in(_shown(fs.find(path), path), url)
         return _many(fs, url, files_of_split(files, path, request.split), request)
     refuse_split(url, request)
@@ -35,10 +38,26 @@ def resolve(url: str, request: Request) -> list[Source]:
     if not any(sign in path for sign in "*?["):
         raise _missing(fs, path, url)
     found = [name for name in fs.glob(path) if fs.isfile(name)]
+    _refuse_links_out(fs, path, found, request)
     found = _shown(found, path.split("*")[0].rpartition("/")[0])
     if not found:
         raise DataError(f"{url}: no file matches (a glob names files; ** is any depth)")
     return _many(fs, url, found if request.format else data_in(found, url), request)
+
+
+def _refuse_links_out(fs: Any, named: str, paths: list[str], request: Request) -> None:
+    """Refuse local files that links lead to out of the folder or glob, whatever wraps their fs."""
+    from fsspec.implementations.cached import CachingFileSystem  # type: ignore[import-untyped]
+    from fsspec.implementations.dirfs import DirFileSystem  # type: ignore[import-untyped]
+    from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+    names = [named, *paths]
+    while isinstance(fs, (DirFileSystem, CachingFileSystem)):
+        names = [fs._join(name) for name in names] if isinstance(fs, DirFileSystem) else names
+        fs = fs.fs
+    if isinstance(fs, LocalFileSystem):
+        folder = _walk.split_glob(names[0])[0] if has_magic(names[0]) else names[0]
+        _walk.refuse_links_out(folder, names[1:], request.follow_symlinks)
 
 
 def _file_system(url: str, storage: dict[str, Any]) -> tuple[Any, str]:
@@ -72,6 +91,9 @@ def _url_of(fs: Any, path: str, named: str) -> str:
     first, chained, rest = named.partition("::")
     if not chained:
         return cast("str", fs.unstrip_protocol(path))
+    if "://" not in first:  # it only wraps what follows, such as simplecache::
+        below = f"{rest.partition('://')[0]}://{path}"
+        return f"{first}::{_url_of(fs, path, rest) if '::' in rest else below}"
     return f"{first.partition('://')[0]}://{path.lstrip('/')}::{rest}"
 
 

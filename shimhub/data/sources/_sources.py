@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+(?:://|::)")
+_LOCAL: Final = ("file:", "local:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def _one(path: str, request: Request) -> list[Source]:
 
 
 def _url(url: str, request: Request) -> list[Source]:
-    if url.lower().startswith("file:") and "::" not in url:
+    if url.lower().startswith(_LOCAL) and "::" not in url:  # fsspec's other name for it, too
         return _local(path_of_file_url(url), request)
     from shimhub.data.sources import _remote
 

@@ -123,14 +123,14 @@ def _refuse_outside(walk: _Walk, path: str) -> None:
 
 
 def refuse_links_out(folder: str, paths: list[str], follow_symlinks: bool) -> None:
-    """Refuse a file of a folder that is a link out of it.
+    """Refuse a file of a folder that is a link out of it, or below such a link.
 
     Raises:
         DataError: there is one, and links are not to be followed.
     """
     walk = _Walk(folder, follow_symlinks)
     for path in paths:
-        if os.path.islink(path):
+        if os.path.realpath(path) != _normal(path):
             _refuse_outside(walk, path)
 
 

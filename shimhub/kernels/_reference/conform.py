@@ -113,9 +113,12 @@ def _value(value: Any, kind: Any) -> Any:
 
 def _float(value: int) -> float:
     try:
-        return float(value)
+        found = float(value)
     except OverflowError:
         raise _DriftError("int, out of the range of float64") from None
+    if found != value:
+        raise _DriftError("int, not exact as float64")
+    return found
 
 
 def _list(value: Any, kind: Any) -> Any:
