@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from fractions import Fraction
 
 import pytest
@@ -15,6 +16,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 
 from shimhub import data  # noqa: E402
 from shimhub.cli import main  # noqa: E402
+from shimhub.data.jobs import _estimates  # noqa: E402
 from shimhub.data.measuring._summaries import Summary  # noqa: E402
 
 
@@ -304,7 +306,7 @@ def linked(tmp_path):
     ],
 )
 def test_links_out_of_folders_are_refused_whatever_the_url(url, linked):
-    """fsspec has other names for local files."""
+    """Fsspec has other names for local files."""
     pytest.importorskip("fsspec")
     with pytest.raises(data.DataError, match="outside of"):
         read(url.format(linked))
@@ -342,3 +344,48 @@ def test_the_cure_of_drift_works_where_it_is_told(rows, cure, tmp_path):
         read(files)
     if "unify" in cure:
         assert 2 == len(read(files, on_drift="unify"))
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        ("dedup a.jsonl -o out --threshold 0.9", "--threshold needs --near"),
+        ("convert a.jsonl -o out --address tcp://x:1", "runner='local' has none"),
+        ("tokenize a.jsonl -o out --tokenizer t.json --overlong split", "needs max_length"),
+        ("tokenize a.jsonl -o out --tokenizer t.json --stride 3", "needs overlong='split'"),
+        ("pack in/ids.jsonl -o out --length 9 --strategy wrapped --cu-seqlens", "cu_seqlens"),
+        (
+            "pack in/ids.jsonl -o out --length 9 --strategy wrapped --overlong drop",
+            "'wrapped' cuts",
+        ),
+        ("pack in/ids.jsonl -o out --length 9 --dry-run --plot in/a.png", "read the next|nput"),
+        ("convert a.jsonl -o a.jsonl --dry-run", "is the input"),
+    ],
+)
+def test_options_without_a_meaning_are_refused(words, match, rows, ids, monkeypatch, capsys):  # noqa: ARG001
+    """Nothing is ignored in silence; a dry run refuses what the job would."""
+    monkeypatch.chdir(rows.parent)
+    words = words.replace("in/ids.jsonl", "in") if "--plot" in words else words
+    assert 2 == main(["data", *words.split()])
+    assert re.search(match, capsys.readouterr().err)
+    assert not (rows.parent / "out").exists()
+
+
+def test_the_disk_of_a_dry_run_has_what_dedup_keeps_for_its_stages(tmp_path):
+    """20 bytes a row of digests, and 12 more for each band and row of near duplicates."""
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(f'{{"t": "a b c d e f {n}"}}\n' for n in range(3000)))
+    near = data.NearOptions()
+    plain = _estimates.estimate(data.convert, file, {})
+    exact = _estimates.estimate(data.dedup, file, {"by": "t"})
+    both = _estimates.estimate(data.dedup, file, {"by": "t", "near": near})
+    assert plain.disk + 20 * 3000 < exact.disk
+    assert exact.disk + 12 * near.bands * 3000 < both.disk
+
+
+@pytest.mark.parametrize("name", ["out", "out.jsonl"])
+def test_the_manifest_of_dedup_tells_the_rows_of_its_report(name, rows, tmp_path):
+    """As many as were left out; and no row of the output more."""
+    made = data.dedup(rows, tmp_path / name, by="id", workers=1)
+    assert 5 == made.manifest["rows"] == made.rows_out
+    assert [4][: len(made.manifest["files"])] == [one["rows"] for one in made.manifest["files"]]

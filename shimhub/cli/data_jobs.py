@@ -58,7 +58,7 @@ def _add_dedup(commands: Any) -> None:
     told = "also leave out rows whose text in the column of --by is similar"
     parser.add_argument("--near", action="store_true", help=told)
     told = "with --near: how similar, as the Jaccard similarity of runs of five words"
-    parser.add_argument("--threshold", type=float, default=0.7, metavar="0.7", help=told)
+    parser.add_argument("--threshold", type=float, metavar="0.7", help=told)
     told = "compare texts by these rules, joined with +: nfc, nfkc, lower, ws"
     parser.add_argument("--normalize", metavar="RULES", help=told)
 
@@ -66,7 +66,11 @@ def _add_dedup(commands: Any) -> None:
 def _dedup(options: argparse.Namespace) -> int:
     from shimhub.data import NearOptions, dedup
 
-    near = NearOptions(threshold=options.threshold) if options.near else None
+    if options.threshold is not None and not options.near:
+        raise DataError("--threshold needs --near: exact duplicates have none")
+    near: NearOptions | bool = options.near
+    if options.threshold is not None:
+        near = NearOptions(threshold=options.threshold)
     by = data_options.names(options.by)
     return _run(options, dedup, by=by, near=near, normalize=options.normalize)
 

@@ -127,6 +127,10 @@ def _check(recipe: Recipe) -> None:
     whole("stride", recipe.stride, 0)
     if recipe.max_length is not None:
         whole("max_length", recipe.max_length)
+    elif recipe.overlong in {"split", "drop"}:
+        raise DataError(f"overlong={recipe.overlong!r} needs max_length=: no text is overlong")
+    if recipe.stride and recipe.overlong != "split":
+        raise DataError(f"stride={recipe.stride} needs overlong='split': leave it out")
     taken = {_IDS, _MASK} if recipe.attention_mask else {_IDS}
     names = [recipe.text, *recipe.keep]
     for name in recipe.keep:

@@ -46,7 +46,7 @@ def filter_block(job: Job, index: int) -> dict[str, Any]:
 
 def report(job: Job, _index: int) -> dict[str, Any]:
     """Write ``_duplicates.parquet``: the rows that were left out, in their order."""
-    starts, kept = _starts(job), np.empty(0, np.uint64)
+    starts, kept, rows = _starts(job), np.empty(0, np.uint64), 0
     with (
         replacing(os.path.join(job.out, REPORT), job.scratch()) as file,
         pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer,
@@ -55,7 +55,8 @@ def report(job: Job, _index: int) -> dict[str, Any]:
             for run in _keys.open_runs(job, LEFT, block):
                 writer.write_table(_told(job, starts, block, run.columns))
                 kept = np.union1d(kept, run.columns[1])
-    return {"files": [REPORT], "groups": len(kept)}
+                rows += len(run.columns[0])
+    return {"files": [REPORT], "groups": len(kept), "rows": rows}
 
 
 def _starts(job: Job) -> Array:

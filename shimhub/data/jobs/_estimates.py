@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data.inspecting import info
+from shimhub.data.jobs import _places
+from shimhub.data.jobs._beside import check_place
 from shimhub.data.jobs._jobs import is_one_file
 from shimhub.data.jobs._options import FINDING, finding
+from shimhub.data.jobs._places import STATE
 from shimhub.data.jobs._plan import BLOCK_BYTES
+from shimhub.data.measuring import _plots
 from shimhub.data.reader import streaming_dataset_reader
 from shimhub.data.runners import cpus
 from shimhub.data.sources._sources import resolve
 from shimhub.data.writing._writers import GROUP_BYTES, extension_of, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from shimhub.data._model import Source
 
@@ -42,7 +46,9 @@ class Estimate:
     """About what a job would take; ``rows`` is None where nobody knows before reading.
 
     ``seconds`` is with ``workers`` processes, ``memory`` is that of all of them in bytes, ``disk``
-    what is needed while it runs: the output, twice where parts are merged into one file.
+    what is needed while it runs: the output, twice where parts are merged into one file, and what
+    stages leave for each other: of dedup about 20 bytes a row, with ``near`` 12 more for each band
+    and row, and the shingles of candidates (of which whole inputs may have a larger share).
     ``sample`` is how many bytes of input it was measured with.
     """
 
@@ -63,6 +69,7 @@ class _Run:
     stored: float
     seconds: float
     written: int
+    kept: int
     arrow: int
 
 
@@ -80,6 +87,7 @@ def estimate(
     """
     how = finding(asked)
     sources = resolve(inputs, **how)
+    _refuse(out, asked.get("plot"), sources)
     told = info(inputs, **how)
     total = max(told.size, 1)
     with tempfile.TemporaryDirectory(prefix="shimhub-dry-run-") as folder:
@@ -91,7 +99,8 @@ def estimate(
     growth, _ = _line(small.stored, small.arrow, large.stored, large.arrow)
     held = growth * min(BLOCK_BYTES, max(one.size for one in sources))
     held = min(held, _GROUPS) if function.__name__ in _STREAMS else held
-    disk = large.written / max(large.stored, 1) * total
+    merged = 2 if out is not None and is_one_file(out) else 1
+    disk = (merged * large.written + large.kept) / max(large.stored, 1) * total
     return Estimate(
         files=len(sources),
         bytes=told.size,
@@ -99,9 +108,19 @@ def estimate(
         workers=processes,
         seconds=fixed + per_byte * total / processes,
         memory=round(processes * (_resident() + held)),
-        disk=round(2 * disk if out is not None and is_one_file(out) else disk),
+        disk=round(disk),
         sample=round(large.stored),
     )
+
+
+def _refuse(out: str | None, plot: str | None, sources: Sequence[Source]) -> None:
+    """Refuse what the job would: an output or a picture over or in an input, or no place."""
+    place = None if out is None else _places.place(out, None)
+    if place is not None:
+        _places.refuse_overlap(place, sources)
+    if plot is not None:
+        _plots.check(plot)
+        check_place(plot, place, sources)
 
 
 def _line(x: float, y: float, x2: float, y2: float) -> tuple[float, float]:
@@ -124,11 +143,16 @@ def _measured(
     path, stored = _sample(source, told, size, os.path.join(folder, str(size)))
     before = pa.total_allocated_bytes()
     begun = time.perf_counter()
-    function(path, os.path.join(folder, f"out-{size}"), workers=1, **_quietly(asked))
+    out, kept = Path(folder, f"out-{size}"), [0]
+
+    def look(*_: object) -> None:
+        kept.append(sum(one.stat().st_size for one in (out / STATE).glob("*/*.arrow")))
+
+    function(path, str(out), workers=1, progress=look, **_quietly(asked))
     seconds = time.perf_counter() - begun
-    made = Path(folder, f"out-{size}").glob("*")
     arrow = max(pa.default_memory_pool().max_memory() - before, 0)
-    return _Run(stored, seconds, sum(one.stat().st_size for one in made), arrow)
+    written = sum(one.stat().st_size for one in out.glob("*"))
+    return _Run(stored, seconds, written, max(kept), arrow)
 
 
 def _quietly(asked: dict[str, Any]) -> dict[str, Any]:
