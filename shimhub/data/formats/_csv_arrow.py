@@ -126,8 +126,8 @@ class Table:
         """Refuse integers that their float column has rounded."""
         names = [field.name for field in batch.schema if pa.types.is_floating(field.type)]
         texts = pa.schema([(name, pa.string()) for name in names])
-        row = Table(self.names, texts, self.dialect, names).read(record).to_pylist()[0]
-        for name, text in row.items():
+        found: Any = Table(self.names, texts, self.dialect, names).read(record)
+        for name, text in found.to_pylist()[0].items():
             if _INTEGER.match(text) and int(text) != batch.column(name)[0].as_py():
                 kind = batch.schema.field(name).type
                 raise DriftError(drift(name, f"int {text.strip()}, not exact as {kind}"))
