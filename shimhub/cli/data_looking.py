@@ -147,7 +147,7 @@ def _stats(options: argparse.Namespace) -> int:
 def _print_stats(found: Any) -> None:
     about = "" if found.is_exact else "about "
     print(
-        f"{count_of(found.rows, 'row')} in {count_of(found.files, 'file')}, "
+        f"{found.rows:,} row{'' if found.rows == 1 else 's'} in {count_of(found.files, 'file')}, "
         f"{cells.bytes_text(found.bytes)} in memory"
     )
     if found.distinct_rows is not None:

@@ -48,5 +48,7 @@ def _check(folder: str, name: str, size: int) -> None:
     path = os.path.join(folder, os.path.basename(name))
     found = os.path.getsize(path) if os.path.isfile(path) else -1
     if found != size:
-        told = "is gone" if found < 0 else f"has {found} bytes"
-        raise JobError(f"{path} {told}, and {_MANIFEST} says {size} bytes: run the job again")
+        told, how = f"has {found} bytes", ", with overwrite=True"
+        if found < 0:
+            told, how = "is gone", ""
+        raise JobError(f"{path} {told}, and {_MANIFEST} says {size} bytes: run the job again{how}")
