@@ -308,6 +308,7 @@ def linked(tmp_path):
 def test_links_out_of_folders_are_refused_whatever_the_url(url, linked):
     """Fsspec has other names for local files."""
     """Local files have other names there."""
+    """Local files have other names in fsspec."""
     pytest.importorskip("fsspec")
     with pytest.raises(data.DataError, match="outside of"):
         read(url.format(linked))

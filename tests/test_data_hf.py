@@ -251,3 +251,42 @@ def test_a_streamed_dataset_has_shards(groups):
     split = distributed.split_dataset_by_node
     found = [row["id"] for rank in (0, 1) for row in split(made, rank, 2)]
     assert [row["id"] for row in made] == found
+
+
+def test_what_is_skipped_is_told_also_from_the_cache_and_of_streams(tmp_path, caplog):
+    """Each call warns of how much, and of the first error."""
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"a":1}\nx\n{"a":2}\n')
+    for how in ({}, {"cache_dir": tmp_path / "c"}, {"cache_dir": tmp_path / "c"}):
+        assert [1, 2] == to_hf(file, on_error="skip", **how)["a"][:]
+        assert "1 rows, " in caplog.text
+        assert "a.jsonl, line 2" in caplog.text
+        caplog.clear()
+    stream = to_hf(file, on_error="skip", streaming=True)
+    for _ in range(2):
+        assert [{"a": 1}, {"a": 2}] == list(stream)
+        assert "1 rows, " in caplog.text
+        caplog.clear()
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.9999])
+def test_a_cache_that_was_cut_short_is_written_again(share, tmp_path):
+    """Also between two batches, where it looks whole."""
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": range(5000)}), file)
+    to_hf(file, cache_dir=tmp_path / "c")
+    (cache,) = (tmp_path / "c").glob("*.arrow")
+    os.truncate(cache, int(cache.stat().st_size * share))
+    assert list(range(5000)) == to_hf(file, cache_dir=tmp_path / "c")["a"][:]
+
+
+def test_another_file_of_the_same_size_and_time_is_no_old_cache(tmp_path):
+    """As ``rsync -t`` and ``cp -p`` leave it."""
+    file, other = tmp_path / "a.jsonl", tmp_path / "b"
+    file.write_text('{"a":1}\n')
+    other.write_text('{"a":3}\n')
+    assert [1] == to_hf(file, cache_dir=tmp_path / "c")["a"][:]
+    time = file.stat().st_mtime_ns
+    os.utime(other, ns=(time, time))
+    other.replace(file)
+    assert [3] == to_hf(file, cache_dir=tmp_path / "c")["a"][:]

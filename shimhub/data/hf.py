@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import importlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
     from shimhub.data._model import Source
     from shimhub.data.reading._reading import Reading
 
+LOG: Final = logging.getLogger("shimhub.data")
 #: Arguments of ``resolve``; the other ones tell how to read.
 _FINDING: Final = ("format", "compression", "follow_symlinks", "storage")
 #: Rows of a record batch in the cache file.
 _ROWS: Final = 1000
+#: How an Arrow stream ends: with a message of no bytes.
+_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 #: Bytes of a file in one of the shards of a streamed dataset.
 _SHARD: Final = 64 << 20
 
@@ -52,7 +57,8 @@ def to_hf(
     """Return a ``datasets.Dataset`` of the files, with the types that they have here.
 
     The rows are written once, as Arrow, to a file in ``cache_dir``, and are mapped from there; a
-    file of the same sources (paths, sizes, times) and options is used again. Without
+    file of the same sources (paths, sizes, times, inodes) and options is used again if it is whole.
+    What ``on_error="skip"`` leaves out is logged as a warning, each time. Without
     ``cache_dir`` it lies in a temporary folder, until this process ends. Compared with
     ``datasets.load_dataset``: columns of CSV are text unless ``infer=True`` or ``schema=`` says
     otherwise, and strings of JSON are never taken for dates.
@@ -141,9 +147,50 @@ def _cached(job: Reading, folder: str | os.PathLike[str] | None, told: bool | No
     else:
         os.makedirs(folder, exist_ok=True)
         path = os.path.join(folder, f"shimhub-{_key(job, schema)}.arrow")
-    if not os.path.exists(path):
+    beside = f"{path}.skipped"
+    if not _is_whole(path):
         _write(job, schema, path, told)
+    if os.path.exists(beside):
+        with open(beside, encoding="utf-8") as file:
+            LOG.warning("%s", file.read())
     return path
+
+
+def _skipped(job: Reading, rows: int = 0, unread: int = 0) -> str:
+    """Return what ``on_error="skip"`` has left out beyond these; empty if nothing."""
+    skipped = job.options.skipped
+    if (rows, unread) == (skipped.rows, skipped.unread):
+        return ""
+    return (
+        f"{skipped.rows - rows} rows, and {skipped.unread - unread} bytes of files that ended "
+        f"early, were left out: first, {skipped.first[0]}"
+    )
+
+
+def _keep_skipped(job: Reading, path: str) -> None:
+    """Write what was left out beside the cache file, for those that use it again."""
+    told = _skipped(job)
+    if told:
+        with replacing(path) as file:
+            file.write(told.encode(errors="replace"))
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _warn(told: str) -> None:
+    if told:
+        LOG.warning("%s", told)
+
+
+def _is_whole(path: str) -> bool:
+    """Whether the file is there, and ends as a stream does that was not cut short."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(-len(_END), os.SEEK_END)
+            return file.read() == _END
+    except OSError:  # none, or shorter than that
+        return False
 
 
 def _write(job: Reading, schema: pa.Schema, path: str, told: bool | None) -> None:
@@ -158,6 +205,7 @@ def _write(job: Reading, schema: pa.Schema, path: str, told: bool | None) -> Non
                 sink.write_batch(_as(batch, schema))
                 tally.advance(rows=batch.num_rows)
             tally.advance(bytes=max(0, source.size))
+        _keep_skipped(job, f"{path}.skipped")
 
 
 def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -182,7 +230,8 @@ def _stamp(source: Source) -> list[Any]:
     if source.is_remote:
         return [source.path, os.urandom(8).hex()]
     stat = os.stat(source.path)
-    return [source.path, source.format, source.compression, stat.st_size, stat.st_mtime_ns]
+    times = [stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+    return [source.path, source.format, source.compression, stat.st_size, *times]
 
 
 def _temporary() -> str:
@@ -203,6 +252,7 @@ def _temporary() -> str:
 def _streamed(job: Reading, name: str | None) -> Any:
     examples = importlib.import_module("datasets.iterable_dataset").ArrowExamplesIterable
     features = _features(job)
+    _warn(_skipped(job))
     pieces = [
         Piece(at, span)
         for at, source in enumerate(job.sources)
@@ -218,7 +268,9 @@ def _streamed(job: Reading, name: str | None) -> Any:
 
 
 def _tables(job: Reading, schema: pa.Schema, pieces: list[Piece]) -> Iterator[tuple[str, pa.Table]]:
+    before = job.options.skipped.rows, job.options.skipped.unread
     for piece in pieces:
         for at, batch in enumerate(_feed.rows_of_piece(job, piece)):
             key = f"{piece.source}_{piece.span.start}_{at}"
             yield key, pa.Table.from_batches([_as(batch, schema)])
+    _warn(_skipped(job, *before))
