@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import os
 import re
@@ -391,3 +392,48 @@ def test_the_manifest_of_dedup_tells_the_rows_of_its_report(name, rows, tmp_path
     made = data.dedup(rows, tmp_path / name, by="id", workers=1)
     assert 5 == made.manifest["rows"] == made.rows_out
     assert [4][: len(made.manifest["files"])] == [one["rows"] for one in made.manifest["files"]]
+
+
+@pytest.mark.parametrize("output", ["numpy", "torch"])
+@pytest.mark.parametrize("shard", [None, (1, 2)])
+def test_a_null_among_numbers_is_told_with_the_row_of_its_file(output, shard, tmp_path):
+    """Not with that of the batch, which may be of two files."""
+    pytest.importorskip(output)
+    pq.write_table(pa.table({"n": range(30)}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"n": [*range(25), None, 1]}), tmp_path / "b.parquet")
+    reader = data.streaming_dataset_reader(
+        tmp_path, output=output, batch_size=7, shard=shard, on_error="skip"
+    )
+    with pytest.raises(data.DecodeError, match=r"b\.parquet, row 25: column 'n': null, .*drop it"):
+        list(reader)
+
+
+def test_a_null_of_a_compressed_shard_is_told_with_the_row_of_its_file(tmp_path):
+    """Every third row is read."""
+    lines = ['{"n":1}\n'] * 100 + ['{"n":null}\n']
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress("".join(lines).encode()))
+    reader = data.streaming_dataset_reader(
+        tmp_path / "a.jsonl.gz", output="numpy", batch_size=7, shard=(1, 3)
+    )
+    with pytest.raises(data.DecodeError, match=r"a\.jsonl\.gz, row 100: column 'n': null"):
+        list(reader)
+
+
+@pytest.mark.parametrize("output", ["columns", "rows"])
+def test_a_date_that_python_has_not_is_told_with_the_row_of_its_file(output, tmp_path):
+    """After the year 9999."""
+    times = pa.array([0, 0, 0, 253402300800], pa.timestamp("s"))
+    pq.write_table(pa.table({"t": times}), tmp_path / "a.parquet", row_group_size=2)
+    reader = data.streaming_dataset_reader(tmp_path / "a.parquet", output=output, batch_size=3)
+    with pytest.raises(data.DecodeError, match=r"a\.parquet, row 3: column 't'"):
+        list(reader)
+
+
+def test_a_null_in_a_loader_is_a_data_error_with_a_cure(tmp_path):
+    """Shuffled rows have no place: the reader tells it."""
+    pytest.importorskip("torch")
+    pq.write_table(pa.table({"n": [1, None]}), tmp_path / "a.parquet")
+    for size in (None, 2):
+        rows = data.IterableDataset(tmp_path, output="torch", batch_size=size)
+        with pytest.raises(data.DataError, match=r"'n'.*streaming_dataset_reader"):
+            list(rows)

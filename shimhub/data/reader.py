@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shimhub.data.reading import _outputs, _reading
 from shimhub.data.reading._asked import Asked
 from shimhub.data.reading._batching import rebatched
+from shimhub.data.reading._cells import Rows
 from shimhub.data.sources._sources import resolve
 
 if TYPE_CHECKING:
@@ -162,9 +163,10 @@ class Reader:
 
 def _converted(job: _reading.Reading, size: int, output: str) -> Any:
     convert = _CONVERT[output]
+    rows = Rows()
     with closing(_reading.batches(job)) as batches:  # type: ignore[type-var]
-        for batch in rebatched(batches, size):
-            yield convert(batch)
+        for batch in rebatched(rows.noted(batches), size):
+            yield rows.converted(convert, batch)
 
 
 def _rows(job: _reading.Reading, size: int) -> Any:

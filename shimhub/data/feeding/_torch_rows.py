@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from shimhub.data.errors import DataError
 from shimhub.data.reading import _outputs
 from shimhub.data.reading._batching import rebatched
 
@@ -19,7 +20,7 @@ def rows(cursor: Cursor, output: str) -> Iterator[dict[str, Any]]:
     """Yield row after row, and count each in ``cursor.rows`` before it is given."""
     convert = _ROWS[output]
     for batch in cursor.batches():
-        for row in convert(batch):
+        for row in _made(convert, batch):
             cursor.rows += 1
             yield row
 
@@ -28,9 +29,19 @@ def batches(cursor: Cursor, output: str, size: int) -> Iterator[Any]:
     """Yield batches of ``size`` rows, the last one shorter, and count their rows as above."""
     convert = _BATCHES[output]
     for batch in rebatched(cursor.batches(), size):
-        found = convert(batch)
+        found = _made(convert, batch)
         cursor.rows += batch.num_rows
         yield found
+
+
+def _made(convert: Callable[[pa.RecordBatch], Any], batch: pa.RecordBatch) -> Any:
+    try:
+        return convert(batch)
+    except ValueError as error:
+        raise DataError(
+            f"{error} (rows are those of a batch here: streaming_dataset_reader with the same "
+            "output names the file and its row)"
+        ) from error
 
 
 def _numpy_rows(batch: pa.RecordBatch) -> Iterable[dict[str, Any]]:

@@ -21,7 +21,7 @@ _LISTS: Final[dict[int, np.dtype[Any]]] = {
     pa.lib.Type_LIST: np.dtype("i4"),
     pa.lib.Type_LARGE_LIST: np.dtype("i8"),
 }
-_CURE: Final = "fill or drop it, ask for masked arrays, or read columns or rows"
+_CURE: Final = "fill or drop it, or read columns or rows"
 
 
 def columns(batch: pa.RecordBatch, *, masked: bool = False) -> dict[str, Any]:

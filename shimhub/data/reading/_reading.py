@@ -10,6 +10,7 @@ from shimhub.data._model import Skipped
 from shimhub.data.errors import DataError, DecodeError, SchemaDriftError
 from shimhub.data.formats._formats import format_of
 from shimhub.data.reading import _schemas, _shards
+from shimhub.data.reading._cells import Place, converted
 from shimhub.errors import nearest
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def _quiet(options: Options) -> Options:
     return replace(options, skipped=Skipped())
 
 
-def batches(job: Reading) -> Iterator[pa.RecordBatch]:
-    """Yield the rows as record batches of ``job.schema``.
+def batches(job: Reading) -> Iterator[tuple[pa.RecordBatch, Place]]:
+    """Yield the rows as record batches of ``job.schema``, and where they are from.
 
     Raises:
         DecodeError, SchemaDriftError: what a file is not as it should be in.
@@ -141,11 +142,14 @@ def batches(job: Reading) -> Iterator[pa.RecordBatch]:
             yield from _of_piece(job, piece, options)
 
 
-def _of_piece(job: Reading, piece: Piece, options: Options) -> Iterator[pa.RecordBatch]:
+def _of_piece(
+    job: Reading, piece: Piece, options: Options
+) -> Iterator[tuple[pa.RecordBatch, Place]]:
     source = job.sources[piece.source]
     with closing(format_of(source).batches(source, piece.span, options)) as parts:
         for batch, first in _shards.kept(piece, parts):
-            yield _schemas.conformed(batch, job.schema, source.path, first)
+            found = _schemas.conformed(batch, job.schema, source.path, first)
+            yield found, Place(source.path, first, piece.step, not piece.span.start)
 
 
 def options_for(job: Reading, at: int) -> Options | None:
@@ -194,8 +198,8 @@ def rows(job: Reading) -> Iterator[list[dict[str, Any]]]:
             with closing(format_of(source).rows(source, piece.span, options)) as parts:
                 yield from (found for found, _ in parts)
             continue
-        for batch in _of_piece(job, piece, options):
-            yield _outputs.rows_of(batch)
+        for batch, place in _of_piece(job, piece, options):
+            yield converted(_outputs.rows_of, batch, place)
 
 
 def _has_rows(job: Reading, at: int, options: Options) -> bool:
