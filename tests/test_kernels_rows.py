@@ -62,12 +62,16 @@ def test_missing_keys_are_none_in_the_right_place(conform):
 
 
 def test_ints_become_floats_where_floats_are_wanted(conform):
-    """An int in a float64 field is the nearest float; in lists and structs too."""
-    rows = [{"a": 2**53 + 1, "b": [1, 2.5, None], "c": {"d": 3}}]
+    """An int in a float64 field is that float; in lists and structs too; none is rounded."""
+    rows = [{"a": 2**53 + 2, "b": [1, 2.5, None], "c": {"d": 3}}]
     fields = (("a", "float64"), ("b", ("list", "float64")), ("c", ("struct", (("d", "float64"),))))
 
     assert conform(rows, fields) is None
-    assert shown([{"a": float(2**53), "b": [1.0, 2.5, None], "c": {"d": 3.0}}]) == shown(rows)
+    assert shown([{"a": float(2**53 + 2), "b": [1.0, 2.5, None], "c": {"d": 3.0}}]) == shown(rows)
+    for value in (2**53 + 1, -(2**53) - 1, 2**64 - 1):
+        drift = conform([{"a": value}], (("a", "float64"),))
+        assert (0, ("a",), "int, not exact as float64") == drift
+    assert conform([{"a": 2**53}, {"a": -(2**63)}], (("a", "float64"),)) is None
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ class Table:
             batch = self.read(data)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
             return None
-        if batch is not None and may_round_integers(batch):
+        if self._may_round(batch):
             return None
         rows = batch.num_rows if batch is not None else 0
         return (rows, batch) if rows == count else None
@@ -118,9 +118,13 @@ class Table:
             raise self._told(str(error)) from None
         if batch is None or batch.num_rows != 1:
             raise BadLineError("is no single record; is a quote out of place?")
-        if may_round_integers(batch):
+        if self._may_round(batch):
             self._check_integers(record, batch)
         return batch
+
+    def _may_round(self, batch: pa.RecordBatch | None) -> bool:
+        """Whether to look at integers; who guesses types looks at them itself."""
+        return self.schema is not None and batch is not None and may_round_integers(batch)
 
     def _check_integers(self, record: bytes, batch: pa.RecordBatch) -> None:
         """Refuse integers that their float column has rounded."""
@@ -128,6 +132,9 @@ class Table:
         texts = pa.schema([(name, pa.string()) for name in names])
         found: Any = Table(self.names, texts, self.dialect, names).read(record)
         for name, text in found.to_pylist()[0].items():
+        again: Any = Table(self.names, texts, self.dialect, names).read(record)
+        row = again.to_pylist()[0]
+        for name, text in row.items():
             if _INTEGER.match(text) and int(text) != batch.column(name)[0].as_py():
                 kind = batch.schema.field(name).type
                 raise DriftError(drift(name, f"int {text.strip()}, not exact as {kind}"))
