@@ -130,8 +130,6 @@ class Table:
         """Refuse integers that their float column has rounded."""
         names = [field.name for field in batch.schema if pa.types.is_floating(field.type)]
         texts = pa.schema([(name, pa.string()) for name in names])
-        found: Any = Table(self.names, texts, self.dialect, names).read(record)
-        for name, text in found.to_pylist()[0].items():
         again: Any = Table(self.names, texts, self.dialect, names).read(record)
         row = again.to_pylist()[0]
         for name, text in row.items():
