@@ -441,13 +441,18 @@ def test_data_that_moved_is_the_same_data(data, tmp_path):
     dataset.load_state_dict(state)
 
 
-@pytest.mark.parametrize("change", ["size", "name", "format", "fewer", "more", "pieces", "quote"])
+@pytest.mark.parametrize(
+    "change", ["size", "content", "name", "format", "fewer", "more", "pieces", "quote"]
+)
 def test_a_state_of_other_data_is_refused(data, tmp_path, change):
     """Other files, sizes or options of reading are told, not read from the wrong place."""
     state = made(data).state_dict()
     folder, options = moved(data / "parquet", tmp_path), {"block_bytes": 300}
     if change == "size":
         pq.write_table(table(60, ROWS + 1), folder / "b.parquet", row_group_size=50)
+    elif change == "content":
+        written = (folder / "b.parquet").read_bytes()
+        (folder / "b.parquet").write_bytes(written[:4] + bytes([written[4] ^ 1]) + written[5:])
     elif change == "name":
         (folder / "b.parquet").rename(folder / "c.parquet")
     elif change == "format":
