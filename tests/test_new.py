@@ -16,7 +16,7 @@ EVERY = [
     ("alias", "json:parse", ["--to", "json:loads"]),
     ("alias", "json:parse", []),
     ("alias", "json.older", ["--to", "json.decoder"]),
-    ("alias", "old_json", ["--to", "json"]),
+    ("alias", "acme_names_of_old", ["--to", "json"]),
     ("placeholder", "json:future", []),
     ("placeholder", "json:JSONEncoder.future", ["--message", 'say "it" \\ \x7f\u2192']),
     ("add", "numpy:float_", []),

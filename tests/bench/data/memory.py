@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -174,3 +175,5 @@ BARS = (
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # `datasets`, streaming, can wait for its threads for ever at the interpreter's end
