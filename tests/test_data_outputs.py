@@ -260,7 +260,8 @@ class TestTorch:
         assert TOKENS == [row.tolist() for row in got]
         assert TOKENS[1:] == [row.tolist() for row in got[1:]]
         assert TOKENS[::-1] == [row.tolist() for row in got[::-1]]
-        got[0][0] = 9
+        assert [] == list(got[2:2])
+        next(iter(got))[0] = 9
         assert [9, 2, 3, 4, 5, 6] == got.values.tolist()
         assert ([0, 3, 3, 4, 6], self.torch.int64) == (got.offsets.tolist(), got.offsets.dtype)
         assert "<TensorLists: 4 rows of torch.int32>" == repr(got)

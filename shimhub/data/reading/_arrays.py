@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,12 @@ class Lists(Ragged, Sequence[Any]):
             return _rows(self, index)
         start, end = _ends(self.offsets, index)
         return self.values[start:end]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield each row, without a copy of it."""
+        values, ends = self.values, self.offsets.tolist()
+        for i in range(len(ends) - 1):
+            yield values[ends[i] : ends[i + 1]]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self)} rows of {self.values.dtype}>"
@@ -52,6 +58,14 @@ class TensorLists(Lists):
             return _rows(self, index)
         start, end = _ends(self._numpy[1], index)
         return self.values[start:end]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield each row, without a copy of it; torch cuts all of them at once."""
+        if not len(self):
+            return iter(())
+        values: Any = self.values
+        offsets = self._numpy[1]
+        return iter(values[offsets[0] : offsets[-1]].split(np.diff(offsets).tolist()))
 
 
 def _ends(offsets: Array, index: int) -> tuple[int, int]:
