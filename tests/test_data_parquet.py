@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from shimhub.data import DataError, DecodeError, FormatError, LimitError
 from shimhub.data._model import Options, Skipped, Source, Span
-from shimhub.data.formats import _parquet
+from shimhub.data.formats import _parquet, _thrift
 from tests import data_binary as lab
 
 CODECS = ["none", "snappy", "gzip", "brotli", "lz4", "zstd"]
@@ -317,6 +317,15 @@ def test_a_footer_of_any_bytes_is_damaged_or_has_numbers(footer, group):
     file = pa.BufferReader(footer + len(footer).to_bytes(4, "little") + b"PAR1")
     with contextlib.suppress(ValueError):
         assert isinstance(_parquet._Values(file).of(group), int)
+
+
+@pytest.mark.parametrize("kind", [0x1B, 0x19, 0x1A])
+def test_a_footer_cannot_declare_more_elements_than_it_has_bytes(kind):
+    """A map, list or set of 2**62 booleans in a few bytes is an error, at once."""
+    count = b"\xff" * 8 + b"\x3f"
+    footer = bytes([kind]) + (count + b"\x11" if kind == 0x1B else b"\xf1" + count) + b"\0"
+    with pytest.raises(ValueError, match=r"elements in \d+ bytes"):
+        _thrift.Reader(footer).struct({})
 
 
 def test_truncation_and_bit_flips_never_give_other_rows_silently():

@@ -15,6 +15,8 @@ _TRUE, _FALSE, _BYTE, _I16, _I64, _DOUBLE, _BINARY = 1, 2, 3, 4, 6, 7, 8
 _LIST, _SET, _MAP, _STRUCT, _UUID = 9, 10, 11, 12, 13
 _LONG_LIST: Final = 15
 _LAST_SEVEN: Final = 0x7F
+#: The shift of the last seven bits of a varint of 64.
+_WIDEST: Final = 63
 _VARINT: Final = re.compile(rb"[\x80-\xff]*[\x00-\x7f]").match
 #: Bytes of values that have always as many, as elements of lists; fields have booleans in the type.
 _FIXED: Final = {_TRUE: 1, _FALSE: 1, _BYTE: 1, _DOUBLE: 8, _UUID: 16}
@@ -63,6 +65,8 @@ class Reader:
         found = byte & _LAST_SEVEN
         shift = 7
         while byte > _LAST_SEVEN:
+            if shift > _WIDEST:
+                raise ValueError("an integer of more than 64 bits")
             byte = self._data[self._at]
             self._at += 1
             found |= (byte & _LAST_SEVEN) << shift
@@ -87,7 +91,13 @@ class Reader:
         head = self._data[self._at]
         self._at += 1
         size = head >> 4
-        return (self._varint() if size == _LONG_LIST else size), head & 15
+        return self._counted(self._varint() if size == _LONG_LIST else size), head & 15
+
+    def _counted(self, size: int) -> int:
+        """Return a number of elements, each a byte or more: a lie is no endless loop."""
+        if size > len(self._data) - self._at:
+            raise ValueError(f"{size} elements in {len(self._data) - self._at} bytes")
+        return size
 
     def _pass(self, kind: int) -> None:
         """Go behind a value."""
@@ -103,7 +113,7 @@ class Reader:
         elif kind in _FIXED:
             self._at += _FIXED[kind]
         elif kind == _MAP:
-            self._pass_map(self._varint())
+            self._pass_map(self._counted(self._varint()))
         else:
             raise ValueError(f"type {kind}")
 
