@@ -64,7 +64,7 @@ class Stream:
         try:
             _check_magic(self._source, self._raw.read(4))
             self._raw.seek(0)
-        except BaseException:
+        except BaseException:  # nobody else has the file yet; raised again
             self._raw.close()
             raise
         return pa.CompressedInputStream(self._raw, self._source.compression)

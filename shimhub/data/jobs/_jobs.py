@@ -109,7 +109,7 @@ def steps(kind: str, size: int, enabled: bool | None) -> Iterator[Callable[[str,
     told = _Steps(kind, size, enabled)
     try:
         yield told.tell
-    except BaseException:
+    except BaseException:  # Ctrl-C too ends the bar; raised again
         told.close("stopped")
         raise
     told.close("done")

@@ -39,7 +39,7 @@ def _listen(orders: queue.SimpleQueue[Any]) -> None:
             orders.put((stage, unit, job))
     except EOFError:
         os._exit(0)
-    except BaseException:
+    except BaseException:  # told before the process ends, as nobody joins this thread
         traceback.print_exc()
         raise
     finally:

@@ -32,7 +32,7 @@ def replacing(path: str, scratch: str | None = None) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too leaves no half of a file; raised again
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
         raise
