@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 pa = pytest.importorskip("pyarrow")
@@ -28,6 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(max_examples=60, deadline=None)
+@example(table=[("0\r\n", "")], kind="csv", size=3)
+@example(table=[("0\r\r\n", "")], kind="tsv", size=3)
 @given(table=TABLES, kind=st.sampled_from(["csv", "tsv"]), size=st.integers(3, 60))
 def test_fields_are_those_of_the_csv_module(
     folder: Path, table: list[tuple[str, str]], kind: str, size: int

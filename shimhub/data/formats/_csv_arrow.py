@@ -23,16 +23,21 @@ _WHERE: Final = re.compile(r"^(?:In CSV column #(\d+): )?(?:Row #\d+: )?(.*)$", 
 
 
 class _InTwo(io.RawIOBase):
-    """A file of two reads: three bytes, and all others.
+    """A file of two reads: three bytes or a few more, and all others.
 
     Arrow chooses how it parses a block by the values of the record that the block before it began
     (pyarrow 26: SIMD where they are long); in a block that begins with a record it reads byte by
-    byte, which takes twice as long. Three, as so many it looks at for a BOM.
+    byte, which takes twice as long. Three, as so many it looks at for a BOM; more where the third
+    is "\r": Arrow takes a "\n" that begins a read for the rest of that line end, inside of quotes
+    too, and drops it.
     """
 
     def __init__(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
-        self._left = [view[len(_BOM) :], view[: len(_BOM)]]
+        cut = len(_BOM)
+        while bytes(view[cut - 1 : cut]) == b"\r":
+            cut += 1
+        self._left = [view[cut:], view[:cut]]
 
     def readable(self) -> bool:
         """Return True."""
