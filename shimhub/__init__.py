@@ -8,11 +8,23 @@ from shimhub._version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from shimhub.api import child_environ, explain, install, plan, shimmed, stats, status, uninstall
+    from shimhub.api import (
+        child_environ,
+        disable,
+        enable,
+        explain,
+        install,
+        plan,
+        shimmed,
+        stats,
+        status,
+        uninstall,
+    )
     from shimhub.errors import (
         ActivationError,
         AdaptError,
         Decline,
+        NotProvedError,
         PatchError,
         PlaceholderError,
         RegistryError,
@@ -31,6 +43,7 @@ __all__ = [
     "AdaptError",
     "Context",
     "Decline",
+    "NotProvedError",
     "PatchError",
     "PlaceholderError",
     "Problem",
@@ -48,6 +61,8 @@ __all__ = [
     "VerifyError",
     "__version__",
     "child_environ",
+    "disable",
+    "enable",
     "explain",
     "install",
     "plan",
@@ -59,7 +74,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("explain", "install", "plan", "shimmed", "uninstall"), "api"),
-    **dict.fromkeys(("child_environ", "stats", "status"), "api"),
+    **dict.fromkeys(("child_environ", "disable", "enable", "stats", "status"), "api"),
     **dict.fromkeys(("Context", "Problem", "Status", "Verdict", "Verdicts"), "model"),
     "ShimStats": "model",
 }

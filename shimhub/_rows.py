@@ -33,6 +33,8 @@ _ATTACH = re.compile(rf"{_MODULE.pattern}(?::[^\s:.]+(?:\.[^\s:.]+)*)?")
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{16}")
 _RETIRE = re.compile(r"(?P<target>[A-Za-z0-9_-]+?)\s*(?P<spec>[<>=!~].*)|never: \S.*")
 
+#: Actions whose code is given a Context.
+_CODE = ("add", "replace", "wrap")
 #: Keys that only some actions read; on any other action they would be ignored.
 _ONLY_FOR = {
     "to": ("alias",),
@@ -49,6 +51,9 @@ _ONLY_FOR = {
     "export": ("add", "alias", "placeholder"),
     "mutates": ("replace",),
     "tolerance": ("replace",),
+    "parameters": _CODE,
+    "proof": ("replace", "wrap"),
+    "proved_with": ("replace", "wrap"),
 }
 _FILLS = ("add", "alias", "placeholder")
 
@@ -82,8 +87,18 @@ def _check_words(row: dict[str, Any]) -> Iterator[Found]:
         yield "retire", f"{row['retire']!r} must be '<target><specifier>' or 'never: <why>'"
     for key, value in row.get("when", {}).items():
         yield from _check_when(key, value)
+    yield from _check_parameters(row)
     yield from _check_probe(row)
     yield from _check_keywords(row)
+
+
+def _check_parameters(row: dict[str, Any]) -> Iterator[Found]:
+    for when in (table.get("when", {}) for table in row.get("parameters", ())):
+        if not is_table(when):
+            yield "parameters.when", f"must be a table of version rules, not {when!r}"
+            continue
+        for key, value in when.items():
+            yield from ((f"parameters.{name}", told) for name, told in _check_when(key, value))
 
 
 def _is_retirement(rule: str) -> bool:
@@ -209,17 +224,19 @@ def _check_entry(name: str, entry: Any) -> Iterator[Found]:
 
 
 def _check_source(row: dict[str, Any], file: str) -> Iterator[Found]:
-    for key, path in (code_file(row, file), _check_file(row, file)):
+    for key, path in (code_file(row, file), *_named_files(row, file)):
         if path:
             yield from _check_path(key, path, row["action"], file)
+    if "proved_with" in row and "proof" not in row:
+        yield "proved_with", "belongs to `proof`; add `proof = true`"
 
 
-def _check_file(row: dict[str, Any], file: str) -> Found:
-    """Return the key and the file of a behavioural probe that a row names itself."""
-    name = row.get("check")
-    if not isinstance(name, str):
-        return "", ""
-    return "check", os.path.join(os.path.dirname(os.path.abspath(file)), name.partition(":")[0])
+def _named_files(row: dict[str, Any], file: str) -> Iterator[Found]:
+    """Yield the key and the file of a behavioural probe, or of cases, that a row names itself."""
+    folder = os.path.dirname(os.path.abspath(file))
+    for key in ("check", "proof"):
+        if isinstance(name := row.get(key), str):
+            yield key, os.path.join(folder, name.partition(":")[0])
 
 
 def _check_path(key: str, path: str, action: str, file: str) -> Iterator[Found]:

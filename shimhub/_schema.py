@@ -49,6 +49,10 @@ def _is_rows(value: Any) -> bool:
     return isinstance(value, list)
 
 
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_table, value))
+
+
 def _is_tolerance(value: Any) -> bool:
     return type(value) in (int, float) and 0 < value < 1
 
@@ -72,6 +76,7 @@ _TYPE_NAMES: dict[Callable[[Any], bool], str] = {
     _is_bool: "true or false",
     _is_schema: "1, the only schema that this version reads",
     _is_rows: "[[shim]] tables",
+    _is_tables: "a list of tables, [[shim.parameters]]",
     _is_tolerance: "a number between 0 and 1, such as 1e-6",
     _is_check: "true or 'file.py:function'",
     _is_drop: "a list of keywords (dropped when None) or a table of their neutral values",
@@ -128,6 +133,9 @@ SHIM_KEYS: dict[str, Callable[[Any], bool]] = {
     "version_of": _one_of("release", "pep440"),
     "mutates": _is_bool,
     "tolerance": _is_tolerance,
+    "parameters": _is_tables,
+    "proof": _is_check,
+    "proved_with": is_strings,
 }
 
 

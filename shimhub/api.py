@@ -14,7 +14,7 @@ from shimhub.engines import registry_of
 from shimhub.environment import Environment
 from shimhub.errors import UnknownShimError, nearest
 from shimhub.hub import Hub, current
-from shimhub.model import Shim, ShimStats, Status, Verdict, Verdicts
+from shimhub.model import Selection, Shim, ShimStats, Status, Verdict, Verdicts, tuple_of
 from shimhub.patching import Patch
 from shimhub.planning import make_plan
 from shimhub.rebind import holders
@@ -64,6 +64,45 @@ def install(
     if os.environ.get("SHIMHUB") == "0":
         return _switched_off(config)
     hub.configure(config)
+    return hub.verdicts()
+
+
+def enable(*patterns: str) -> Verdicts:
+    """Turn ids, packs and globs on besides what is installed, and return the verdicts.
+
+    Undoes ``disable`` of the same patterns; what SHIMHUB_DISABLE names stays off. Installs the
+    hub where it is not. Raises as ``install`` does.
+    """
+    hub = current()
+    if hub.config is None:
+        return install(enable=patterns)
+    chosen, words = hub.config.selection, tuple_of(patterns)
+    off = tuple_of(os.environ.get("SHIMHUB_DISABLE"))
+    kept = tuple(one for one in chosen.disable if one in off or one not in words)
+    return _choose(hub, replace(chosen, enable=_joined(chosen.enable, words), disable=kept))
+
+
+def disable(*patterns: str) -> Verdicts:
+    """Turn ids, packs and globs off, revert what is applied of them, and return the verdicts.
+
+    Undoes ``enable`` of the same patterns. Where the hub is not installed nothing is on. Raises
+    SelectionError for a pattern that names nothing.
+    """
+    hub = current()
+    if hub.config is None:
+        return hub.verdicts()
+    chosen, words = hub.config.selection, tuple_of(patterns)
+    kept = tuple(one for one in chosen.enable if one not in words)
+    return _choose(hub, replace(chosen, enable=kept, disable=_joined(chosen.disable, words)))
+
+
+def _joined(words: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return (*words, *(one for one in more if one not in words))
+
+
+def _choose(hub: Hub, selection: Selection) -> Verdicts:
+    assert hub.config is not None  # the callers looked
+    hub.configure(replace(hub.config, selection=selection))
     return hub.verdicts()
 
 

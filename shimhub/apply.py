@@ -20,7 +20,7 @@ from typing import Any
 from shimhub import building, gates, lazy, placing
 from shimhub.attach import content, find_slot
 from shimhub.environment import Environment, file_of, is_module
-from shimhub.errors import ShimError
+from shimhub.errors import NotProvedError, ShimError
 from shimhub.guard import Guards
 from shimhub.model import UNTOLD, Context, Selection, Shim, Status, Verdict
 from shimhub.patching import MISSING, Journal, Slot, Transaction
@@ -183,8 +183,7 @@ class Engine:
 
     def _prepare(self, shim: Shim, module: ModuleType) -> building.Builder | None:
         """Return the shim's builder where gates and needs let it through, else None."""
-        refused = self.gate(shim)
-        if refused is not None:
+        if (refused := self.gate(shim)) is not None:
             self.verdicts[shim.id] = refused
             return None
         slot = find_slot(shim, module)
@@ -240,6 +239,7 @@ class Engine:
         started = time.perf_counter()
         verdict = self._probe_and_patch(shim, module, builder, transaction)
         self.verdicts[shim.id] = replace(verdict, seconds=time.perf_counter() - started)
+        logger.debug("shim %s", verdict)
 
     def _probe_and_patch(
         self, shim: Shim, module: ModuleType, builder: building.Builder, transaction: Transaction
@@ -253,7 +253,10 @@ class Engine:
         if refused := self._probe(shim, slot, ctx, evidence):
             return refused
         original = content(slot)
-        made = building.build(shim, builder, original, ctx, self.guards)
+        try:
+            made = building.build(shim, builder, original, ctx, self.guards, evidence)
+        except NotProvedError as error:
+            return Verdict(shim.id, Status.GATED, str(error), evidence)
         if shim.rebind:
             transaction.effect(shim.id, partial(placing.give_back, made, original))
         placing.place(shim, slot, made, transaction)
@@ -288,7 +291,8 @@ class Engine:
             return
         builder = building.prepare(shim, self.facts.version_of_module(shim.module))
         ctx = building.context_of(shim, module, slot, self.facts, seeds)
-        seeds.patch(shim.id, slot, building.build(shim, builder, MISSING, ctx, self.guards))
+        made = building.build(shim, builder, MISSING, ctx, self.guards, evidence)
+        seeds.patch(shim.id, slot, made)
         self.verdicts[shim.id] = Verdict(shim.id, Status.APPLIED, _told(shim), evidence)
 
 

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -20,6 +21,7 @@ from shimhub.model import Context, Provenance, Shim
 from shimhub.patching import MISSING, Slot, Transaction, own_names
 from shimhub.placeholder import make_placeholder
 from shimhub.probing import plain
+from shimhub.proving import prove
 from shimhub.registry import code_path
 from shimhub.watch import is_initializing
 
@@ -50,24 +52,49 @@ def prepare(shim: Shim, version: str = "") -> Builder:
 
 def behavioural_probe(shim: Shim) -> Callable[[Context], Any] | None:
     """Return the shim's ``probe(ctx)``, or the ``file.py:attr`` that its ``check`` names."""
-    if not shim.check:
-        return None
-    if shim.check is True:
-        return _callable(load_code(shim, code_path(shim)), "probe", shim)
-    name, _, attr = str(shim.check).partition(":")
+    return _named(shim, shim.check, "probe") if shim.check else None
+
+
+def _named(shim: Shim, told: bool | str, default: str) -> Callable[..., Any]:
+    """Return ``default`` of the shim's own file, or what ``told`` names as ``file.py:attr``."""
+    if told is True:
+        return _callable(load_code(shim, code_path(shim)), default, shim)
+    name, _, attr = str(told).partition(":")
     path = os.path.join(os.path.dirname(shim.file), name)
-    return _callable(load_code(shim, path), attr or "probe", shim)
+    return _callable(load_code(shim, path), attr or default, shim)
 
 
-def build(shim: Shim, builder: Builder, original: Any, ctx: Context, guards: Guards) -> Any:
+def build(
+    shim: Shim,
+    builder: Builder,
+    original: Any,
+    ctx: Context,
+    guards: Guards,
+    evidence: dict[str, Any],
+) -> Any:
     """Return the replacement for ``original``, guarded and in the same kind of descriptor.
 
-    Raises PatchError where the shim's code returned nothing to put in place.
+    What its proof came to goes into ``evidence``. Raises PatchError where the shim's code returned
+    nothing to put in place, NotProvedError where it does not do what the original does.
     """
     given = None if original is MISSING else _callable_of(original, ctx.owner)
     made = builder(given, ctx)
     if made is None and shim.action in ("replace", "wrap", "adapt"):
         raise PatchError(f"{shim.id}: build() returned None for {shim.attach}")
+    if shim.proof and made is not given:
+        evidence["proof"] = _proved(shim, given, made, ctx)
+    return _finished(shim, original, given, made, ctx, guards)
+
+
+def _proved(shim: Shim, given: Any, made: Any, ctx: Context) -> str:
+    cases = _named(shim, shim.proof, "cases")
+    files = [path for path in (code_path(shim), cases.__code__.co_filename) if path]
+    return prove(shim, given, plain(made), ctx, partial(cases, ctx), files)
+
+
+def _finished(
+    shim: Shim, original: Any, given: Any, made: Any, ctx: Context, guards: Guards
+) -> Any:
     if shim.action == "replace" and made is not given and made is not original:
         made = _guarded(shim, original, given, made, ctx, guards)
     is_kept = isinstance(ctx.owner, type) and not isinstance(made, type(original))
@@ -120,6 +147,8 @@ def context_of(
         name=slot.name,
         version=facts.version,
         on_revert=lambda undo: transaction.effect(shim.id, undo),
+        parameters=gates.parameters_of(shim, facts),
+        load=partial(_load_beside, shim),
     )
 
 
@@ -143,6 +172,15 @@ def unfinished_parent(shim: Shim) -> Any:
 def provenance(shim: Shim, placeholder: bool = False) -> Provenance:
     """Return the stamp of a shim's replacement."""
     return Provenance(shim.id, shim.attach, code_path(shim) or shim.file, placeholder)
+
+
+def _load_beside(shim: Shim, name: str) -> ModuleType:
+    """Execute another file of the registry's folder; raises PatchError for one outside of it."""
+    folder = os.path.realpath(os.path.dirname(shim.file))
+    path = os.path.join(os.path.dirname(shim.file), name)
+    if not os.path.realpath(path).startswith(folder + os.sep):
+        raise PatchError(f"{shim.id}: ctx.load({name!r}) is outside of the registry's folder")
+    return load_code(shim, path)
 
 
 def load_code(shim: Shim, path: str) -> ModuleType:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shimhub.registry import Source
 
-_FORMAT = 4
+_FORMAT = 5
 _KEPT = 32
 #: Bytes at the start of the file that tell how long the head is.
 _SIZE = 4
@@ -95,6 +95,12 @@ def _build(sources: "list[Source]", digest: str) -> "dict[str, Any]":
 
 
 def _read(file: str, key: str, head: bool) -> "dict[str, Any] | None":
+    content = read_own(file)
+    return None if content is None else _decode(content, key, head)
+
+
+def read_own(file: str) -> "bytes | None":
+    """Return a cache file's content; None unless it is ours and nobody else can write it."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         with open(file, "rb", opener=lambda path, _: os.open(path, flags)) as stream:
@@ -102,7 +108,7 @@ def _read(file: str, key: str, head: bool) -> "dict[str, Any] | None":
                 paths.is_ours(os.fstat(stream.fileno())) and paths.is_ours(os.stat(_folder(file)))
             ):
                 return None
-            return _decode(stream.read(), key, head)
+            return stream.read()
     except OSError:
         return None
 
@@ -131,24 +137,32 @@ def _encode(head: "dict[str, Any]", table: "dict[str, Any]") -> bytes:
     return len(first).to_bytes(_SIZE, "little") + first + marshal.dumps(table)
 
 
-def _drop_old(folder: str) -> None:
-    """Keep the newest tables: each edit of a registry leaves one behind."""
-    tables = [entry for entry in os.scandir(folder) if entry.name.endswith(".table")]
-    tables.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
-    for entry in tables[_KEPT:]:
+def _drop_old(folder: str, suffix: str, kept: int) -> None:
+    """Keep the newest files of a kind: each edit of what they are made of leaves one behind."""
+    found = [entry for entry in os.scandir(folder) if entry.name.endswith(suffix)]
+    found.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
+    for entry in found[kept:]:
         os.unlink(entry.path)
 
 
 def _write(file: str, table: "dict[str, Any]") -> None:
-    """Put the table in place whole or not at all; a cache that cannot be written is no error."""
+    head = {name: table[name] for name in ("key", "digest", "modules")}
+    write_own(file, _encode(head, table), _KEPT)
+
+
+def write_own(file: str, content: bytes, kept: int) -> None:
+    """Put a cache file in place whole or not at all; the ``kept`` newest of its suffix stay.
+
+    A cache that cannot be written is no error.
+    """
     if not os.path.isabs(file):
         return
     scratch = f"{file}.{os.getpid()}"
     try:
         os.makedirs(_folder(file), mode=0o700, exist_ok=True)
         if paths.is_ours(os.stat(_folder(file))):
-            head = {name: table[name] for name in ("key", "digest", "modules")}
-            _put(scratch, file, _encode(head, table))
+            _put(scratch, file, content)
+            _drop_old(_folder(file), os.path.splitext(file)[1], kept)
     except OSError:
         return
 
@@ -159,7 +173,6 @@ def _put(scratch: str, file: str, content: bytes) -> None:
         with open(os.open(scratch, flags, 0o600), "wb") as stream:
             stream.write(content)
         os.replace(scratch, file)
-        _drop_old(_folder(file))
     finally:
         if os.path.lexists(scratch):
             os.unlink(scratch)

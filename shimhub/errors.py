@@ -41,6 +41,10 @@ class PatchError(ShimhubError):
     """A patch cannot be applied to its attach point; the transaction is rolled back."""
 
 
+class NotProvedError(ShimhubError):
+    """A replacement does not do what the original that is installed does; that one stays."""
+
+
 class ShimError(ShimhubError, ImportError):
     """Strict mode: a shim of the module being imported failed, so the import fails."""
 

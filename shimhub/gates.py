@@ -35,6 +35,16 @@ def judge(shim: Shim, facts: Facts) -> Verdict:
     return Verdict(shim.id, Status.PENDING, f"waits for {shim.module} to be imported", evidence)
 
 
+def parameters_of(shim: Shim, facts: Facts) -> dict[str, Any]:
+    """Return what the row's ``parameters`` say here: each table whose ``when`` holds, in order."""
+    found: dict[str, Any] = {}
+    for table in shim.parameters:
+        rules = table.get("when", {}).items()
+        if not any(_judge_rule(name, rule, shim.version_of, facts, {}) for name, rule in rules):
+            found |= {name: value for name, value in table.items() if name != "when"}
+    return found
+
+
 def obsolete(shim: Shim, facts: Facts) -> str:
     """Return why the row's retirement rule holds here, or an empty string."""
     found = _RETIRE.fullmatch(shim.retire)

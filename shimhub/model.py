@@ -103,6 +103,9 @@ class Shim:
     version_of: str = "release"
     mutates: bool = False
     tolerance: float = 0.0
+    parameters: tuple[Mapping[str, Any], ...] = ()
+    proof: bool | str = False
+    proved_with: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -203,7 +206,9 @@ class Context:
 
     ``module`` is the target module as it stands in ``sys.modules``, ``owner`` the object whose
     slot ``name`` is patched. ``on_revert(f)`` registers ``f()`` to undo a side effect; it runs on
-    revert and when the transaction is rolled back.
+    revert and when the transaction is rolled back. ``parameters`` is what the row says for the
+    versions that are here. ``load("shims/x/y.py")`` gives another file of the registry's folder
+    as a module.
     """
 
     shim: str
@@ -212,6 +217,8 @@ class Context:
     name: str
     version: Callable[[str], str | None]
     on_revert: Callable[[Callable[[], object]], None]
+    parameters: Mapping[str, Any]
+    load: Callable[[str], ModuleType]
 
 
 @dataclass(frozen=True)

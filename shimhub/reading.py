@@ -121,13 +121,21 @@ class _File:
 
 def _check_when(row: dict[str, Any], facts: Collection[str]) -> Iterator[tuple[str, str]]:
     known = [*facts, *_rows.PLATFORM_FACTS]
-    for name, rule in _table(row.get("when")).items():
+    for name, rule in _rules(row):
         is_platform = name in _rows.PLATFORM_FACTS or nearest(name, known[-2:])
         if not is_platform and (message := _rows.version_problem(rule)):
             yield f"when.{name}", message
         if name not in known:
             hint = nearest(name, known)
             yield "when", f"unknown target {name!r}{hint}; declare [targets.<name>]"
+
+
+def _rules(row: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the version rules of a row, those of its parameters too."""
+    yield from _table(row.get("when")).items()
+    tables = row.get("parameters", [])
+    for table in tables if isinstance(tables, list) else []:
+        yield from _table(_table(table).get("when")).items()
 
 
 def _check_words(
@@ -137,6 +145,9 @@ def _check_words(
         if word not in packs:
             hint = nearest(word, packs)
             yield "packs", f"unknown pack {word!r}{hint}; declare [packs.<name>]"
+    for word in _strings(row.get("proved_with")):
+        if word not in facts:
+            yield "proved_with", f"unknown target {word!r}{nearest(word, facts)}; declare it"
     target = _rows.retire_target(str(row.get("retire", "")))
     if target and target not in facts:
         hint = nearest(target, facts)

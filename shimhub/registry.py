@@ -15,7 +15,16 @@ from shimhub.paths import code_file, shims_dir
 #: ``(path, origin)``: origin is ``packaged`` or the words by which the user named the file.
 Source = tuple[str, str]
 
-_TUPLE_KEYS = ("packs", "fingerprints", "needs", "conflicts", "before", "after")
+_TUPLE_KEYS = (
+    "packs",
+    "fingerprints",
+    "needs",
+    "conflicts",
+    "before",
+    "after",
+    "parameters",
+    "proved_with",
+)
 
 
 @dataclass(frozen=True)

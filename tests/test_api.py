@@ -29,6 +29,7 @@ PUBLIC = {
     *("ShimError", "PlaceholderError", "PatchError", "AdaptError", "UnknownShimError"),
     *("ActivationError", "TrustError", "ReportError", "child_environ"),
     *("__version__", "Decline", "ShimStats", "VerifyError", "stats"),
+    *("NotProvedError", "enable", "disable"),
 }
 
 
@@ -563,4 +564,58 @@ def test_the_kill_switch_beats_the_arguments(two):
         assert finders == sys.meta_path and not shimhub.status().active
         """,
         SHIMHUB="0",
+    )
+
+
+# ---- turned on and off
+
+
+def test_disable_reverts_and_enable_applies_again(two):
+    """Packs, ids and globs go off and on in a process; what is off is reverted by identity."""
+    two.run(
+        """
+        import shimhub
+        shimhub.install(registry=REGISTRY)
+        import target
+        def told(found):
+            return [str(found["target/f"].status), str(found["target/g"].status)]
+        assert ["APPLIED"] * 2 == told(shimhub.status())
+        assert ["DISABLED"] * 2 == told(shimhub.disable("p", "target/g"))
+        assert not hasattr(target, "f")
+        assert ["DISABLED", "APPLIED"] == told(shimhub.enable("target/g"))
+        assert ["APPLIED"] * 2 == told(shimhub.enable("p"))
+        """
+    )
+
+
+def test_enable_keeps_what_the_environment_turns_off(two):
+    """SHIMHUB_DISABLE is the user's word: a script's ``enable`` of the same pattern is not."""
+    code = """
+        import shimhub
+        shimhub.install(registry=REGISTRY)
+        import target
+        found = [shimhub.enable("target/*")[one].status for one in ("target/f", "target/g")]
+        assert ["DISABLED", "DISABLED"] == found
+        """
+    two.run(code, SHIMHUB_DISABLE="target/*")
+
+
+def test_enable_installs_and_disable_without_the_hub_does_nothing(two):
+    """``enable`` needs no ``install`` before it; a pattern that names nothing is an error."""
+    two.run(
+        """
+        import shimhub
+        assert len(shimhub.disable("target/*")) == 0
+        assert shimhub.enable("target/*")
+        import target
+        assert "APPLIED" in {str(one.status) for one in shimhub.status()}
+        for turn in (shimhub.enable, shimhub.disable):
+            try:
+                turn("targte/f")
+            except shimhub.SelectionError as error:
+                assert "targte/f" in str(error)
+            else:
+                raise AssertionError(turn)
+        """,
+        SHIMHUB_REGISTRY=str(two.registry),
     )

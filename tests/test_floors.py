@@ -32,7 +32,7 @@ FLOORS = {
         {"_canary", "watch"},
         {"loader"},
         {"finder", "generated"},
-        {"lazy", "_verifying"},
+        {"lazy", "_verifying", "proving"},
         {"guard"},
         {"building"},
         {"placing"},
@@ -328,6 +328,7 @@ PARTS = {
     "commands alone": (COMMANDS, 180),
     # Four kinds of functions and a comparison by bits; half is for SHIMHUB_VERIFY alone.
     "call time": ({"guard", "_guarded", "_compare", "_tally", "_verifying"}, 640),
+    "proofs of replacements": ({"proving"}, 130),
     "trust and records": ({"trust", "records"}, 270),
 }
 
@@ -339,7 +340,7 @@ def test_the_core_is_small():
     told = {part: sum(map(sizes.__getitem__, names)) for part, (names, _) in PARTS.items()}
     assert {} == {part: lines for part, lines in told.items() if lines > PARTS[part][1]}
     patching = sum(sizes.values()) - sum(told.values())
-    assert 2680 >= patching, patching
+    assert 2740 >= patching, patching
 
 
 def test_no_module_is_long():

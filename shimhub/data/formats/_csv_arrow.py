@@ -23,7 +23,7 @@ _WHERE: Final = re.compile(r"^(?:In CSV column #(\d+): )?(?:Row #\d+: )?(.*)$", 
 
 
 class _InTwo(io.RawIOBase):
-    """A file of two reads: three bytes or a few more, and all others.
+    r"""A file of two reads: three bytes or a few more, and all others.
 
     Arrow chooses how it parses a block by the values of the record that the block before it began
     (pyarrow 26: SIMD where they are long); in a block that begins with a record it reads byte by
