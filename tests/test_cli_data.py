@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -131,24 +132,24 @@ def test_progress_is_on_stderr(run):
     [
         (("head", "nothing.jsonl"), 2, "No such file"),
         (("head", "a.jsonl", "--columns", "idd"), 2, "idd"),
-        (("head", "a.jsonl", "-n", "0"), 2, "n=0"),
+        (("head", "a.jsonl", "-n", "0"), 2, "-n 0"),
         (("head", "a.jsonl", "--input-format", "xml"), 2, "invalid choice"),
         (("head", "bad.jsonl"), 1, "line 2"),
         (("head", "unknown.bin"), 1, "format is not known"),
         (("info", "bad.jsonl", "--count"), 1, ""),
         (("stats", "bad.jsonl", "--on-error", "skip", "--workers", "1"), 1, ""),
-        (("stats", "a.jsonl", "--runner", "env"), 2, "out="),
+        (("stats", "a.jsonl", "--runner", "env"), 2, "needs -o"),
         (("convert", "a.jsonl"), 2, "needs -o"),
         (("convert", "a.jsonl", "-o", "o", "--as", "xml"), 2, "none of"),
         (("convert", "a.jsonl", "-o", "a.jsonl"), 2, "a.jsonl"),
         (
             ("pack", "ids.parquet", "-o", "o", "--length", "4", "--workers", "1"),
             1,
-            "over the length",
+            "over --length 4",
         ),
         (("tokenize", "a.jsonl", "-o", "o", "--tokenizer", "none.json"), 2, "none.json"),
         (("dedup", "a.jsonl", "-o", "o", "--near"), 2, "by"),
-        (("dedup", "a.jsonl", "-o", "o", "--on-drift", "unify"), 2, "on_drift='unify'"),
+        (("dedup", "a.jsonl", "-o", "o", "--on-drift", "unify"), 2, "--on-drift unify"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
@@ -198,6 +199,79 @@ def test_ctrl_c_says_how_to_go_on(here):
     assert (130, "") == (process.returncode, out), err
     assert "run the same command again to go on" in err
     assert "Traceback" not in err
+
+
+# ---- the words of errors
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("head", "unknown.bin"), "give --input-format one of parquet"),
+        (("convert", "unknown.bin", "-o", "o"), "give --input-format one of parquet"),
+        (("convert", "a.jsonl", "-o", "o.csv", "--as", "tsv"), "--as says tsv"),
+        (("head", "a.jsonl", "--columns", "idd"), "--columns has 'idd'"),
+        (("head", "a.jsonl", "-n", "0"), "-n 0: give 1 or more"),
+        (("head", "a.jsonl", "two.jsonl", "-n", "99"), "or --on-drift unify to widen it"),
+        (("head", "a.jsonl", "--split", "train"), "--split train is for folders of splits"),
+        (("head", "cut.csv", "--max-line", "9"), "raise --max-line"),
+        (("convert", "a.jsonl", "-o", "full"), "or pass --overwrite to replace"),
+        (
+            (*PACK[:2], "-o", "o", "--length", "4"),
+            "over --length 4; pass --overlong split, truncate",
+        ),
+        (
+            (*PACK, "-o", "o", "--strategy", "wrapped", "--cu-seqlens"),
+            "--cu-seqlens: --strategy wr",
+        ),
+        ((*TOKENIZE, "-o", "o", "--overlong", "drop"), "--overlong drop needs --max-length"),
+        (("dedup", "a.jsonl", "-o", "o", "--near"), "name it with --by"),
+        (("dedup", "a.jsonl", "-o", "o", "--infer"), "leave --infer out, or convert"),
+        (("stats", "a.jsonl", "--runner", "env"), "--runner env needs -o"),
+        (("info", "latin.csv", "--count"), "give --encoding"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_errors_name_options_as_the_shell_has_them(words, told, run):
+    """What is an argument in Python is told as an option of the command that was run."""
+    Path("unknown.bin").write_bytes(b"\1\2\3")
+    Path("two.jsonl").write_text('{"x": 1}\n')
+    Path("latin.csv").write_bytes(b"a\nb\xe9\n")
+    Path("cut.csv").write_text("a\n" + "long" * 9 + "\n")
+    Path("full").mkdir()
+    Path("full", "foreign").touch()
+    code, out, err = run(*words)
+    assert code in {1, 2}
+    assert told in " ".join((out + err).split())
+    assert not re.search(r"[ (][a-z_]+=", out + err)
+
+
+def test_every_argument_has_an_option_or_is_known_to_have_none():
+    """No argument of Python comes into a message of the command line without a word for it."""
+    from shimhub import data
+    from shimhub.cli import commands, data_words
+
+    parsers = {}
+    for action in commands._parser()._subparsers._group_actions:
+        parsers = action.choices["data"]._subparsers._group_actions[0].choices
+    faces = {
+        **dict.fromkeys(("info", "head"), data.streaming_dataset_reader),
+        **{name: getattr(data, name) for name in ("convert", "dedup", "tokenize", "pack", "stats")},
+    }
+    for name, face in faces.items():
+        own = [one for one in inspect.signature(face).parameters if one != "asked"]
+        shared = [] if name in {"info", "head"} else data.JobOptions.__annotations__
+        for argument in [*own[1:], *shared]:
+            text = f"give {argument}= or not"
+            assert text != data_words.in_options(text, parsers[name]), (name, argument)
+
+
+def test_paths_and_data_keep_their_words(run):
+    """A folder that is called as an option is, and what is quoted, stay as they are."""
+    folder = Path("format=csv", "split=train")
+    folder.mkdir(parents=True)
+    (folder / "bad.jsonl").write_text('{"a": 1}\n{"a"\n')
+    assert "/format=csv/split=train/bad.jsonl, line 2" in run("head", str(folder / "bad.jsonl"))[2]
 
 
 # ---- what reaches the terminal

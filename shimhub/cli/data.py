@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from shimhub.cli import data_jobs, data_looking
+from shimhub.cli.data_words import in_options
 from shimhub.cli.options import Work
 from shimhub.data.errors import DataError, DecodeError, FormatError
 
@@ -23,23 +24,22 @@ def add(commands: Any) -> None:
     for family in (data_looking, data_jobs):
         family.add(kinds)
     for one in set(kinds.choices.values()):
-        one.set_defaults(work=functools.partial(_guarded, one.get_default("work")))
+        one.set_defaults(work=functools.partial(_guarded, one.get_default("work")), parser=one)
 
 
 def _guarded(work: Work, options: argparse.Namespace) -> int:
-    """Do the work; what users can cure is told without a traceback."""
+    """Do the work; what users can cure is told without a traceback, by the command's options."""
     try:
         return work(options)
     except KeyboardInterrupt:
         return _complain(_stopped(options), _STOPPED)
     except ModuleNotFoundError as error:
         return _complain(_missing(error), _UNMET)
-    except (DecodeError, FormatError) as error:
-        return _complain(str(error), _FINDINGS)
     except FileNotFoundError as error:
         return _complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), _USAGE)
     except DataError as error:
-        return _complain(str(error), _USAGE)
+        code = _FINDINGS if isinstance(error, (DecodeError, FormatError)) else _USAGE
+        return _complain(in_options(str(error), options.parser), code)
 
 
 def _stopped(options: argparse.Namespace) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 from shimhub.cli import cells, data_options
+from shimhub.cli.data_words import in_options
 from shimhub.cli.options import add_command
 from shimhub.cli.output import WIDTH, clean, count_of, print_filled, print_json
 from shimhub.data.writing._json_values import plain
@@ -38,12 +40,22 @@ def _info(options: argparse.Namespace) -> int:
     from shimhub.data.inspecting import info
 
     arguments = data_options.reading(options)
-    found = info(options.inputs, count=options.count, **arguments)
+    found = _reworded(info(options.inputs, count=options.count, **arguments), options.parser)
     if options.format == "json":
         print_json("data-info", **_info_told(found))
     else:
         _print_info(found)
     return 1 if found.problems else 0
+
+
+def _reworded(found: Any, parser: argparse.ArgumentParser) -> Any:
+    """Return the same with problems that name options as they are called here."""
+
+    def told(problems: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(in_options(one, parser) for one in problems)
+
+    files = tuple(replace(one, problems=told(one.problems)) for one in found.files)
+    return replace(found, files=files, problems=told(found.problems))
 
 
 def _info_told(found: Any) -> dict[str, Any]:

@@ -26,9 +26,19 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--on-drift", choices=("error", "unify"), default="error", help=told)
     group.add_argument("--infer", action="store_true", help="guess types in CSV; else it is text")
     group.add_argument("--delimiter", metavar="X", help="of CSV: one character")
-    group.add_argument("--encoding", default="utf-8", metavar="NAME", help="of CSV and text")
+    told = "of CSV: one character, or '' if nothing is quoted"
+    group.add_argument("--quote", metavar="X", default='"', type=_quote, help=told)
+    group.add_argument("--encoding", default="utf-8", metavar="NAME", help="of CSV, JSON and text")
+    told = "bytes that a line, value or row may have"
+    group.add_argument("--max-line", type=int, default=1 << 28, metavar="N", help=told)
+    told = "bytes that a compressed byte may become"
+    group.add_argument("--max-ratio", type=int, default=1000, metavar="N", help=told)
     told = "follow symbolic links that lead out of a folder"
     group.add_argument("--follow-symlinks", action="store_true", help=told)
+
+
+def _quote(text: str) -> str | None:
+    return text or None
 
 
 def add_columns(parser: argparse.ArgumentParser, told: str = "only these columns") -> None:
@@ -49,7 +59,9 @@ def reading_of_job(options: argparse.Namespace) -> dict[str, Any]:
 
 
 _FINDING: Final = ("input_format", "compression", "split", "follow_symlinks")
-_DECODING: Final = ("on_error", "on_drift", "infer", "delimiter", "encoding")
+_DECODING: Final = (
+    *("on_error", "on_drift", "infer", "delimiter", "quote", "encoding", "max_line", "max_ratio"),
+)
 
 
 def add_job(parser: argparse.ArgumentParser, out: str) -> None:
@@ -100,13 +112,12 @@ def is_first(options: argparse.Namespace) -> bool:
 def progress(options: argparse.Namespace) -> Iterator[Callable[[str, int, int], None]]:
     """Give a job what it tells its progress to."""
     from shimhub.data.jobs._jobs import steps
-    from shimhub.data.jobs._options import finding
-    from shimhub.data.sources._sources import resolve
+    from shimhub.data.jobs._options import finding, sources_of
 
     size, is_wanted = 0, options.progress if is_first(options) else False
     if is_wanted is not False:
         found = finding(reading_of_job(options))
-        size = sum(max(one.size, 0) for one in resolve(options.inputs, **found))
+        size = sum(max(one.size, 0) for one in sources_of(options.inputs, found))
     with steps(options.command, size, is_wanted) as tell:
         yield tell
 

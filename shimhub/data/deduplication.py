@@ -13,10 +13,10 @@ from shimhub.data.deduplicating._near_options import NearOptions
 from shimhub.data.errors import DataError
 from shimhub.data.jobs import _marks
 from shimhub.data.jobs._jobs import Request, run
+from shimhub.data.jobs._options import sources_of
 from shimhub.data.jobs._plan import make_job
 from shimhub.data.jobs._work import Stage
 from shimhub.data.reading._asked import names_of
-from shimhub.data.sources._sources import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,7 +129,7 @@ def _job(request: Request, columns: tuple[str, ...] | None) -> Job:
     """Return the job, checked; nothing is written yet."""
     _refuse_types(request.asked)
     reading = dataclasses.replace(request.asked.options(), batch_size=_BATCH)
-    sources = resolve(request.inputs, **request.source)
+    sources = sources_of(request.inputs, request.source)
     schema = None if columns is None else _compared.schema_of(sources, reading, columns)
     job = make_job(
         request.kind,
@@ -157,7 +157,7 @@ def _refuse_types(asked: Asked) -> None:
         if is_given:
             raise DataError(
                 f"dedup copies rows as they are, and compares them so: leave {option} out, or "
-                "convert() with it before"
+                "convert with it before"
             )
 
 

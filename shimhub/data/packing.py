@@ -259,7 +259,7 @@ def _overlong(lengths: Any, recipe: Recipe) -> tuple[int, str] | None:
         return None
     row = int(np.argmax(lengths > recipe.length))
     return row, (
-        f"has {lengths[row]} tokens, over the length, {recipe.length}; pass overlong='split', "
+        f"has {lengths[row]} tokens, over length={recipe.length}; pass overlong='split', "
         "'truncate' or 'drop'"
     )
 

@@ -98,7 +98,7 @@ def limit(source: Source, what: str, found: int, stored: int, options: Options) 
         raise LimitError(
             source.path,
             f"{stored} bytes tell of {found} {what}: damaged, or made to fill memory; "
-            "a larger max_ratio allows it",
+            "a larger max_ratio= allows it",
         )
 
 

@@ -164,7 +164,7 @@ class _Records:
         return LimitError(
             self._source.path,
             f"a record is longer than {self._options.max_line} bytes; is a quote not closed? "
-            "If not, raise max_line; or give quote=None if quotes are text",
+            "If not, raise max_line=; or give quote=None if quotes are text",
         )
 
     def _unclosed(self) -> DecodeError:

@@ -191,7 +191,7 @@ class _Elements:
     def _too_long(self) -> LimitError:
         return LimitError(
             self._source.path,
-            f"an element is longer than {self._options.max_line} bytes; raise max_line if it may "
+            f"an element is longer than {self._options.max_line} bytes; raise max_line= if it may "
             "be, or write an array, or lines, of smaller ones",
             offset=int(self._pending[0]) + self._before,
         )

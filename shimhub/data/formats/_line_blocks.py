@@ -258,7 +258,7 @@ class _Lines:
         return block
 
     def _too_long(self, offset: int) -> LineBlock:
-        problem = f"is longer than {self._options.max_line} bytes; raise max_line if it may be"
+        problem = f"is longer than {self._options.max_line} bytes; raise max_line= if it may be"
         return LineBlock(
             b"", offset, LimitError(self._source.path, problem, offset=offset), is_line=True
         )

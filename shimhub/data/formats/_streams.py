@@ -128,7 +128,7 @@ class Stream:
         return LimitError(
             self._source.path,
             f"{self.compressed} compressed bytes became {self._total}, more than "
-            f"{self._options.max_ratio} for one; raise max_ratio if you trust the file",
+            f"{self._options.max_ratio} for one; raise max_ratio= if you trust the file",
             offset=self._total,
         )
 

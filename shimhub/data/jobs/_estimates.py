@@ -15,13 +15,11 @@ from shimhub.data.inspecting import info
 from shimhub.data.jobs import _places
 from shimhub.data.jobs._beside import check_place
 from shimhub.data.jobs._jobs import is_one_file
-from shimhub.data.jobs._options import FINDING, finding
+from shimhub.data.jobs._options import BLOCK_BYTES, FINDING, finding, sources_of
 from shimhub.data.jobs._places import STATE
-from shimhub.data.jobs._plan import BLOCK_BYTES
 from shimhub.data.measuring import _plots
 from shimhub.data.reader import streaming_dataset_reader
 from shimhub.data.runners import cpus
-from shimhub.data.sources._sources import resolve
 from shimhub.data.writing._writers import GROUP_BYTES, extension_of, write_file
 
 if TYPE_CHECKING:
@@ -86,7 +84,7 @@ def estimate(
     inputs' beginning raises, and what the job does to options that do not fit.
     """
     how = finding(asked)
-    sources = resolve(inputs, **how)
+    sources = sources_of(inputs, how)
     _refuse(out, asked.get("plot"), sources)
     told = info(inputs, **how)
     total = max(told.size, 1)

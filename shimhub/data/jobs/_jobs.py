@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shimhub.data.jobs import _places
-from shimhub.data.jobs._options import decoding, finding, refuse_unknown, working
+from shimhub.data.jobs._options import decoding, finding, refuse_unknown, sources_of, working
 from shimhub.data.jobs._plan import make_job, run_job
 from shimhub.data.jobs._progress import progress as bar
 from shimhub.data.reading import _reading
-from shimhub.data.sources._sources import resolve
 from shimhub.data.writing._writers import write_file
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class Request:
 
     def schema(self) -> pa.Schema:
         """Return the schema of the inputs, before there is a plan; ``job()`` looks again."""
-        sources = resolve(self.inputs, **self.source)
+        sources = sources_of(self.inputs, self.source)
         unify = self.asked.on_drift == "unify"
         return _reading.reading(sources, self.asked.options(), unify, None).schema
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from shimhub.data.jobs._plan import BLOCK_BYTES
+from shimhub.data.errors import FormatError
 from shimhub.data.reading._asked import Asked
+from shimhub.data.sources._sources import resolve
 from shimhub.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import pyarrow as pa  # type: ignore[import-untyped]
+
+    from shimhub.data._model import Source
+
+BLOCK_BYTES: Final = 64 << 20
+#: What is told of ``format=`` to readers, in their words and not in those of a path.
+_FORMAT: Final = re.compile(r"(?<![^ (])format=")
 
 
 class ReadingOptions(TypedDict, total=False):
@@ -87,6 +95,17 @@ FINDING: Final = {
 def finding(asked: JobOptions | dict[str, Any]) -> dict[str, Any]:
     """Return those that say how inputs are found, as ``_sources.resolve`` takes them."""
     return {name: asked[key] for key, name in FINDING.items() if key in asked}  # type: ignore[literal-required]
+
+
+def sources_of(inputs: object, how: dict[str, Any]) -> list[Source]:
+    """Return the files to read; ``how`` is what ``finding`` returns. Raises as ``resolve`` does.
+
+    The reader's ``format`` is the ``input_format`` of jobs, in messages too.
+    """
+    try:
+        return resolve(inputs, **how)
+    except FormatError as error:
+        raise FormatError(_FORMAT.sub("input_format=", str(error))) from error
 
 
 def decoding(asked: JobOptions, columns: Iterable[str] | None) -> Asked:

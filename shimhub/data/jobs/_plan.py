@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
@@ -15,11 +15,11 @@ from shimhub.data.errors import DataError
 from shimhub.data.jobs import _places
 from shimhub.data.jobs._blocks import cut
 from shimhub.data.jobs._manifests import HEAD
+from shimhub.data.jobs._options import BLOCK_BYTES, sources_of
 from shimhub.data.jobs._running import run_job
 from shimhub.data.jobs._work import Job
 from shimhub.data.reading import _reading
 from shimhub.data.sources._names import by_name, named_format
-from shimhub.data.sources._sources import resolve
 from shimhub.data.writing._files import digest, json_bytes
 from shimhub.data.writing._writers import extension_of
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from shimhub.data._model import Block
 
 __all__ = ["BLOCK_BYTES", "make_job", "run_job"]
-
-BLOCK_BYTES: Final = 64 << 20
 
 
 def make_job(
@@ -66,7 +64,7 @@ def make_job(
     _check_size(block_bytes)
     options = options or Options()
     given = isinstance(inputs, (list, tuple)) and bool(inputs) and isinstance(inputs[0], Source)
-    sources = tuple(inputs) if given else tuple(resolve(inputs, **how))  # type: ignore[arg-type]
+    sources = tuple(inputs) if given else tuple(sources_of(inputs, how))  # type: ignore[arg-type]
     place = _places.place(os.fspath(out), None if form is None else _word(form))
     _places.refuse_overlap(place, sources)
     quiet = dataclasses.replace(options, skipped=Skipped())  # what is skipped, tasks tell

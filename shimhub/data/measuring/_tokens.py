@@ -91,7 +91,7 @@ class OverlongError(DataError):
     def __init__(self, place: int, tokens: int, most: int) -> None:
         self.place = place
         super().__init__(
-            f"{tokens} tokens, over max_length, {most}; pass overlong='truncate', 'split' or 'drop'"
+            f"{tokens} tokens, over max_length={most}; pass overlong='truncate', 'split' or 'drop'"
         )
 
 
