@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import json
 import os
 import re
 import runpy
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -177,6 +179,55 @@ def test_without_pyarrow_the_cure_is_told(here):
             check=False,
         )
         assert (code, True) == (done.returncode, part in done.stderr), done.stderr
+
+
+FULL = """
+import resource, sys
+from shimhub.cli import main
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sys.exit(main(["data", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        ("convert big.jsonl -o out --as parquet --workers 1", "out/part-00000.parquet"),
+        ("convert big.jsonl -o out.csv --workers 2", ".out.csv.shimhub/part-00000.csv"),
+        ("dedup big.jsonl -o out --workers 1", "out/.shimhub/hash/00000.arrow"),
+        ("head big.parquet.gz", "temporary/shimhub-"),
+    ],
+)
+def test_a_full_disk_is_told_with_the_file(words, path, here):
+    """Exit code 5 and the path of what could not be written, whoever wrote it."""
+    pytest.importorskip("resource")
+    texts = [f"{at * at}" for at in range(20_000)]
+    Path("big.jsonl").write_text("".join(f'{{"a": "{one}"}}\n' for one in texts))
+    pq.write_table(pa.table({"a": texts}), "big.parquet", compression="none")
+    Path("big.parquet.gz").write_bytes(gzip.compress(Path("big.parquet").read_bytes()))
+    Path("temporary").mkdir()
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(here / "temporary")}
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, *words.split()],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 5 == done.returncode, done.stderr
+    assert f"shimhub: {here / path}" in done.stderr
+    assert ": File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_too_little_space_is_told_before_a_job(run, monkeypatch):
+    """Exit code 5, too: it is not possible here, however it is asked for."""
+    usage = shutil.disk_usage(".")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    code, out, err = run(*CONVERT, "-o", "out")
+    assert (5, "") == (code, out)
+    assert f"{Path.cwd()} has 0.00 GB free" in err
 
 
 def test_ctrl_c_says_how_to_go_on(here):

@@ -380,17 +380,20 @@ for end in ("parquet", "arrow", "jsonl", "csv"):
     try:
         write_file(f"{sys.argv[1]}/x.{end}", [batch], batch.schema)
     except OSError as error:
-        print(error.strerror)
+        print(error.strerror, error.filename)
 """
 
 
 def test_a_disk_that_is_full_leaves_nothing(tmp_path):
-    """Where the system takes no more bytes: its error, and no file."""
+    """Where the system takes no more bytes: its error, which names the file; and no file."""
     pytest.importorskip("resource")
     told = subprocess.run(
         python(FULL, tmp_path), env=environ(), capture_output=True, text=True, check=True
     )
-    assert ["File too large"] * 4 == told.stdout.splitlines()
+    expected = [
+        f"File too large {tmp_path}/x.{end}" for end in ("parquet", "arrow", "jsonl", "csv")
+    ]
+    assert expected == told.stdout.splitlines()
     assert ([], "") == (os.listdir(tmp_path), told.stderr)
 
 

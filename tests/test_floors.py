@@ -58,7 +58,7 @@ FLOORS = {
             "cli.shells",
             "cli.words",
         },
-        {"cli.schema", "cli.data_options", "doctor.finding", "_templates"},
+        {"cli.schema", "cli.data_options", "cli.data_words", "doctor.finding", "_templates"},
         {
             "cli.output",
             "doctor.files",

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 from shimhub.cli import data_jobs, data_looking
 from shimhub.cli.data_words import in_options
 from shimhub.cli.options import Work
-from shimhub.data.errors import DataError, DecodeError, FormatError
+from shimhub.data.errors import DataError, DecodeError, FormatError, SpaceError
 
 #: Exit codes: 0 done, 1 data that is damaged or was skipped, 2 wrong usage, 5 not possible here.
 _FINDINGS, _USAGE, _UNMET, _STOPPED = 1, 2, 5, 130
+#: Those of errors; the first kind that an error is of counts.
+_CODES: Final[dict[type[Exception], int]] = {
+    FileNotFoundError: _USAGE,
+    ModuleNotFoundError: _UNMET,
+    OSError: _UNMET,
+    SpaceError: _UNMET,
+    DecodeError: _FINDINGS,
+    FormatError: _FINDINGS,
+    DataError: _USAGE,
+}
 
 
 def add(commands: Any) -> None:
@@ -33,19 +44,33 @@ def _guarded(work: Work, options: argparse.Namespace) -> int:
         return work(options)
     except KeyboardInterrupt:
         return _complain(_stopped(options), _STOPPED)
-    except ModuleNotFoundError as error:
-        return _complain(_missing(error), _UNMET)
-    except FileNotFoundError as error:
-        return _complain(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "), _USAGE)
-    except DataError as error:
-        code = _FINDINGS if isinstance(error, (DecodeError, FormatError)) else _USAGE
-        return _complain(in_options(str(error), options.parser), code)
+    except BrokenPipeError:  # the reader of our output has left
+        raise
+    except tuple(_CODES) as error:
+        return _complain(_told(error, options), _code(error))
+
+
+def _code(error: Exception) -> int:
+    return next(code for kind, code in _CODES.items() if isinstance(error, kind))
+
+
+def _told(error: Exception, options: argparse.Namespace) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return _missing(error)
+    return _refused(error) if isinstance(error, OSError) else in_options(str(error), options.parser)
 
 
 def _stopped(options: argparse.Namespace) -> str:
     if getattr(options, "out", None) is None:
         return "stopped"
     return "stopped; run the same command again to go on"
+
+
+def _refused(error: OSError) -> str:
+    """Return what the system refuses, and of which file."""
+    if error.filename is None:
+        return str(error)
+    return f"{os.fsdecode(error.filename)}: {error.strerror}"
 
 
 def _missing(error: ModuleNotFoundError) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         JobError,
         LimitError,
         SchemaDriftError,
+        SpaceError,
         WorkerError,
     )
     from shimhub.data.hf import to_hf
@@ -48,6 +49,7 @@ __all__ = [
     "Reader",
     "ReadingOptions",
     "SchemaDriftError",
+    "SpaceError",
     "Stats",
     "TokenizeReport",
     "WorkerError",
@@ -67,7 +69,8 @@ _MODULES: Final = {
     "conversion": "ConvertReport convert",
     "deduplicating._near_options": "NearOptions",
     "deduplication": "DedupReport dedup",
-    "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError WorkerError",
+    "errors": "DataError DecodeError FormatError JobError LimitError SchemaDriftError SpaceError "
+    "WorkerError",
     "hf": "to_hf",
     "inspecting": "FileInfo Info head info",
     "jobs._options": "JobOptions ReadingOptions",

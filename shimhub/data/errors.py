@@ -54,6 +54,10 @@ class JobError(DataError):
     """A job cannot start, go on or end: its output is in the way, or its plan has changed."""
 
 
+class SpaceError(JobError):
+    """A disk is full, or has less free than a job would write."""
+
+
 class WorkerError(JobError):
     """A process that did a task has died, and so did the one that tried it again."""
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from shimhub.data.writing._files import naming
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -86,7 +88,7 @@ def write_runs(job: Job, stage: str, index: int, runs: Iterable[Mapping[str, Arr
     path = path_of(job, stage, index)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     part = os.path.join(job.scratch(), f"{stage}-{index}-{secrets.token_hex(8)}.tmp")
-    with pa.OSFile(part, "wb") as file:
+    with naming(path), pa.OSFile(part, "wb") as file:
         writer = None
         for run in runs:
             batch = pa.record_batch({name: pa.array(column) for name, column in run.items()})

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from shimhub.data.errors import SpaceError
 from shimhub.data.formats._streams import open_decompressed
 
 if TYPE_CHECKING:
@@ -28,11 +29,22 @@ def unpacked(source: Source, options: Options) -> Iterator[pa.NativeFile]:
     Raises:
         DecodeError: the compressed bytes are truncated or damaged.
         LimitError: they become more than ``options.max_ratio`` allows.
+        SpaceError: the directory has no room for them.
     """
-    with tempfile.NamedTemporaryFile(prefix="shimhub-") as file:
+    with tempfile.NamedTemporaryFile(prefix="shimhub-", buffering=0) as file:
         with open_decompressed(source, options) as stream:
             while part := stream.read(_STEP):
-                file.write(part)
-        file.flush()
+                _write(file, part)
         with pa.OSFile(file.name) as opened:
             yield opened
+
+
+def _write(file: IO[bytes], data: bytes) -> None:
+    try:
+        while data:
+            data = data[file.write(data) :]
+    except OSError as error:  # not of the file that is read
+        raise SpaceError(
+            f"{file.name}: {error.strerror}: it is for a decompressed file; TMPDIR says where "
+            "such go"
+        ) from error

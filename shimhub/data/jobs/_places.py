@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub.data.errors import JobError
+from shimhub.data.errors import JobError, SpaceError
 from shimhub.data.jobs import _manifests
 from shimhub.data.jobs._manifests import MANIFEST
 from shimhub.data.sources._names import by_name
@@ -251,14 +251,14 @@ def check_space(job: Job, needed: int | None) -> None:
     """Refuse to start where the disk is too full.
 
     Raises:
-        JobError: less is free than the job may write.
+        SpaceError: less is free than the job may write.
     """
     if needed is None:
         needed = sum(max(source.size, 0) for source in job.sources) * (2 if job.target else 1)
     folder = next(path for path in (job.out, *parents(job.out)) if os.path.isdir(path))
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise JobError(
+        raise SpaceError(
             f"{folder} has {free / 1e9:.2f} GB free, and the output may take "
             f"{needed / 1e9:.2f} GB: free some, or write elsewhere"
         )

@@ -59,7 +59,8 @@ def make_job(
     Raises:
         FileNotFoundError, FormatError, DataError: as ``resolve`` does.
         SchemaDriftError: files have different columns or types.
-        JobError: the output would be over or inside the inputs, or is in the way; the disk is full.
+        JobError: the output would be over or inside the inputs, or is in the way.
+        SpaceError: the disk is too full.
     """
     _check_size(block_bytes)
     options = options or Options()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import secrets
@@ -16,21 +17,52 @@ _CHUNK: Final = 1 << 20
 
 
 @contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Give an error of the system that names no file, such as a full disk, the name of this one.
+
+    Raises:
+        OSError: as it was raised, with ``filename``.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), path) from error
+
+
+class _Named(io.FileIO):
+    """A file whose writes name it where they fail: whoever writes to it has a handle alone."""
+
+    def __init__(self, handle: int, path: str) -> None:
+        super().__init__(handle, "wb")
+        self._path = path
+
+    def write(self, data: Any) -> Any:
+        with naming(self._path):
+            return super().write(data)
+
+
+@contextlib.contextmanager
 def replacing(path: str, scratch: str | None = None) -> Iterator[IO[bytes]]:
     """Open a new file that takes the place of ``path`` when the block ends without an error.
 
     It is written in ``scratch``, a folder of the same file system (``path``'s own if None), with
     a name that starts with a dot. After the block it and the folder of ``path`` are on the disk
     (fsync). An error leaves ``path`` as it was, and no file beside it.
+
+    Raises:
+        OSError: it cannot be written (the disk is full): with ``path`` as ``filename``.
     """
     folder, name = os.path.split(os.path.abspath(path))
     part = os.path.join(scratch or folder, f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with open(os.open(part, flags, 0o666), "wb") as file:
+        with io.BufferedWriter(_Named(os.open(part, flags, 0o666), path)) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            with naming(path):
+                os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:  # Ctrl-C too leaves no half of a file; raised again
         with contextlib.suppress(FileNotFoundError):
