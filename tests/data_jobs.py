@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from shimhub.data.errors import DataError
 from shimhub.data.jobs._marks import told
 from shimhub.data.jobs._plan import make_job, run_job
 from shimhub.data.jobs._work import Stage
@@ -100,6 +101,13 @@ def fail(job, index):
         if job.params["error"] == "strange":
             raise StrangeError(1, 2)
         raise {"own": OwnError, "value": ValueError, "exit": SystemExit}[job.params["error"]]("boo")
+    return write_number(job, index)
+
+
+def refuse(job, index):
+    """Raise what a wrong argument is told by, at the task that the job says."""
+    if index == job.params["at"]:
+        raise DataError("strategy='x': no")
     return write_number(job, index)
 
 

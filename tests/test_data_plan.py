@@ -21,6 +21,7 @@ from shimhub.data._model import Options, Skipped
 from shimhub.data.jobs._blocks import name_of, read_block
 from shimhub.data.jobs._locks import locked
 from shimhub.data.jobs._plan import is_file_name, make_job, run_job
+from shimhub.data.jobs._work import Stage
 from shimhub.data.sources._sources import resolve
 from tests import data_jobs
 from tests.data_jobs import blocks_job, numbered, stage, tree
@@ -421,6 +422,22 @@ def test_a_full_disk_is_told_before(tmp_path):
     with pytest.raises(JobError, match=r"GB free, and the output may take 1000000\.00 GB: free"):
         make_job("test", source, tmp_path / "a" / "b" / "out", needed=10**15)
     assert make_job("test", source, tmp_path / "a" / "b" / "out", needed=0)
+
+
+def test_an_error_before_anything_is_done_leaves_nothing(tmp_path):
+    """No state, and no folder that was not there; what was done stays, to go on with."""
+    (tmp_path / "there").mkdir()
+    for out, expected in (("new", None), ("there", []), ("new.jsonl", None)):
+        job = blocks_job(tmp_path, out, at=0)
+        before = sorted(os.listdir(tmp_path))
+        with pytest.raises(DataError, match="no"):
+            run_job(job, [Stage("one", 1, "tests.data_jobs:refuse")], workers=1)
+        assert before == sorted(os.listdir(tmp_path))
+        assert expected == (os.listdir(job.out) if os.path.isdir(job.out) else None)
+    job = blocks_job(tmp_path, "done", at=1)
+    with pytest.raises(DataError, match="no"):
+        run_job(job, [stage(job, "refuse")], workers=1)
+    assert {".shimhub", "part-00000.jsonl"} <= set(os.listdir(job.out))
 
 
 # ---- the manifest

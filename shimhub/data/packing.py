@@ -120,6 +120,7 @@ def pack(
     recipe = Recipe(length, strategy, overlong, position_ids, cu_seqlens, pads)
     request = dataclasses.replace(request, params=dataclasses.asdict(recipe))
     job = request.job()
+    _check_lists(schema_of(job))
     picture = None if plot is None else check_beside(os.fspath(plot), job)
     manifest = run(request, job, [_stage(job)], _result)
     tally = Tally.read(manifest["result"])
@@ -155,6 +156,15 @@ def _request(
             raise DataError(f"column {name!r} is one that packing makes: is this packed already?")
     request = dataclasses.replace(request, asked=dataclasses.replace(request.asked, columns=chosen))
     return request, tuple(name for name in there if name not in chosen)
+
+
+def _check_lists(schema: pa.Schema) -> None:
+    for field in schema:
+        if not (pa.types.is_list(field.type) or pa.types.is_large_list(field.type)):
+            raise DataError(
+                f"column {field.name!r} is {field.type}, no list: packing joins lists; name "
+                "columns= that are some"
+            )
 
 
 def _pads(
@@ -228,9 +238,6 @@ def _result(job: Job) -> dict[str, Any]:
 
 def _refuse(job: Job, block: int, part: Part, recipe: Recipe) -> None:
     """Raise for the first row that cannot be packed, and say which it is."""
-    for name, column in zip(part.batch.schema.names, part.batch.columns, strict=True):
-        if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
-            raise DataError(f"column {name!r} is {column.type}, no list: packing joins lists")
     found = _problem(part.batch, recipe)
     if found is not None:
         row, told = found

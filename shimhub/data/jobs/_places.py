@@ -156,13 +156,13 @@ def check_output(job: Job) -> str:
     if found is not None:
         if found == job.plan:
             return "unfinished"
-        return "old" if job.overwrite or not _has_marks(job) else _refuse_changed(job, found)
+        return "old" if job.overwrite or not has_marks(job) else _refuse_changed(job, found)
     if job.target:
         return _check_target(job)
     return _check_folder(job)
 
 
-def _has_marks(job: Job) -> bool:
+def has_marks(job: Job) -> bool:
     """Whether anything is done that another plan would throw away."""
     return any(name.endswith(".done") for _, _, names in os.walk(job.state) for name in names)
 

@@ -44,8 +44,9 @@ def run_job(
     ``_marks.told``), and returns JSON that the manifest has as "result". ``timeout`` is how many
     seconds a rank waits for another without anything new.
 
-    An error leaves what was done: the same call goes on from there. A finished job with the same
-    plan returns its manifest.
+    An error leaves what was done: the same call goes on from there; where no task was done, it
+    leaves nothing ("local" alone can tell that). A finished job with the same plan returns its
+    manifest.
 
     Raises:
         JobError: the output is in the way, another process works on it, an input has changed.
@@ -54,7 +55,7 @@ def run_job(
     """
     every = [*stages, *merge_stages(job)]
     settings = Settings(workers, shards, address, timeout, progress)
-    with contextlib.closing(open_runner(runner, settings)) as engine:
+    with _tidied(job, runner), contextlib.closing(open_runner(runner, settings)) as engine:
         if _places.check_output(job) == "finished":
             shutil.rmtree(_gone(job), ignore_errors=True)
             return engine.skip(job, _manifest_file(job))
@@ -64,6 +65,30 @@ def run_job(
                 _run_stage(engine, job, stage, shards, progress)
             made = _manifest(job, every, result)
             return engine.finish(job, lambda: _finish(job, made), made)
+
+
+@contextlib.contextmanager
+def _tidied(job: Job, runner: str) -> Iterator[None]:
+    """After an error with which no task was done, leave no folder that was not there before.
+
+    Tasks of other runners than "local" may go on after it.
+    """
+    was_there = os.path.lexists(job.out)
+    try:
+        yield
+    except Exception:
+        if runner == "local" and os.path.isdir(job.state):
+            with contextlib.suppress(JobError, OSError), _locks.locked(job.state, job.out):
+                _remove_nothing_done(job, was_there)
+        raise
+
+
+def _remove_nothing_done(job: Job, was_there: bool) -> None:
+    is_all = set(os.listdir(job.out)) <= {_places.STATE}
+    if is_all and not _places.has_marks(job):
+        shutil.rmtree(job.state)
+        if not was_there:
+            os.rmdir(job.out)
 
 
 def _manifest_file(job: Job) -> dict[str, Any]:
