@@ -3,6 +3,8 @@ VENV   ?= .venv-test
 PYTHON ?= $(VENV)/bin/python
 CC     ?= cc
 BUILD  := build/native
+# The axolotl that test-axolotl is beside.
+AXOLOTL ?= 0.19.0
 
 VERSION    := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' shimhub/_version.py)
 C_SOURCES  := $(wildcard native/src/*.c)
@@ -18,7 +20,7 @@ QEMU_AARCH64  ?= qemu-aarch64
 SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -DSHIMHUB_NO_UNROLL
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-fast lint format types check wheel sdist bench bench-check \
+.PHONY: help install test test-fast test-axolotl lint format types check wheel sdist bench bench-check \
         bench-kernels bench-kernels-check bench-data bench-data-check bench-rivals \
         native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz leaks \
         data-heavy data-slow data-fuzz e2e titan conformance-torch28 conformance-cpython ci clean
@@ -35,6 +37,10 @@ test: ## run all tests
 
 test-fast: ## run the tests that neither build packages nor train models
 	$(PYTHON) -m pytest -n 2 -m 'not slow and not e2e'
+
+test-axolotl: ## differential tests beside a real axolotl (AXOLOTL=0.19.0 or 0.8.1)
+	tests/axolotl/environment.sh $(PYTHON) $(AXOLOTL) .venv-axolotl-$(AXOLOTL)
+	.venv-axolotl-$(AXOLOTL)/bin/python -m pytest -n 2 tests/axolotl shims/axolotl shims/fast_axolotl
 
 lint: ## ruff: rules and format, over Python
 	$(PYTHON) -m ruff check .
