@@ -15,7 +15,9 @@ base="$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 own="$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 echo "import site; site.addsitedir('$base')" > "$own/zz-base.pth"
 "$folder/bin/pip" install --quiet -r "$here/requirements-$version.txt"
-if [ "$version" = 0.8.1 ]; then
+if [ "$version" = 0.19.0 ]; then
+    "$folder/bin/pip" install --quiet --no-deps axolotl-contribs-lgpl==0.0.7 axolotl-contribs-mit==0.0.6
+else
     "$folder/bin/pip" install --quiet --no-deps optimum==1.16.2
 fi
 # Up to 0.16 there is no wheel, and the build looks at the torch that is installed.
