@@ -1,0 +1,103 @@
+"""What fast_axolotl computes, by way of ``shimhub.kernels``; signatures are those of 0.2.0."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import Any
+
+from shimhub import kernels
+
+RUST_AVAILABLE = True  # what 0.2.0 says where its functions work
+_PLAIN = ("parquet", "arrow", "feather", "csv", "json", "jsonl", "text")
+_PACKABLE = ("parquet", "arrow", "json", "jsonl", "csv", "text")
+_ENDS = {"ipc": "arrow", "tsv": "csv", "ndjson": "jsonl", "txt": "text"}
+_ENDS |= {name: name for name in _PLAIN if name != "text"}
+_PACKED = {"zst": "zstd", "zstd": "zstd", "gz": "gzip", "gzip": "gzip"}
+
+
+def is_available() -> bool:
+    """Return whether the functions of this package work."""
+    return RUST_AVAILABLE
+
+
+def list_supported_formats() -> list[str]:
+    """Return the words for ``dataset_type``."""
+    packed = itertools.product(_PACKABLE, ("zst", "gz"))
+    return [*_PLAIN, *map(".".join, packed), "hf_dataset"]
+
+
+def detect_format(file_path: str) -> tuple[str, str | None]:
+    """Return the format and the compression that a path's extensions say, or else json."""
+    path = os.fspath(file_path).lower()
+    packed = _PACKED.get(path.rpartition(".")[2]) if "." in path else None
+    stem = path.rpartition(".")[0] if packed else path
+    named = _ENDS.get(stem.rpartition(".")[2]) if "." in stem else None
+    is_saved = not named and os.path.isfile(os.path.join(file_path, "dataset_info.json"))
+    return named or ("hf_dataset" if is_saved else "json"), packed
+
+
+def pack_sequences(
+    sequences: list[list[int]],
+    max_length: int,
+    pad_token_id: int,
+    eos_token_id: int,
+    label_pad_id: int = -100,
+) -> dict[str, list[list[int]]]:
+    """Pack sequences, each closed by eos and pad, into rows; ValueError for one that fits none."""
+    return kernels.pack_sequences(
+        sequences, max_length, pad_token_id, eos_token_id, label_pad_id, lists=True
+    )
+
+
+def concatenate_and_pack(
+    input_ids: list[list[int]],
+    labels: list[list[int]],
+    attention_masks: list[list[int]],
+    max_length: int,
+    pad_token_id: int,
+    label_pad_id: int = -100,
+) -> dict[str, list[list[int]]]:
+    """Pack sequences with labels and masks of their own; ValueError where lengths differ."""
+    return kernels.concatenate_and_pack(
+        input_ids, labels, attention_masks, max_length, pad_token_id, label_pad_id, lists=True
+    )
+
+
+def parallel_hash_rows(rows: list[str], num_threads: int = 0) -> list[str]:
+    """Return the SHA-256 of each row, in hexadecimal digits."""
+    return kernels.hash_rows(rows, threads=num_threads, output="hex")
+
+
+def deduplicate_indices(
+    rows: list[str], existing_hashes: list[str] | None = None, num_threads: int = 0
+) -> tuple[list[int], list[str]]:
+    """Return the indices of rows that are new, and their hashes."""
+    seen, firsts = set(existing_hashes or ()), dict[str, int]()
+    for index, digest in enumerate(parallel_hash_rows(rows, num_threads)):
+        firsts.setdefault(digest, index)
+    new = {digest: index for digest, index in firsts.items() if digest not in seen}
+    return list(new.values()), list(new)
+
+
+def pad_sequences(
+    sequences: list[list[int]],
+    target_length: int | None = None,
+    pad_value: int = 0,
+    padding_side: str = "right",
+    pad_to_multiple_of: int | None = None,
+) -> list[list[int]]:
+    """Pad rows to one length, and cut those that are longer than ``target_length``."""
+    if padding_side not in ("right", "left"):
+        raise ValueError("padding_side must be 'right' or 'left'")
+    if not len(sequences):
+        return []
+    told: dict[str, Any] = {"side": padding_side, "value": pad_value, "truncate": True}
+    told |= {"length": target_length, "multiple_of": pad_to_multiple_of or None}
+    rows: list[list[int]] = kernels.pad(sequences, **told).tolist()
+    return rows
+
+
+def create_padding_mask(current_length: int, target_length: int) -> list[int]:
+    """Return position ids for the padding: 0, 1, 2, ..."""
+    return list(range(target_length - current_length))
