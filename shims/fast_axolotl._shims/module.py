@@ -25,6 +25,7 @@ _PARTS = {
 _MODULES = {
     "axolotl.utils.data": "all",
     "axolotl.utils.collators": "all",
+    "axolotl.rust_ext": "streaming",
     "axolotl.rust_ext.axolotl_ext": "streaming",
     "axolotl.utils.data.rust_streaming": "streaming",
     "axolotl.utils.data.rust_wrapper": "streaming",

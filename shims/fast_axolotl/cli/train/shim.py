@@ -24,7 +24,8 @@ def build(original: None, ctx: Context) -> bool:
         if type(module) is Callable:
             module.__class__ = plain
 
-    Callable.__name__ = Callable.__qualname__ = plain.__name__
+    Callable.__name__, Callable.__qualname__ = plain.__name__, plain.__qualname__
+    Callable.__module__ = plain.__module__
     ctx.on_revert(give_back)
     module.__class__ = Callable
     return True

@@ -1,0 +1,96 @@
+"""``fast_axolotl`` as shimhub serves it, for tests; one that is really installed is hidden."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import shimhub
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+#: The modules that fast-axolotl's documentation lists.
+EIGHT = (
+    "axolotl",
+    "axolotl.rust_ext",
+    "axolotl.rust_ext.axolotl_ext",
+    "axolotl.utils",
+    "axolotl.utils.data",
+    "axolotl.utils.data.rust_streaming",
+    "axolotl.utils.data.rust_wrapper",
+    "axolotl.utils.collators",
+)
+
+#: Code that hides an installed fast_axolotl from the imports of its process.
+HIDE = """
+import importlib.machinery as _machinery
+def _hide(top, real=_machinery.PathFinder.find_spec):
+    _machinery.PathFinder.find_spec = staticmethod(
+        lambda name, path=None, target=None:
+            None if name.partition(".")[0] == top else real(name, path, target)
+    )
+_hide({name!r})
+"""
+
+
+@contextlib.contextmanager
+def served(*only: str) -> Iterator[Any]:
+    """Give the served package for a block; axolotl is not there, and nothing is left behind."""
+    with _hidden("fast_axolotl", "axolotl"), shimhub.shimmed(only=only or ("fast-axolotl",)):
+        import fast_axolotl
+
+        yield fast_axolotl
+
+
+@contextlib.contextmanager
+def _hidden(*tops: str) -> Iterator[None]:
+    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if _top(name) in tops}
+    kept_finder, real = vars(PathFinder)["find_spec"], PathFinder.find_spec
+
+    def find_spec(name: str, path: Any = None, target: ModuleType | None = None) -> Any:
+        return None if _top(name) in tops else real(name, path, target)
+
+    PathFinder.find_spec = staticmethod(find_spec)  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        PathFinder.find_spec = kept_finder
+        sys.modules.update(kept)
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def run(
+    code: str,
+    *arguments: str,
+    path: tuple[Any, ...] = (),
+    hub: tuple[str, ...] = (),
+    hide: tuple[str, ...] = ("fast_axolotl",),
+    check: bool = True,
+    **env: str,
+) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` under ``shimhub run``, with folders of ``path`` before all others."""
+    hiding = "".join(HIDE.format(name=name) for name in hide)
+    command = [sys.executable, "-W", "ignore", "-m", "shimhub", "run", *hub]
+    clean = {key: value for key, value in os.environ.items() if "SHIMHUB" not in key}
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    folders = [*map(str, path), str(REPOSITORY), *filter(None, inherited)]
+    told = subprocess.run(
+        [*command, "-c", hiding + code, *arguments],
+        env=clean | {"PYTHONPATH": os.pathsep.join(folders)} | env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if check and told.returncode:
+        raise AssertionError(told.stdout + told.stderr)
+    return told
