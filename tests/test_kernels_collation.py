@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import copy
+import enum
 import importlib.util
 import subprocess
 import sys
@@ -223,6 +224,52 @@ def test_numbers_that_do_not_fit_their_factor():
     assert [[200, 2]] == kernels.collate([[{"a": [200]}, {"a": [1]}]], fields, bins=True)[
         "a"
     ].tolist()
+
+
+@both
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ([1, True], "['x'][1]: expected an int, got bool"),
+        ([1, np.int64(2)], "['x'][1]: expected an int, got int64"),
+        ([enum.IntEnum("Ids", "A").A], "['x'][0]: expected an int, got Ids"),
+        (np.array([True]), "['x']: bool numbers do not go into int64"),
+        (np.array([1], np.uint64), "['x']: uint64 numbers do not go into int64"),
+        (np.array([1.0]), "['x']: float64 numbers do not go into int64"),
+    ],
+)
+def test_strict_fields_take_integers_alone(row, text):
+    """What torch would not make int64 of, or only beside other numbers, is refused."""
+    fields = [Field("x", -100, strict=True)]
+    with pytest.raises(TypeError) as caught:
+        kernels.collate([{"x": row}], fields)
+    assert f"features[0]{text}" == str(caught.value)
+    with pytest.raises(TypeError, match="expected int64 where strict"):
+        kernels.collate([], [Field("x", dtype=np.int32, strict=True)])
+
+
+@both
+def test_strict_fields_keep_integers():
+    """Of any size that int64 has, from lists, arrays of all its types, and into the caller's."""
+    fields = [Field("x", -100, strict=True)]
+    rows = [[0, -1, 2**63 - 1, -(2**63), 2**31], *(np.array([7], kind) for kind in "bhilqBHI")]
+    expected = [[*rows[0]], *([7, *[-100] * 4] for _ in rows[1:])]
+    features = [{"x": row} for row in rows]
+    out = np.zeros((len(rows), 5), np.int64)
+    assert expected == kernels.collate(features, fields)["x"].tolist()
+    assert expected == kernels.collate(features, fields, out={"x": out})["x"].tolist()
+    with pytest.raises(OverflowError):
+        kernels.collate([{"x": [2**63]}], fields)
+
+
+@both
+def test_strict_columns():
+    """Arrow's integers are taken, its booleans are not."""
+    pa = pytest.importorskip("pyarrow")
+    fields = [Field("x", strict=True)]
+    assert [[5]] == kernels.collate(pa.table({"x": [[5]]}), fields)["x"].tolist()
+    with pytest.raises(TypeError, match="bool numbers do not go into int64"):
+        kernels.collate(pa.table({"x": [[True]]}), fields)
 
 
 # ---- memory of the caller ------------------------------------------------------------------------

@@ -19,7 +19,7 @@ struct shimhub_field {
     PyObject *array; /* of ours: the result */
     shimhub_pad pad;
     Py_ssize_t ones_for; /* the field whose items this mask counts; -1 if it is no mask */
-    bool optional, absent, made, numbered;
+    bool optional, absent, made, numbered, strict;
     struct shimhub_row *rows; /* of ours: count of parts, the first `taken` of them set */
     Py_ssize_t taken;
     struct shimhub_chunks chunks; /* in place of rows where a batch has columns */
@@ -48,6 +48,12 @@ int shimhub_dtype_take(const struct shimhub_batch *batch, PyObject *told,
                        struct shimhub_field *field);
 int shimhub_fields_take(struct shimhub_batch *batch, PyObject *told);
 void shimhub_batch_drop(struct shimhub_batch *batch);
+
+static inline struct shimhub_wanted shimhub_wanted_of(const struct shimhub_batch *batch,
+                                                      const struct shimhub_field *field)
+{
+    return (struct shimhub_wanted){field->pad.type, field->strict, batch->context.numpy_bool};
+}
 
 /* Rows of one field: a list, a tuple or a 2-D array. */
 int shimhub_rows_take(struct shimhub_batch *batch, struct shimhub_field *field, PyObject *rows);

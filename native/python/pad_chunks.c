@@ -245,7 +245,8 @@ int shimhub_chunks_check(const struct shimhub_batch *batch, const struct shimhub
     pad.ones = field->made;
     if (batch->rows == 0)
         return 0;
-    if (!field->made && !shimhub_number_converts(chunks->type, pad.type)) {
+    if (!field->made && (!shimhub_number_converts(chunks->type, pad.type) ||
+                         (field->strict && !shimhub_number_is_strict(chunks->type)))) {
         struct shimhub_where where = {batch->place, field->name, 0, 0, -1};
         return shimhub_py_fail(&where, PyExc_TypeError, "%s numbers do not go into %s",
                                shimhub_number_name(chunks->type), shimhub_number_name(pad.type));

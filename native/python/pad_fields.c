@@ -125,11 +125,11 @@ static Py_ssize_t find_field(const struct shimhub_batch *batch, PyObject *name, 
     return -1;
 }
 
-/* Field(name, value, dtype, ones_for, optional, numbered) of padding.py. */
+/* Field(name, value, dtype, ones_for, optional, numbered, strict) of padding.py. */
 static int take_field(struct shimhub_batch *batch, Py_ssize_t index, PyObject *told)
 {
     struct shimhub_field *field = &batch->fields[index];
-    if (!PyTuple_Check(told) || PyTuple_GET_SIZE(told) != 6)
+    if (!PyTuple_Check(told) || PyTuple_GET_SIZE(told) != 7)
         return fail_option(PyExc_TypeError, "fields", "Fields or a mapping", told);
     PyObject *mask = PyTuple_GET_ITEM(told, 3);
     if (take_name(field, PyTuple_GET_ITEM(told, 0)) != 0 ||
@@ -141,13 +141,17 @@ static int take_field(struct shimhub_batch *batch, Py_ssize_t index, PyObject *t
         return fail_option(PyExc_ValueError, "fields", "each name once", field->name);
     int optional = PyObject_IsTrue(PyTuple_GET_ITEM(told, 4));
     int numbered = optional < 0 ? -1 : PyObject_IsTrue(PyTuple_GET_ITEM(told, 5));
-    if (numbered < 0)
+    int strict = numbered < 0 ? -1 : PyObject_IsTrue(PyTuple_GET_ITEM(told, 6));
+    if (strict < 0)
         return -1;
     field->optional = optional;
     field->numbered = numbered;
+    field->strict = strict;
     if (field->numbered && (shimhub_number_is_float(field->pad.type) ||
                             field->pad.type == SHIMHUB_NUMBER_BOOL))
         return fail_option(PyExc_TypeError, "fields", "an integer dtype where numbered", told);
+    if (field->strict && field->pad.type != SHIMHUB_NUMBER_INT64)
+        return fail_option(PyExc_TypeError, "fields", "int64 where strict", told);
     if (mask == Py_None)
         return 0;
     field->ones_for = PyUnicode_CheckExact(mask) ? find_field(batch, mask, index) : -1;

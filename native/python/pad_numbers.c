@@ -32,11 +32,9 @@ int shimhub_py_fail_value(const struct shimhub_where *where, PyObject *value, in
     return -1;
 }
 
-/* Exact ints of one digit, and bools. */
-static inline bool plain_integer(PyObject *item, int64_t *value)
+/* Of an exact int, or a bool. */
+static inline bool one_digit(PyObject *item, int64_t *value)
 {
-    if (Py_TYPE(item) != &PyLong_Type && Py_TYPE(item) != &PyBool_Type)
-        return false;
 #if PY_VERSION_HEX >= 0x030C0000
     if (!PyUnstable_Long_IsCompact((const PyLongObject *)item))
         return false;
@@ -49,6 +47,17 @@ static inline bool plain_integer(PyObject *item, int64_t *value)
     *value = size == 0 ? 0 : (int64_t)size * ((const PyLongObject *)item)->ob_digit[0];
     return true;
 #endif
+}
+
+static inline bool strict_integer(PyObject *item, int64_t *value)
+{
+    return Py_TYPE(item) == &PyLong_Type && one_digit(item, value);
+}
+
+static inline bool plain_integer(PyObject *item, int64_t *value)
+{
+    return (Py_TYPE(item) == &PyLong_Type || Py_TYPE(item) == &PyBool_Type) &&
+           one_digit(item, value);
 }
 
 static inline bool plain_real(PyObject *item, double *value)
@@ -82,14 +91,18 @@ static inline bool plain_real(PyObject *item, double *value)
 
 QUICK(quick_int32, plain_integer, int64_t, int32_t, true)
 QUICK(quick_int64, plain_integer, int64_t, int64_t, true)
+QUICK(quick_strict, strict_integer, int64_t, int64_t, true)
 QUICK(quick_uint8, plain_integer, int64_t, uint8_t, value >= 0 && value <= UINT8_MAX)
 QUICK(quick_bool, plain_integer, int64_t, uint8_t, value == 0 || value == 1)
 QUICK(quick_float32, plain_real, double, float, fabs(value) <= (double)FLT_MAX)
 QUICK(quick_float64, plain_real, double, double, true)
 
-static Py_ssize_t quick(PyObject *const *items, Py_ssize_t count, int32_t type, void *to)
+static Py_ssize_t quick(PyObject *const *items, Py_ssize_t count,
+                        const struct shimhub_wanted *wanted, void *to)
 {
-    switch (type) {
+    if (wanted->strict)
+        return quick_strict(items, count, to);
+    switch (wanted->type) {
     case SHIMHUB_NUMBER_INT32: return quick_int32(items, count, to);
     case SHIMHUB_NUMBER_INT64: return quick_int64(items, count, to);
     case SHIMHUB_NUMBER_UINT8: return quick_uint8(items, count, to);
@@ -169,16 +182,19 @@ static enum reading store_real(double value, int32_t type, void *to)
     return READ;
 }
 
-static enum reading read_item(PyObject *item, int32_t type, PyObject *numpy_bool, void *to)
+static enum reading read_item(PyObject *item, const struct shimhub_wanted *wanted, void *to)
 {
+    int32_t type = wanted->type;
     int64_t integer = 0;
     double real = 0;
     enum reading reading;
+    if (wanted->strict && !PyLong_CheckExact(item))
+        return WRONG_KIND;
     if (shimhub_number_is_float(type)) {
-        reading = read_real(item, numpy_bool, &real);
+        reading = read_real(item, wanted->numpy_bool, &real);
         return reading == READ ? store_real(real, type, to) : reading;
     }
-    reading = read_integer(item, numpy_bool, &integer);
+    reading = read_integer(item, wanted->numpy_bool, &integer);
     return reading == READ ? store_integer(integer, type, to) : reading;
 }
 
@@ -189,12 +205,13 @@ static const char *expected(int32_t type)
                                          : "an int";
 }
 
-static int write_item(PyObject *item, int32_t type, PyObject *numpy_bool, void *to,
+static int write_item(PyObject *item, const struct shimhub_wanted *wanted, void *to,
                       const struct shimhub_where *where)
 {
+    int32_t type = wanted->type;
     Py_INCREF(item); /* its __index__ may take it out of the list */
     int status = 0;
-    switch (read_item(item, type, numpy_bool, to)) {
+    switch (read_item(item, wanted, to)) {
     case READ: break;
     case RAISED: status = -1; break;
     case MISFIT: status = shimhub_py_fail_value(where, item, type); break;
@@ -217,28 +234,30 @@ static int fail_changed(struct shimhub_where *where)
     return shimhub_py_fail(where, PyExc_RuntimeError, "changed size while it was read");
 }
 
-int shimhub_list_write(const struct shimhub_row *row, Py_ssize_t count, int32_t type,
-                       PyObject *numpy_bool, char *to, struct shimhub_where *where)
+int shimhub_list_write(const struct shimhub_row *row, Py_ssize_t count,
+                       const struct shimhub_wanted *wanted, char *to, struct shimhub_where *where)
 {
-    int64_t size = shimhub_number_size(type);
+    int64_t size = shimhub_number_size(wanted->type);
     for (Py_ssize_t done = 0; done < count; done++) {
         if (changed(row))
             return fail_changed(where);
         PyObject **items = PySequence_Fast_ITEMS(row->object);
-        done += quick(items + done, count - done, type, to + done * size);
+        done += quick(items + done, count - done, wanted, to + done * size);
         if (done == count)
             break;
         where->item = done;
-        if (write_item(items[done], type, numpy_bool, to + done * size, where) != 0)
+        if (write_item(items[done], wanted, to + done * size, where) != 0)
             return -1;
     }
     where->item = -1;
     return changed(row) ? fail_changed(where) : 0;
 }
 
-bool shimhub_list_is_plain(const struct shimhub_row *row, Py_ssize_t count, int32_t type)
+bool shimhub_list_is_plain(const struct shimhub_row *row, Py_ssize_t count,
+                           const struct shimhub_wanted *wanted)
 {
-    return !changed(row) && quick(PySequence_Fast_ITEMS(row->object), count, type, NULL) == count;
+    return !changed(row) &&
+           quick(PySequence_Fast_ITEMS(row->object), count, wanted, NULL) == count;
 }
 
 static int fail_value(enum reading reading, PyObject *value, PyObject *name, int32_t type)

@@ -153,7 +153,8 @@ static bool part_is_safe(const struct shimhub_batch *batch, const struct shimhub
 {
     Py_ssize_t length = (Py_ssize_t)field->pad.length;
     Py_ssize_t count = row->length < length ? row->length : length;
-    return shimhub_row_is_plain(row, count, field->pad.type) &&
+    struct shimhub_wanted wanted = shimhub_wanted_of(batch, field);
+    return shimhub_row_is_plain(row, count, &wanted) &&
            (row->is_list || !row_touches(batch, row));
 }
 

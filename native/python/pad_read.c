@@ -251,24 +251,37 @@ static int fail_misfit_at(const struct shimhub_row *row, int64_t item, int32_t t
     return shimhub_py_fail_misfit(where, &one, type);
 }
 
-bool shimhub_row_is_plain(const struct shimhub_row *row, Py_ssize_t count, int32_t type)
+bool shimhub_number_is_strict(int32_t type)
 {
-    if (row->is_list)
-        return shimhub_list_is_plain(row, count, type);
-    struct shimhub_items items = row->items;
-    items.count = count;
-    return shimhub_number_converts(items.type, type) && shimhub_items_misfit(&items, type) < 0;
+    return type >= SHIMHUB_NUMBER_INT8 && type <= SHIMHUB_NUMBER_UINT32;
 }
 
-int shimhub_row_write(const struct shimhub_row *row, Py_ssize_t count, int32_t type,
-                      PyObject *numpy_bool, void *to, struct shimhub_where *where)
+static bool converts(int32_t from, const struct shimhub_wanted *wanted)
 {
-    where->item = -1;
+    return wanted->strict ? shimhub_number_is_strict(from)
+                          : shimhub_number_converts(from, wanted->type);
+}
+
+bool shimhub_row_is_plain(const struct shimhub_row *row, Py_ssize_t count,
+                          const struct shimhub_wanted *wanted)
+{
     if (row->is_list)
-        return shimhub_list_write(row, count, type, numpy_bool, to, where);
+        return shimhub_list_is_plain(row, count, wanted);
     struct shimhub_items items = row->items;
     items.count = count;
-    if (!shimhub_number_converts(items.type, type))
+    return converts(items.type, wanted) && shimhub_items_misfit(&items, wanted->type) < 0;
+}
+
+int shimhub_row_write(const struct shimhub_row *row, Py_ssize_t count,
+                      const struct shimhub_wanted *wanted, void *to, struct shimhub_where *where)
+{
+    int32_t type = wanted->type;
+    where->item = -1;
+    if (row->is_list)
+        return shimhub_list_write(row, count, wanted, to, where);
+    struct shimhub_items items = row->items;
+    items.count = count;
+    if (!converts(items.type, wanted))
         return shimhub_py_fail(where, PyExc_TypeError, "%s numbers do not go into %s",
                                names[items.type], names[type]);
     int64_t misfit = shimhub_items_misfit(&items, type);

@@ -55,16 +55,29 @@ void shimhub_view_drop(Py_buffer *view);
 /* The type of a view's numbers; -1 if they are none that we know. */
 int32_t shimhub_view_type(const Py_buffer *view);
 
+/* What rows are read as. Strict: from lists ints alone, from memory integers that int64 holds; no
+ * bools, no numbers of NumPy's in lists, and no Python code runs. */
+struct shimhub_wanted {
+    int32_t type;
+    bool strict;          /* int64 then */
+    PyObject *numpy_bool; /* of the context */
+};
+
+/* Whether a strict field takes numbers of that type from memory. */
+bool shimhub_number_is_strict(int32_t type);
 /* Whether shimhub_row_write() cannot fail, and runs no Python. */
-bool shimhub_row_is_plain(const struct shimhub_row *row, Py_ssize_t count, int32_t type);
+bool shimhub_row_is_plain(const struct shimhub_row *row, Py_ssize_t count,
+                          const struct shimhub_wanted *wanted);
 /* Writes the first `count` items side by side. -1 and an error; some may be written then. */
-int shimhub_row_write(const struct shimhub_row *row, Py_ssize_t count, int32_t type,
-                      PyObject *numpy_bool, void *to, struct shimhub_where *where);
+int shimhub_row_write(const struct shimhub_row *row, Py_ssize_t count,
+                      const struct shimhub_wanted *wanted, void *to, struct shimhub_where *where);
 
 /* The same of a list or tuple. */
-bool shimhub_list_is_plain(const struct shimhub_row *row, Py_ssize_t count, int32_t type);
-int shimhub_list_write(const struct shimhub_row *row, Py_ssize_t count, int32_t type,
-                       PyObject *numpy_bool, char *to, struct shimhub_where *where);
+bool shimhub_list_is_plain(const struct shimhub_row *row, Py_ssize_t count,
+                           const struct shimhub_wanted *wanted);
+int shimhub_list_write(const struct shimhub_row *row, Py_ssize_t count,
+                       const struct shimhub_wanted *wanted, char *to,
+                       struct shimhub_where *where);
 
 /* Raises that the value does not fit. Returns -1. */
 int shimhub_py_fail_value(const struct shimhub_where *where, PyObject *value, int32_t type);

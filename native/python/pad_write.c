@@ -141,12 +141,12 @@ static int write_part(const struct shimhub_batch *batch, const struct shimhub_fi
                       Py_ssize_t part, Py_ssize_t count, void *to, struct shimhub_where *where)
 {
     const struct shimhub_row *row = &source_of(batch, field)->rows[part];
+    struct shimhub_wanted wanted = shimhub_wanted_of(batch, field);
     int status = 0;
     if (field->made)
         shimhub_pad_ones(&field->pad, to, count);
     else
-        status = shimhub_row_write(row, count, field->pad.type, batch->context.numpy_bool, to,
-                                   where);
+        status = shimhub_row_write(row, count, &wanted, to, where);
     if (status == 0 && field->numbered)
         status = number(to, count, field->pad.type, where->part + 1, where);
     return status;

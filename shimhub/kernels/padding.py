@@ -27,7 +27,9 @@ class Field(NamedTuple):
     ``ones_for`` names an earlier field whose items this mask counts: where the first feature has no
     such mask it is made, and where there is one its rows must be as long as those. An ``optional``
     field is left out of the answer where the first feature lacks it. ``numbered`` multiplies the
-    items of the k-th row of a bin by k, from 1: the mask that tells packed sequences apart.
+    items of the k-th row of a bin by k, from 1: the mask that tells packed sequences apart. What is
+    ``strict`` (int64 alone) takes no other items than ints from lists and no arrays but those of
+    integers that int64 holds: no bools, no uint64, nothing with an ``__index__`` of its own.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Field(NamedTuple):
     ones_for: str | None = None
     optional: bool = False
     numbered: bool = False
+    strict: bool = False
 
 
 #: Causal language models: pad the ids with 0, and other fields as axolotl and transformers do.

@@ -124,9 +124,10 @@ def overlaps_itself(memory: Array) -> bool:
     return False
 
 
-def from_array(items: Array, kind: np.dtype[Any], where: str) -> Array:
+def from_array(items: Array, kind: np.dtype[Any], where: str, *, strict: bool = False) -> Array:
     """Return an array's items as another dtype; all of them must fit."""
-    if items.dtype.kind == "f" and kind.kind != "f":
+    is_kept = items.dtype.kind in "iu" and items.dtype != np.uint64
+    if (items.dtype.kind == "f" and kind.kind != "f") or (strict and not is_kept):
         raise TypeError(f"{where}: {items.dtype} numbers do not go into {kind}")
     misfits = np.flatnonzero(_misfits(items, kind))
     if len(misfits):
@@ -147,12 +148,13 @@ def _misfits(items: Array, kind: np.dtype[Any]) -> Any:
     return np.array([not low <= item <= high for item in exact.tolist()], bool)
 
 
-def from_list(items: Any, kind: np.dtype[Any], where: str) -> Array:
+def from_list(items: Any, kind: np.dtype[Any], where: str, *, strict: bool = False) -> Array:
     """Return the numbers of a list as an array."""
     found = np.empty(len(items), kind)
+    read = _strict if strict else _read
     for at, item in enumerate(items):
         try:
-            found[at] = _read(item, kind)
+            found[at] = read(item, kind)
         except _MisfitError:
             raise OverflowError(f"{where}[{at}]: {_shown(item)} does not fit {kind}") from None
         except _WrongKindError:
@@ -173,6 +175,12 @@ def _read(item: Any, kind: np.dtype[Any]) -> Any:
     if isinstance(item, np.bool_):
         item = bool(item)
     return _real(item, kind) if kind.kind == "f" else _integer(item, kind)
+
+
+def _strict(item: Any, kind: np.dtype[Any]) -> int:
+    if type(item) is not int:
+        raise _WrongKindError
+    return _integer(item, kind)
 
 
 def _integer(item: Any, kind: np.dtype[Any]) -> int:

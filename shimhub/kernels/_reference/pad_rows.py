@@ -23,7 +23,7 @@ class Rows:
     def __init__(self, parts: list[list[Any]], where: Callable[[int, int], str]) -> None:
         self.parts = parts
         self.where = where
-        self.is_mask = self.numbered = self.joined = self.may_have_nulls = False
+        self.is_mask = self.numbered = self.joined = self.may_have_nulls = self.strict = False
         self.name = ""
 
     def __len__(self) -> int:
@@ -52,11 +52,11 @@ class Rows:
         if self.is_mask:
             items = np.ones(len(part), kind)
         elif isinstance(part, np.ndarray):
-            items = pad_items.from_array(part, kind, where)
+            items = pad_items.from_array(part, kind, where, strict=self.strict)
         else:
             if self.may_have_nulls and None in part:
                 raise ValueError(f"{where}[{part.index(None)}]: it is null")
-            items = pad_items.from_list(part, kind, where)
+            items = pad_items.from_list(part, kind, where, strict=self.strict)
         return _multiply(items, number + 1, where) if self.numbered else items
 
     def as_mask(self) -> Rows:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-_FIELD_PARTS: Final = 6
+_FIELD_PARTS: Final = 7
 
 
 def pad(
@@ -98,6 +98,8 @@ def _check_field(field: Any, before: list[str], countable: list[str]) -> None:
         raise ValueError(f"ones_for: expected the name of an earlier field, got {field.ones_for!r}")
     if field.numbered and pad_items.number(field.dtype).kind not in "iu":
         raise TypeError(f"fields: expected an integer dtype where numbered, got {field!r}")
+    if field.strict and pad_items.number(field.dtype) != np.int64:
+        raise TypeError(f"fields: expected int64 where strict, got {field!r}")
 
 
 class _Shape:
@@ -133,6 +135,7 @@ def _finish(
     fills: Mapping[str, Any],
 ) -> Array:
     rows, kind, fill = found[field.name], kinds[field.name], fills[field.name]
+    rows.strict = field.strict
     if field.ones_for in found:
         _check_mask(rows, found[field.ones_for], field.ones_for)
     plane = _plane(rows, shape, memory.get(field.name), kind, fill, f"out[{field.name!r}]")
