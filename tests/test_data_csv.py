@@ -14,11 +14,14 @@ pa = pytest.importorskip("pyarrow")
 
 from shimhub.data._model import Options, Span  # noqa: E402
 from shimhub.data.errors import DataError, DecodeError, FormatError, SchemaDriftError  # noqa: E402
-from shimhub.data.formats import _csv, _csv_blocks  # noqa: E402 - needs pyarrow
+from shimhub.data.formats import _csv, _csv_arrow, _csv_blocks  # noqa: E402 - needs pyarrow
 from tests.data_text import arrow_rows, outcome, written  # noqa: E402
 
 FIELDS = st.text('ab",\t\n\r \xe4\ufeff0', max_size=6)
 TABLES = st.lists(st.tuples(FIELDS, FIELDS), max_size=30)
+
+#: Arrow reads such columns, and those of strings alone are read without it.
+BY_ARROW = pa.schema([("x", pa.large_string()), ("y", pa.string())])
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,9 @@ def test_fields_are_those_of_the_csv_module(
     writer.writerow(["x", "y"])
     writer.writerows(table)
     source = written(folder, text.getvalue().encode(), kind)
-    assert [{"x": a, "y": b} for a, b in table] == arrow_rows(source)
+    wanted = [{"x": a, "y": b} for a, b in table]
+    assert wanted == arrow_rows(source)
+    assert wanted == arrow_rows(source, schema=BY_ARROW)
     blocks = list(_csv_blocks.record_blocks(source, Options(), size))
     content = text.getvalue().encode()
     assert content[5:].strip(b"\r\n") == b"".join(bytes(b.data) for b in blocks).strip(b"\r\n")
@@ -62,6 +67,38 @@ def test_any_text_gives_records_or_a_placed_error(
         assert whole[1] == str(options.skipped.first[0])
     else:
         assert len(numbers) == len(whole)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    parts=st.lists(st.sampled_from(['"', ",", "\n", "\r\n", "a", "\xff", "b" * 70]), max_size=40),
+    quote=st.sampled_from(['"', None]),
+    columns=st.sampled_from([None, ["y"], ["y", "x"]]),
+)
+def test_columns_of_text_are_as_arrow_reads_them(
+    parts: list[str], quote: str | None, columns: list[str] | None
+) -> None:
+    """What is read without Arrow is what Arrow reads; what Arrow refuses is left to it."""
+    data = "".join(parts).encode("latin-1")
+    texts = pa.schema([("x", pa.string()), ("y", pa.string())])
+    dialect = _csv_blocks.Dialect(",", quote)
+    table = _csv_arrow.Table(["x", "y"], texts, dialect, columns)
+    arrows = _csv_arrow.Table(["x", "y"], texts, dialect, columns)
+    arrows.texts = []
+    count = len(table.find(data)[0])
+    wanted, found = arrows.quick(data, count), table.quick(data, count)
+    if not count:  # Arrow wants a record
+        assert found is None or (0, []) == (found[0], _rows_of(found[1]))
+    elif wanted is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert (wanted[0], _rows_of(wanted[1])) == (found[0], _rows_of(found[1]))
+
+
+def _rows_of(batch: pa.RecordBatch | None) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = [] if batch is None else batch.to_pylist()
+    return found
 
 
 def test_text_stays_text(tmp_path: Path) -> None:
@@ -165,4 +202,6 @@ def test_a_block_may_begin_with_any_value(tmp_path: Path, first: str) -> None:
     rows = [first + ",b", "\ufefflong" * 9 + ",b"] * 3
     source = written(tmp_path, ("x,y\n" + "\n".join(rows) + "\n").encode(), "csv")
     value = {'"x\ny"': "x\ny", "\n": ""}.get(first, first)
-    assert [value, "\ufefflong" * 9] * 3 == [row["x"] for row in arrow_rows(source)]
+    for schema in (None, BY_ARROW):
+        found = arrow_rows(source, schema=schema)
+        assert [value, "\ufefflong" * 9] * 3 == [row["x"] for row in found]

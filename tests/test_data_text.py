@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,6 +81,35 @@ def test_native_lines_are_those_of_the_reference(data: bytes | str) -> None:
             python = reference.csv_records(told, ",", quote, is_last=is_last)
             assert [x.tolist() for x in python[:2]] == [x.tolist() for x in native[:2]]
             assert python[2:] == tuple(native[2:])
+
+
+MARKS = st.sampled_from(['"', ",", "\n", "\r", "a", "\xe4", "long enough for many" * 4])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    parts=st.lists(MARKS, max_size=60),
+    quote=st.sampled_from(['"', None, "a"]),
+    width=st.integers(1, 3),
+)
+def test_native_columns_of_csv_are_those_of_the_reference(
+    parts: list[str], quote: str | None, width: int
+) -> None:
+    """None for the same texts, and the same values in all others, also where few are asked for."""
+    told = "".join(parts).encode()
+    records = kernels.csv_records(told, ",", quote, is_last=True, bounds=False).records
+    for wanted in (list(range(width)), [width - 1]):
+        native = kernels.csv_texts(told, ",", quote, wanted, width, records)
+        python = reference.csv_texts(told, ",", quote, wanted, width)
+        assert (python is None) == (native is None)
+        if python is not None and native is not None:
+            assert _values(python[0]) == _values(native.columns)
+            assert python[1:] == (native.records, native.is_ascii)
+    assert kernels.csv_texts(told, ",", quote, [0], width, records + 1) is None
+
+
+def _values(columns: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[list[int], bytes]]:
+    return [(offsets.tolist(), data.tobytes()) for offsets, data in columns]
 
 
 @settings(max_examples=150, deadline=None)

@@ -28,6 +28,35 @@ static void find_lines(const uint8_t *text, size_t size, size_t capacity)
     free(out);
 }
 
+/* Fields of records, copied to memory of their very size. */
+static void find_fields(const uint8_t *text, size_t size, int quote)
+{
+    shimhub_csv_found records;
+    shimhub_csv_fields_found found;
+    int64_t totals[2];
+    if (shimhub_csv_records(text, size, ',', quote, true, 0, NULL, NULL, &records) != SHIMHUB_OK)
+        abort();
+    size_t count = (size_t)records.records, room = 2 * count * sizeof(int32_t);
+    int32_t *starts = malloc(room + 1), *sizes = malloc(room + 1), *offsets = malloc(room + 4);
+    if (starts != NULL && sizes != NULL && offsets != NULL &&
+        shimhub_csv_fields(text, size, ',', quote, 2, count, starts, sizes, totals, &found) ==
+            SHIMHUB_OK && found.is_certain) {
+        for (size_t at = 0; at < 2; at++) {
+            uint8_t *out = malloc((size_t)totals[at] + (totals[at] == 0));
+            if (out != NULL &&
+                (found.records != records.records ||
+                 shimhub_csv_column(text, size, quote, starts + at, sizes + at, count, 2, out,
+                                    (size_t)totals[at], offsets) != SHIMHUB_OK ||
+                 offsets[count] != totals[at]))
+                abort();
+            free(out);
+        }
+    }
+    free(starts);
+    free(sizes);
+    free(offsets);
+}
+
 /* Each part in memory of its very size, so that one byte more is an error. */
 static shimhub_status take_part(shimhub_elements *elements, const uint8_t *from, size_t size)
 {
@@ -58,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (size > 0)
             memcpy(text, data, size);
         find_lines(text, size, capacity < size ? capacity : size);
+        find_fields(text, size, capacity & 2 ? '"' : -1);
     }
     free(text);
     for (size_t at = 0; at < size; at += step) {

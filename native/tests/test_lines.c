@@ -116,6 +116,53 @@ static void test_csv(void)
     CHECK(found.records == 2 && found.taken == 5);
 }
 
+static void test_csv_fields(void)
+{
+    int32_t starts[8], sizes[8], offsets[4];
+    int64_t totals[2];
+    uint8_t out[8];
+    shimhub_csv_fields_found found;
+    const uint8_t *text = (const uint8_t *)"a,\"x\n\"\"\"\r\n\n,b\"\r2,\"\"";
+    CHECK(shimhub_csv_fields(text, 19, ',', '"', 2, 4, starts, sizes, totals, &found) ==
+          SHIMHUB_OK);
+    CHECK(found.is_certain && found.is_ascii && found.records == 3);
+    CHECK(totals[0] == 2 && totals[1] == 5 && starts[1] == 3 && sizes[1] == ~4 && sizes[2] == 0);
+    CHECK(shimhub_csv_column(text, 19, '"', starts + 1, sizes + 1, 3, 2, out, 5, offsets) ==
+          SHIMHUB_OK);
+    CHECK(offsets[1] == 3 && offsets[2] == 5 && offsets[3] == 5 && !memcmp(out, "x\n\"b\"", 5));
+    CHECK(shimhub_csv_column(text, 19, '"', starts + 1, sizes + 1, 3, 2, out, 2, offsets) ==
+          SHIMHUB_BAD_ARGUMENT);
+    CHECK(shimhub_csv_column(text, 6, '"', starts + 1, sizes + 1, 3, 2, out, 8, offsets) ==
+          SHIMHUB_BAD_ARGUMENT);
+    CHECK(shimhub_csv_fields(text, 19, ',', '"', 2, 2, starts, sizes, totals, &found) ==
+          SHIMHUB_OK);
+    CHECK(!found.is_certain);
+}
+
+/* Quotes in the middle of a line, as 64 bytes are looked at together. */
+static void test_csv_fields_at_any_place(void)
+{
+    int32_t starts[4], sizes[4], offsets[3];
+    int64_t totals[2];
+    uint8_t text[200], out[200];
+    shimhub_csv_fields_found found;
+    for (size_t at = 1; at < 140; at++) {
+        memset(text, 'x', sizeof text);
+        memcpy(text + at, ",\"\"\"\"\n", 6);
+        text[at + 20] = ',';
+        CHECK(shimhub_csv_fields(text, sizeof text, ',', '"', 2, 2, starts, sizes, totals,
+                                 &found) == SHIMHUB_OK);
+        CHECK(found.is_certain && found.records == 2 && totals[1] == (int64_t)(180 - at));
+        CHECK(shimhub_csv_column(text, sizeof text, '"', starts + 1, sizes + 1, 2, 2, out,
+                                 (size_t)totals[1], offsets) == SHIMHUB_OK);
+        CHECK(out[0] == '"' && out[1] == 'x' && offsets[1] == 1);
+        text[at + 4] = 'y';
+        CHECK(shimhub_csv_fields(text, sizeof text, ',', '"', 2, 2, starts, sizes, totals,
+                                 &found) == SHIMHUB_OK);
+        CHECK(!found.is_certain);
+    }
+}
+
 void test_lines(void)
 {
     test_bounds();
@@ -124,4 +171,6 @@ void test_lines(void)
     test_elements();
     test_elements_out_of_place();
     test_csv();
+    test_csv_fields();
+    test_csv_fields_at_any_place();
 }

@@ -126,6 +126,51 @@ def csv_records(
     return CsvRecords(starts, ends, found.taken, found.open, found.records)
 
 
+class CsvTexts(NamedTuple):
+    """Columns of CSV: value i of a column is ``data[offsets[i]:offsets[i + 1]]``."""
+
+    #: For each column that was asked for: offsets (records + 1,), int32, and data (bytes,), uint8.
+    columns: list[tuple[np.ndarray, np.ndarray]]
+    records: int
+    is_ascii: bool
+
+
+def csv_texts(
+    data: Any, delimiter: str, quote: str | None, wanted: list[int], width: int, records: int
+) -> CsvTexts | None:
+    """Return the columns with the numbers ``wanted`` of whole records of ``width`` fields.
+
+    Quotes count as :func:`csv_records` tells; there are ``records`` of those that are not empty.
+    None where that does not hold, or a field goes on behind its closing quote, or there are 2 GiB
+    or more. O(bytes).
+    """
+    if len(data) > np.iinfo(np.int32).max or not width:
+        return None
+    native = _loading.native()
+    if native is None:
+        found = _reference.csv_texts(bytes(data), delimiter, quote, wanted, width)
+        return CsvTexts(*found) if found is not None and found[1] == records else None
+    ffi, told = native.ffi, native.ffi.new("shimhub_csv_fields_found *")
+    text, mark = ffi.from_buffer("uint8_t[]", data), -1 if quote is None else ord(quote)
+    fields, totals = np.empty((2, records * width), np.int32), np.empty(width, np.int64)
+    starts, sizes = (ffi.from_buffer("int32_t[]", one) for one in fields)
+    _check(native.lib.shimhub_csv_fields(
+        text, len(text), ord(delimiter), mark, width, records, starts, sizes,
+        _int64(ffi, totals), told,
+    ))  # fmt: skip
+    if not told.is_certain or told.records != records:
+        return None
+    columns = []
+    for at in wanted:
+        out, offsets = np.empty(totals[at], np.uint8), np.empty(records + 1, np.int32)
+        _check(native.lib.shimhub_csv_column(
+            text, len(text), mark, starts + at, sizes + at, records, width,
+            ffi.from_buffer("uint8_t[]", out), len(out), ffi.from_buffer("int32_t[]", offsets),
+        ))  # fmt: skip
+        columns.append((offsets, out))
+    return CsvTexts(columns, records, told.is_ascii)
+
+
 def json_scan(data: Any, depth: int) -> JsonScan:
     """Look at the brackets of lines of JSON, and not at whether they are JSON in all else.
 

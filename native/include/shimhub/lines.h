@@ -84,6 +84,31 @@ SHIMHUB_API shimhub_status shimhub_csv_records(const uint8_t *text, size_t size,
                                                size_t capacity, int64_t *starts, int64_t *ends,
                                                shimhub_csv_found *found);
 
+typedef struct {
+    int64_t records; /* without those that are empty */
+    bool is_ascii;
+    bool is_certain; /* every record has the columns told, and text is quoted as a whole or not */
+} shimhub_csv_fields_found;
+
+/* Where the fields of CSV lie in `text`, which has whole records. Field c of record r is the
+ * sizes[r * columns + c] bytes at starts[r * columns + c], without its quotes; where a quote is
+ * twice in it, the size is ~size. totals[c] is how many bytes column c has, such quotes once. There
+ * is room for `capacity` records. It is not certain, and what was written means nothing, where a
+ * record has more or fewer fields, a quoted one goes on behind its closing quote, a quote is not
+ * closed, or there are more records. OVERFLOW if the size exceeds INT32_MAX. O(size). */
+SHIMHUB_API shimhub_status shimhub_csv_fields(const uint8_t *text, size_t size, uint8_t delimiter,
+                                              int32_t quote, size_t columns, size_t capacity,
+                                              int32_t *starts, int32_t *sizes, int64_t *totals,
+                                              shimhub_csv_fields_found *found);
+
+/* Copies fields 0, stride, 2 * stride... of those, `count` in all, one behind the other: field i is
+ * from offsets[i] to offsets[i + 1] of `out`, which has room for `capacity` bytes. BAD_ARGUMENT if
+ * that is too few, or a field lies outside of the text. O(bytes). */
+SHIMHUB_API shimhub_status shimhub_csv_column(const uint8_t *text, size_t size, int32_t quote,
+                                              const int32_t *starts, const int32_t *sizes,
+                                              size_t count, size_t stride, uint8_t *out,
+                                              size_t capacity, int32_t *offsets);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,11 +13,12 @@ from shimhub.data.errors import DataError
 from shimhub.data.formats._json_arrow import may_round_integers
 from shimhub.data.formats._json_lines import BadLineError
 from shimhub.data.formats._pieces import DriftError, drift
-from shimhub.kernels.lines import csv_records
+from shimhub.kernels.lines import csv_records, csv_texts
 
 if TYPE_CHECKING:
     from shimhub.data.formats._csv_blocks import Dialect
 
+_TEXT: Final = pa.string()
 _BOM: Final = b"\xef\xbb\xbf"
 _WHERE: Final = re.compile(r"^(?:In CSV column #(\d+): )?(?:Row #\d+: )?(.*)$", re.DOTALL)
 
@@ -71,6 +72,13 @@ class Table:
         self.convert = pc.ConvertOptions(
             column_types=schema, strings_can_be_null=False, include_columns=columns
         )
+        #: The numbers of the columns that are read, where all of them are text.
+        self.texts = self._numbers(names if columns is None else columns)
+
+    def _numbers(self, chosen: list[str]) -> list[int]:
+        if self.schema is None or not all(self.schema.field(name).type == _TEXT for name in chosen):
+            return []
+        return [self.names.index(name) for name in chosen]
 
     def find(self, data: bytes | memoryview) -> Any:
         """Return where records begin and end."""
@@ -93,9 +101,11 @@ class Table:
         self, data: bytes | memoryview, count: int | None
     ) -> tuple[int, pa.RecordBatch] | None:
         """Read many records at once; None if one is not right."""
+        marks = self.dialect.delimiter, self.dialect.quote
         if count is None:
-            marks = self.dialect.delimiter, self.dialect.quote
             count = csv_records(data, *marks, is_last=True, bounds=False).records
+        if self.texts and (found := self._split(data, count)) is not None:
+            return count, found
         try:
             batch = self.read(data)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
@@ -104,6 +114,25 @@ class Table:
             return None
         rows = batch.num_rows if batch is not None else 0
         return (rows, batch) if rows == count else None
+
+    def _split(self, data: bytes | memoryview, count: int) -> pa.RecordBatch | None:
+        """Read columns of text alone; None where Arrow has to tell whether they are right."""
+        marks = self.dialect.delimiter, self.dialect.quote
+        found = csv_texts(data, *marks, self.texts, len(self.names), count)
+        if found is None:
+            return None
+        columns = [
+            pa.Array.from_buffers(_TEXT, count, [None, *map(pa.py_buffer, one)], null_count=0)
+            for one in found.columns
+        ]
+        names = [self.names[at] for at in self.texts]
+        batch = pa.RecordBatch.from_arrays(columns, names)
+        try:
+            if not found.is_ascii:
+                batch.validate(full=True)
+        except pa.ArrowInvalid:  # a value is not UTF-8
+            return None
+        return batch
 
     def strict(self, record: bytes) -> pa.RecordBatch:
         """Read one record.

@@ -96,6 +96,54 @@ def _behind_quotes(data: bytes, at: int, mark: bytes, is_last: bool) -> int:
     return -1
 
 
+def csv_texts(
+    data: bytes, delimiter: str, quote: str | None, wanted: list[int], width: int
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], int, bool] | None:
+    """Return offsets and bytes of each wanted column, how many records, and if all is ASCII."""
+    starts, ends, taken, _, _ = csv_records(data, delimiter, quote, is_last=True)
+    if taken < len(data):  # a quote is not closed
+        return None
+    mark = None if quote is None else quote.encode()
+    rows = []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        row = _fields(data[start:end], delimiter.encode(), mark)
+        if row is None or len(row) != width:
+            return None
+        rows.append(row)
+    columns = []
+    for at in wanted:
+        values = [row[at] for row in rows]
+        offsets = np.cumsum([0, *map(len, values)], dtype=np.int32)
+        columns.append((offsets, np.frombuffer(b"".join(values), np.uint8)))
+    return columns, len(rows), data.isascii()
+
+
+def _fields(record: bytes, delimiter: bytes, mark: bytes | None) -> list[bytes] | None:
+    """Return a record's fields; None where one goes on behind its closing quote."""
+    fields = []
+    at, is_more = 0, True
+    while is_more:
+        start = at
+        if mark is not None and record.startswith(mark, at):
+            at = _behind_quotes(record, at + 1, mark, True)
+            if at < 0:
+                return None
+            fields.append(record[start + 1 : at - 1].replace(mark * 2, mark))
+        else:
+            ends = [end for end in (record.find(one, at) for one in _marks(delimiter)) if end >= 0]
+            at = min(ends, default=len(record))
+            fields.append(record[start:at])
+        if record[at : at + 1] not in (*_marks(delimiter), b""):
+            return None
+        is_more = record[at : at + 1] == delimiter
+        at += 1
+    return fields
+
+
+def _marks(delimiter: bytes) -> tuple[bytes, bytes, bytes]:
+    return delimiter, b"\n", b"\r"
+
+
 def json_scan(data: bytes, depth: int) -> tuple[int, int, bool, bool]:
     """Return rows, pairs, whether all is ASCII, and whether it is certain."""
     rows = pairs = 0
