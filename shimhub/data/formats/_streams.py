@@ -54,7 +54,7 @@ class Stream:
     def __init__(self, source: Source, options: Options) -> None:
         self._source, self._options = source, options
         self._raw = open_raw(source, options)
-        self._held: list[bytes] = []
+        self._held: list[bytes | bytearray] = []
         self._failed: DecodeError | None = None
         self._given = 0
         self._total = 0
@@ -69,7 +69,7 @@ class Stream:
             raise
         return pa.CompressedInputStream(self._raw, self._source.compression)
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes | bytearray:
         """Return the next ``size`` bytes; fewer before the end or damage, none only at the end."""
         if self._codec is None:
             found: bytes = self._raw.read(size)
@@ -77,37 +77,44 @@ class Stream:
             return found
         return self._take(size)
 
-    def _take(self, size: int) -> bytes:
-        count = sum(map(len, self._held))
-        while count < size and (step := self._step()):
-            self._held.append(step)
-            count += len(step)
-        joined = b"".join(self._held)
-        self._held = [joined[size:]] if count > size else []
-        self._given += min(size, count)
-        return joined[:size] if count > size else joined
+    def _take(self, size: int) -> bytearray:
+        """Decompress into memory of that size: pieces would be copied once more to join them."""
+        found = bytearray(size)
+        room = memoryview(found)
+        count = self._take_held(room)
+        while count < size and (step := self._step(room[count : count + STEP], count)):
+            count += step
+        self._given += count
+        return found if count == size else found[:count]
 
-    def _step(self) -> bytes:
+    def _take_held(self, room: memoryview) -> int:
+        held = b"".join(self._held)
+        count = min(len(held), len(room))
+        room[:count] = held[:count]
+        self._held = [held[count:]] if count < len(held) else []
+        return count
+
+    def _step(self, room: memoryview, before: int) -> int:
         """Decompress a step; where that fails, what came before is given out first."""
         try:
-            return self._decompressed()
+            return self._decompressed(room)
         except DecodeError as error:
-            if not self._held:
+            if not before:
                 raise
             self._failed = error
-            return b""
+            return 0
 
-    def _decompressed(self) -> bytes:
+    def _decompressed(self, room: memoryview) -> int:
         if self._failed is not None:
             raise self._failed
         try:
-            found: bytes = self._codec.read(STEP)
+            count = int(self._codec.readinto(room))
         except OSError as error:
             raise self._damaged(str(error)) from None
-        self._total += len(found)
+        self._total += count
         if self._total > FREE and self._total > self._options.max_ratio * self.compressed:
             raise self._bomb()
-        return found
+        return count
 
     @property
     def compressed(self) -> int:
@@ -137,7 +144,7 @@ class Stream:
         self._raw.seek(offset)
         self._given = offset
 
-    def unread(self, last: bytes) -> None:
+    def unread(self, last: bytes | bytearray) -> None:
         """Take back the last bytes that ``read`` gave out, to give them out again."""
         self._given -= len(last)
         if self._codec is None:
