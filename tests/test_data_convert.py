@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shimhub.data import DataError, JobError, streaming_dataset_reader
+from shimhub.data import DataError, DecodeError, JobError, streaming_dataset_reader
 from shimhub.data import convert as convert_with
 from tests.data_jobs import environ, python, tree
 
@@ -121,7 +121,7 @@ def test_what_a_format_cannot_hold_is_told_before_anything_is_written(tmp_path):
     with pytest.raises(DataError, match="text has one column"):
         convert(source(tmp_path), tmp_path / "out.txt")
     assert ["in.parquet"] == os.listdir(tmp_path)
-    with pytest.raises(DataError, match=r"row 0 of column 'text' is null"):
+    with pytest.raises(DataError, match=r"row 0: column 'text': null"):
         convert(source(tmp_path), tmp_path / "out.txt", columns=["text"])
     assert not (tmp_path / "out.txt").exists()
 
@@ -183,6 +183,25 @@ def test_what_was_skipped_is_in_the_manifest(tmp_path):
     assert '"a"\n"1"\n"2"\n' == (tmp_path / "skip.csv").read_text()
     assert 1 == made.skipped
     assert "line 2" in made.manifest["skipped"]["first"][0]
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_what_the_output_cannot_hold_is_an_error_with_its_row(on_error, tmp_path):
+    """File and row of the input, and the cure; it can be read, so it is not skipped either."""
+    table = pa.table({"text": [*map(str, range(30)), None]})
+    pq.write_table(table, tmp_path / "in.parquet", row_group_size=10)
+    problem = r"in\.parquet, row 30: column 'text': null.* jsonl"
+    with pytest.raises(DecodeError, match=problem) as told:
+        convert(
+            tmp_path / "in.parquet",
+            tmp_path / "out",
+            format="text",
+            on_error=on_error,
+            block_bytes=1,
+            workers=1,
+        )
+    assert ("leaves out what cannot be read" in str(told.value)) == (on_error == "skip")
+    assert 30 == told.value.row
 
 
 def test_an_input_is_never_written_to(tmp_path):

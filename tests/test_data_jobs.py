@@ -529,6 +529,25 @@ def test_stats_of_nanoseconds_need_no_pandas(tmp_path):
     assert str(column.least).endswith(".000000001")
 
 
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (pa.array([10**13], pa.timestamp("s")), f"<value out of range: {10**13}>"),
+        (pa.array([10**9], pa.date32()), f"<value out of range: {10**9}>"),
+        (pa.array([10**17], pa.duration("s")), f"{10**17} s"),
+        (pa.array([b"a\xff"]).view(pa.string()), "a\\xff"),
+    ],
+    ids=["timestamp", "date", "duration", "no UTF-8"],
+)
+def test_stats_of_values_that_python_has_not_are_text(array, expected, tmp_path):
+    """Years beyond 9999, durations beyond its days, and bytes that are no text."""
+    table = pa.table({"x": array})
+    with pa.ipc.new_file(str(tmp_path / "x.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    (column,) = data.stats(tmp_path / "x.arrow", workers=1).columns
+    assert expected == column.least == column.greatest
+
+
 def test_stats_are_kept_in_a_folder(corpus, tmp_path):
     """``stats.json`` has what the function returns; the same call again reads it."""
     found = data.stats(corpus[0], tmp_path / "out", workers=1)

@@ -519,6 +519,18 @@ class TestSkip:
             with pytest.raises(SchemaDriftError, match=r"a\.csv"):
                 read(tmp_path, on_drift=drift, **asked)
 
+    def test_what_the_output_cannot_hold_is_not_skipped(self, tmp_path):
+        """It can be read: the error tells row, cure, and that skipping is for something else."""
+        table_file(tmp_path / "a.parquet", a=[1, None])
+        match = r"a\.parquet, row 1: column 'a': null, .*; fill or drop it, or .* \(on_error="
+        with pytest.raises(DecodeError, match=match):
+            read(tmp_path, on_error="skip", output="numpy")
+        dates = pa.table({"d": pa.array([10**7], pa.date32())})
+        pq.write_table(dates, tmp_path / "a.parquet")
+        for output in ("columns", "rows"):
+            with pytest.raises(DecodeError, match=r'Python has no such value.* output="arrow"$'):
+                read(tmp_path, output=output)
+
     def test_ranks_agree(self, tmp_path):
         """Skipped rows do not shift what another rank takes."""
         lines = ["{oops"] * 3 + [json.dumps({"a": at}) for at in range(20)] + ["{oops"]

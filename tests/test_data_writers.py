@@ -222,9 +222,9 @@ def content(path: Path) -> bytes:
     [
         ({"a": ["x"], "b": ["y"]}, "text has one column of strings, and here is a: string, b"),
         ({"a": [1]}, "here is a: int64"),
-        ({"a": ["x", None]}, "row 1 of column 'a' is null"),
-        ({"a": ["x", "y", "z\n"]}, "row 2 of column 'a' is text with a line break"),
-        ({"a": ["\r"]}, "row 0 of column 'a' is text with a line break"),
+        ({"a": ["x", None]}, "x.txt, row 1: column 'a': null"),
+        ({"a": ["x", "y", "z\n"]}, "row 2: column 'a': text with a line break"),
+        ({"a": ["\r"]}, "row 0: column 'a': text with a line break"),
     ],
 )
 def test_what_text_cannot_hold_is_told(batch, problem, tmp_path):
@@ -232,6 +232,47 @@ def test_what_text_cannot_hold_is_told(batch, problem, tmp_path):
     with pytest.raises(DataError, match=problem):
         written(tmp_path / "x.txt", pa.record_batch(batch))
     assert [] == os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("end", ["jsonl", "csv", "txt"])
+def test_text_that_is_no_utf8_is_told(end, tmp_path):
+    """What pyarrow would write to CSV as it is: an error with the row; Parquet keeps the bytes."""
+    texts = pa.array([b"a", b"\xff"]).cast(pa.binary()).view(pa.string())
+    path = tmp_path / f"x.{end}"
+    schema = pa.schema([("a", pa.string())])
+    batches = [pa.record_batch({"a": ["x", "y"]}), pa.record_batch([texts], schema=schema)]
+    with pytest.raises(DataError, match=r"row 3: column 'a': .*no UTF-8.*; mend it"):
+        write_file(str(path), batches, schema)
+    assert [] == os.listdir(tmp_path)
+    write_file(str(tmp_path / "x.parquet"), [pa.record_batch([texts], schema=schema)], schema)
+    assert pq.read_table(tmp_path / "x.parquet").column("a").chunk(0).equals(texts)
+
+
+BEYOND = [
+    (pa.date32(), 10**8),
+    (pa.timestamp("s"), 10**13),
+    (pa.timestamp("s", "UTC"), 10**13),
+    (pa.time64("ns"), 10**18),
+]
+
+
+@pytest.mark.parametrize(("kind", "far"), BEYOND, ids=str)
+@pytest.mark.parametrize("end", ["jsonl", "csv"])
+def test_times_without_a_text_are_told(end, kind, far, tmp_path):
+    """Where pyarrow would write "<value out of range>": an error with the row, nested ones too."""
+    times = pa.array([0, None, far], pa.int64())
+    times = times.cast(pa.int32()).cast(kind) if kind == pa.date32() else times.view(kind)
+    path = str(tmp_path / f"x.{end}")
+    columns = [times, times.dictionary_encode()]
+    if end == "jsonl":
+        columns += [pa.StructArray.from_arrays([times], ["t"])]
+        columns += [pa.ListArray.from_arrays([0, 1, 2, 3], times)]
+        columns += [pa.MapArray.from_arrays([0, 1, 2, 3], ["a", "b", "c"], times)]
+    for column in columns:
+        batch = pa.record_batch({"x": column})
+        with pytest.raises(DataError, match="row 2: column 'x': a date or time that has no text"):
+            write_file(path, [batch], batch.schema)
+        assert 2 == write_file(path, [batch.slice(0, 2)], batch.schema)["rows"]
 
 
 def test_types_and_names_that_cannot_be_are_told(tmp_path):

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shimhub.data._model import Skipped
-from shimhub.data.jobs._blocks import read_block, skips
+from shimhub.data.errors import NOT_SKIPPED, DecodeError
+from shimhub.data.jobs._blocks import read_block, row_error, skips
 from shimhub.data.jobs._jobs import Request, run, schema_of
 from shimhub.data.jobs._work import Stage
-from shimhub.data.writing._writers import Writer, check_types
+from shimhub.data.writing._writers import CellWriteError, Writer, check_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from typing_extensions import Unpack
 
+    from shimhub.data._model import Part
     from shimhub.data.jobs._options import JobOptions
     from shimhub.data.jobs._work import Job
 
@@ -85,5 +87,14 @@ def write_part(job: Job, index: int) -> dict[str, Any]:
     path = os.path.join(job.out, job.part(index))
     with Writer(path, job.options.schema, scratch=job.scratch()) as writer:
         for part in read_block(job, index, skipped):
-            writer.write(part.batch)
+            try:
+                writer.write(part.batch)
+            except CellWriteError as error:
+                raise _cell_error(job, index, part, error) from error
     return {"files": [job.part(index)], "skipped": skips(skipped), **writer.told}
+
+
+def _cell_error(job: Job, index: int, part: Part, error: CellWriteError) -> DecodeError:
+    """Return the error with file and row of the input."""
+    told = error.problem + (NOT_SKIPPED if job.options.on_error == "skip" else "")
+    return row_error(job, index, part.first + max(0, error.row), told)

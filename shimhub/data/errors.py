@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from shimhub.errors import ShimhubError
+
+#: What is told of a value that can be read and that an output cannot hold, where rows are skipped.
+NOT_SKIPPED: Final = ' (on_error="skip" leaves out what cannot be read, and this can)'
 
 
 class DataError(ShimhubError, ValueError):

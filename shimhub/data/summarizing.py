@@ -8,6 +8,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa  # type: ignore[import-untyped]
+
 from shimhub.data._model import Skipped
 from shimhub.data.errors import DataError
 from shimhub.data.jobs._blocks import read_block, skips
@@ -23,7 +25,6 @@ from shimhub.data.writing._json_values import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import pyarrow as pa  # type: ignore[import-untyped]
     from typing_extensions import Unpack
 
     from shimhub.data.jobs._options import JobOptions
@@ -173,8 +174,17 @@ def _extremes(array: pa.Array | None) -> tuple[Any, Any]:
 def _value(scalar: pa.Scalar) -> Any:
     try:
         return scalar.as_py()
-    except ValueError:  # nanoseconds, which Python's times have not: pyarrow asks for pandas
-        return str(scalar.cast("string"))
+    except UnicodeDecodeError:
+        return scalar.as_buffer().to_pybytes().decode("utf-8", "backslashreplace")
+    except (ValueError, OverflowError):  # nanoseconds, for which pyarrow asks for pandas; years
+        return _text(scalar)
+
+
+def _text(scalar: pa.Scalar) -> str:
+    """Return a date, time or duration that Python has not."""
+    if pa.types.is_duration(scalar.type):
+        return f"{scalar.cast(pa.int64())} {scalar.type.unit}"
+    return str(scalar.cast("string"))
 
 
 class _Counts:

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shimhub import kernels
-from shimhub.data.errors import DecodeError
+from shimhub.data.errors import NOT_SKIPPED, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +22,8 @@ class Place(NamedTuple):
     step: int = 1
     #: Whether rows are counted from the file's beginning, not from a span's.
     is_known: bool = True
+    #: Whether rows that cannot be read are left out.
+    skips: bool = False
 
 
 def converted(convert: Callable[[pa.RecordBatch], Any], batch: pa.RecordBatch, place: Place) -> Any:
@@ -41,7 +43,13 @@ def _told(error: ValueError, place: Place) -> DecodeError:
         return DecodeError(place.path, str(error), row=place.first if place.is_known else None)
     is_known = place.is_known and error.row >= 0
     row = place.first + error.row * place.step if is_known else None
-    return DecodeError(place.path, f"column {error.column!r}: {error.problem}", row=row)
+    told = f"column {error.column!r}: {error.problem}" + _cure(error.problem)
+    return DecodeError(place.path, told + (NOT_SKIPPED if place.skips else ""), row=row)
+
+
+def _cure(problem: str) -> str:
+    """Return what to do about values that Python has not, such as the year 10000."""
+    return '; read output="arrow"' if problem.startswith("Python has no such value") else ""
 
 
 class Rows:

@@ -145,11 +145,11 @@ def batches(job: Reading) -> Iterator[tuple[pa.RecordBatch, Place]]:
 def _of_piece(
     job: Reading, piece: Piece, options: Options
 ) -> Iterator[tuple[pa.RecordBatch, Place]]:
-    source = job.sources[piece.source]
+    source, skips = job.sources[piece.source], job.options.on_error == "skip"
     with closing(format_of(source).batches(source, piece.span, options)) as parts:
         for batch, first in _shards.kept(piece, parts):
             found = _schemas.conformed(batch, job.schema, source.path, first)
-            yield found, Place(source.path, first, piece.step, not piece.span.start)
+            yield found, Place(source.path, first, piece.step, not piece.span.start, skips)
 
 
 def options_for(job: Reading, at: int) -> Options | None:

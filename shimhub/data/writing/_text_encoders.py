@@ -11,9 +11,10 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 import pyarrow.types as pt  # type: ignore[import-untyped]
 
+from shimhub import kernels
 from shimhub.data.errors import DataError
 from shimhub.data.reading import _outputs
-from shimhub.data.writing import _plain
+from shimhub.data.writing import _cell_checks, _plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +58,12 @@ class JsonLines(_Lines):
 
     def __init__(self, schema: pa.Schema) -> None:
         self._plain = _plain.json_schema(schema)
+        self._has_time = any(_cell_checks.has_time(kind) for kind in schema.types)
         self._dumps = _dumps(any(_plain.has_float(field.type) for field in self._plain))
 
     def encoded(self, batch: pa.RecordBatch) -> bytes:
+        if self._has_time:
+            _cell_checks.refuse_beyond(batch)
         rows = _outputs.rows_of(_plain.cast(batch, self._plain))
         lines = list(map(self._dumps, rows))
         return b"\n".join([*lines, b""])
@@ -94,6 +98,7 @@ class Separated(_Lines):
         self._schema = schema
         self._plain = _plain.csv_schema(schema)
         self._delimiter = delimiter
+        self._has_time = any(_cell_checks.has_time(kind) for kind in schema.types)
 
     def begin(self, stream: Any, header: bool) -> int:
         super().begin(stream, header)
@@ -103,6 +108,9 @@ class Separated(_Lines):
         return int(stream.cut())
 
     def encoded(self, batch: pa.RecordBatch) -> bytes:
+        _cell_checks.refuse_no_text(batch)
+        if self._has_time:
+            _cell_checks.refuse_beyond(batch)
         return self._csv(self._texts(_plain.cast(batch, self._plain)), header=False)
 
     def _texts(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -136,12 +144,11 @@ class Text(_Lines):
                 "(columns=), or write jsonl"
             )
         self._name = schema.names[0]
-        self._rows = 0
 
     def encoded(self, batch: pa.RecordBatch) -> bytes:
+        _cell_checks.refuse_no_text(batch)
         column = batch.column(0).cast(pa.large_string())
         self._refuse(column)
-        self._rows += batch.num_rows
         return "\n".join([*column.to_pylist(), ""]).encode()
 
     def _refuse(self, column: pa.Array) -> None:
@@ -150,10 +157,7 @@ class Text(_Lines):
         at = pc.index(pc.fill_null(breaks, True), True).as_py()
         if at >= 0:
             what = "null" if not column[at].is_valid else "text with a line break"
-            raise DataError(
-                f"row {self._rows + at} of column {self._name!r} is {what}, which a text file "
-                "cannot hold: write jsonl"
-            )
+            raise kernels.CellError(self._name, at, f"{what}, which a text file cannot hold")
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from shimhub import kernels
 from shimhub.data.errors import DataError, FormatError
 from shimhub.data.sources._names import by_name
 from shimhub.data.writing import _files, _plain, _text_encoders
@@ -79,6 +80,15 @@ def write_file(
     return writer.told
 
 
+class CellWriteError(DataError):
+    """A value that the format of the output cannot hold, in row ``row`` of the batch."""
+
+    def __init__(self, path: str, error: kernels.CellError, before: int) -> None:
+        self.row = error.row
+        self.problem = f"column {error.column!r}: {error.problem}; {_cure(path)}"
+        super().__init__(f"{path}, row {before + max(0, error.row)}: {self.problem}")
+
+
 class Writer:
     """A context manager that writes one file.
 
@@ -127,9 +137,12 @@ class Writer:
         """Write the rows of a batch of the schema.
 
         Raises:
-            DataError: a value cannot be held by the format: the row is named.
+            CellWriteError: a value cannot be held by the format: the row is named.
         """
-        self._encoder.write(batch)
+        try:
+            self._encoder.write(batch)
+        except kernels.CellError as error:
+            raise CellWriteError(self.path, error, self._rows) from error
         self._rows += batch.num_rows
 
     def write_lines(self, lines: bytes, rows: int) -> None:
@@ -160,6 +173,11 @@ class Writer:
                 self._encoder.drop()
                 stack.__exit__(kind, error, trace)
         self.told = {"rows": self._rows, "head": self._head}
+
+
+def _cure(path: str) -> str:
+    other = "jsonl" if by_name(path)[0] == "text" else "parquet"
+    return f"mend it, leave it out, or write {other}"
 
 
 def _ends() -> str:
