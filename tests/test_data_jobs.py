@@ -922,6 +922,16 @@ def test_a_dry_run_writes_nothing_and_tells_sizes(corpus, tokens, tmp_path):
     assert before == sorted(tmp_path.iterdir())
 
 
+def test_a_dry_run_reads_as_the_job_does(tmp_path):
+    """A sample that is written plainly is read plainly; options of other files are left out."""
+    asked = {"delimiter": ";", "encoding": "utf-16", "columns": ["b"]}
+    text = "a;b\n" + "1;x,y\n" * 50
+    (tmp_path / "1.csv.gz").write_bytes(gzip.compress(text.encode("utf-16")))
+    assert 1 == _estimates.estimate(data.convert, tmp_path / "1.csv.gz", asked).files
+    pq.write_table(pa.table({"a": ["1"], "b": ["x"]}), tmp_path / "0.parquet")
+    assert 2 == _estimates.estimate(data.convert, tmp_path, asked).files
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl.zst", "a.json", "a.arrow"])
 def test_samples_are_of_the_format(name, corpus, tmp_path):
     """Whatever the format and compression, there is a sample that the job can read."""

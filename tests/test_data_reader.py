@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import io
 import json
@@ -24,6 +25,8 @@ from shimhub.data import (  # noqa: E402
     DecodeError,
     FormatError,
     SchemaDriftError,
+    convert,
+    info,
     streaming_dataset_reader,
 )
 
@@ -588,6 +591,25 @@ def test_a_wrong_argument_is_told_at_the_call(tmp_path, asked, error, match):
     path = table_file(tmp_path / "a.parquet", id=[1], text=["x"])
     with pytest.raises(error, match=match):
         streaming_dataset_reader(path, **asked)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"delimiter": ";"}, {"quote": None}, {"infer": True}, {"encoding": "latin-1"}],
+    ids=str,
+)
+def test_an_option_that_no_file_uses_is_told(tmp_path, asked):
+    """Name, formats and cure; one file of many that uses it is enough."""
+    ((name, value),) = asked.items()
+    one, two = (1, 2) if "infer" in asked else ("1", "2")
+    table_file(tmp_path / "a.parquet", x=[one])
+    match = rf"{name}={value!r} is for .*csv.*, and what is read is parquet \(.*: leave it out"
+    for face in (streaming_dataset_reader, info, functools.partial(convert, out=tmp_path / "o")):
+        with pytest.raises(DataError, match=match):
+            face(tmp_path / "a.parquet", **asked)
+    (tmp_path / "b.csv").write_text("x\n2\n")
+    assert [{"x": [one, two]}] == read(tmp_path, **asked)
+    assert [{"x": [one]}] == read(tmp_path / "a.parquet", encoding="UTF8", quote='"', infer=False)
 
 
 def test_the_calls_of_the_guides_run(tmp_path, monkeypatch):

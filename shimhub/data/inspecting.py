@@ -13,6 +13,7 @@ from shimhub.data.formats._formats import format_of
 from shimhub.data.reader import streaming_dataset_reader
 from shimhub.data.reading._asked import Asked, whole
 from shimhub.data.reading._schemas import differences
+from shimhub.data.reading._unused import refuse_unused
 from shimhub.data.sources._names import by_name
 from shimhub.data.sources._sources import resolve
 
@@ -87,6 +88,7 @@ def info(
         follow_symlinks=follow_symlinks,
         storage=storage,
     )
+    refuse_unused(sources, options)
     files = _compared([_file(one, options, count, format is not None) for one in sources])
     rows = [one.rows for one in files]
     schema = next((one.schema for one in files if one.schema is not None), None)

@@ -19,6 +19,7 @@ from shimhub.data.jobs._options import BLOCK_BYTES, FINDING, finding, sources_of
 from shimhub.data.jobs._places import STATE
 from shimhub.data.measuring import _plots
 from shimhub.data.reader import streaming_dataset_reader
+from shimhub.data.reading._unused import USED_BY
 from shimhub.data.runners import cpus
 from shimhub.data.writing._writers import GROUP_BYTES, extension_of, write_file
 
@@ -35,6 +36,8 @@ _STREAMS: Final = ("convert", "tokenize")
 _GROUPS: Final = 4 * GROUP_BYTES
 _LINES: Final = ("jsonl", "csv", "tsv", "text")
 _BATCH: Final = 1000
+#: What a file is written without: with commas, in quotes, in UTF-8.
+_WRITTEN: Final = ("delimiter", "quote", "encoding")
 #: What a process has with Python, pyarrow and this package, where it cannot be measured.
 _PROCESS: Final = 150 << 20
 
@@ -138,7 +141,7 @@ def _measured(
     folder: str,
 ) -> _Run:
     """Run the job in this process on about ``size`` bytes of the file."""
-    path, stored = _sample(source, told, size, os.path.join(folder, str(size)))
+    path, stored = _sample(source, told, size, os.path.join(folder, str(size)), asked)
     before = pa.total_allocated_bytes()
     begun = time.perf_counter()
     out, kept = Path(folder, f"out-{size}"), [0]
@@ -146,23 +149,31 @@ def _measured(
     def look(*_: object) -> None:
         kept.append(sum(one.stat().st_size for one in (out / STATE).glob("*/*.arrow")))
 
-    function(path, str(out), workers=1, progress=look, **_quietly(asked))
+    function(path, str(out), workers=1, progress=look, **_quietly(asked, source))
     seconds = time.perf_counter() - begun
     arrow = max(pa.default_memory_pool().max_memory() - before, 0)
     written = sum(one.stat().st_size for one in out.glob("*"))
     return _Run(stored, seconds, written, max(kept), arrow)
 
 
-def _quietly(asked: dict[str, Any]) -> dict[str, Any]:
+def _quietly(asked: dict[str, Any], source: Source) -> dict[str, Any]:
     """Return the options for a plain file that may end in the middle of a row; no picture."""
-    left = (*FINDING, "plot")
+    left = {*FINDING, "plot"} | {name for name in USED_BY if source.format not in USED_BY[name]}
+    left |= set() if _is_copied(source) else {*_WRITTEN}
     kept = {name: value for name, value in asked.items() if name not in left}
     return {**kept, "on_error": "skip"}
 
 
-def _sample(source: Source, told: Any, size: int, path: str) -> tuple[str, float]:
+def _is_copied(source: Source) -> bool:
+    """Whether a sample has the file's first bytes; else rows are read, and written plainly."""
+    return source.format in _LINES and source.compression is None and not source.is_remote
+
+
+def _sample(
+    source: Source, told: Any, size: int, path: str, asked: dict[str, Any]
+) -> tuple[str, float]:
     """Write the beginning of a file as one of the same format; return how much of it that is."""
-    if source.format in _LINES and source.compression is None and not source.is_remote:
+    if _is_copied(source):
         path = f"{path}.{extension_of(source.format)}"
         with open(source.path, "rb") as file:
             data = file.read(size)
@@ -172,13 +183,16 @@ def _sample(source: Source, told: Any, size: int, path: str) -> tuple[str, float
         return path, len(data)
     name = "jsonl" if source.format == "json" else source.format
     path = f"{path}.{extension_of(name, source.compression)}"
-    batches = list(_beginning(source, size))
+    used: dict[str, Any] = {
+        name: asked[name] for name in _WRITTEN if name in asked and source.format in USED_BY[name]
+    }
+    batches = list(_beginning(source, size, used))
     rows = write_file(path, batches, batches[0].schema)["rows"] if batches else 0
     known = next((one.rows for one in told.files if one.path == source.path), None)
     return path, source.size * rows / known if known else os.path.getsize(path)
 
 
-def _beginning(source: Source, size: int) -> Iterator[pa.RecordBatch]:
+def _beginning(source: Source, size: int, how: dict[str, Any]) -> Iterator[pa.RecordBatch]:
     seen = 0
     with streaming_dataset_reader(
         source.path,
@@ -187,6 +201,7 @@ def _beginning(source: Source, size: int) -> Iterator[pa.RecordBatch]:
         output="arrow",
         batch_size=_BATCH,
         follow_symlinks=True,
+        **how,
     ) as reader:
         for batch in reader:
             yield batch

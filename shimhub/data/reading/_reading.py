@@ -11,6 +11,7 @@ from shimhub.data.errors import DataError, DecodeError, SchemaDriftError
 from shimhub.data.formats._formats import format_of
 from shimhub.data.reading import _schemas, _shards
 from shimhub.data.reading._cells import Place, converted
+from shimhub.data.reading._unused import refuse_unused
 from shimhub.errors import nearest
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ def reading(
     """Find the schema: the given one, the first file's, or with ``unify`` what holds all.
 
     Raises:
-        DataError: ``options.columns`` names a column that is not there.
+        DataError: ``options.columns`` names a column that is not there, or no file has a use for
+            an option.
         DecodeError: the first file cannot be read (with ``on_error="skip"``: none can).
         SchemaDriftError: ``unify``, and no schema holds all.
     """
+    refuse_unused(sources, options)
     seen: dict[int, pa.Schema | None] = {}
     if options.schema is not None:
         known, first = options.schema, "schema="
