@@ -23,7 +23,8 @@ SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -DSHIMHUB
 .PHONY: help install test test-fast test-axolotl lint format types check wheel sdist bench bench-check \
         bench-kernels bench-kernels-check bench-data bench-data-check bench-rivals \
         native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz leaks \
-        data-heavy data-slow data-fuzz e2e titan conformance-torch28 conformance-cpython ci clean
+        data-heavy data-slow data-fuzz e2e titan conformance-torch28 conformance-axolotl \
+        bench-axolotl conformance-cpython ci clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -143,6 +144,12 @@ titan: ## train TorchTitan 0.2.0, 0.2.2 and 0.3.0 on CPU, each in a fresh enviro
 
 conformance-torch28: ## TorchTitan 0.2 on torch 2.8.0, with shimhub and without (an hour, 7 GB)
 	$(PYTHON) -m tests.conformance.torch28 --write docs/conformance-torch28.md
+
+conformance-axolotl: ## axolotl's own tests with the pack and without it (AXOLOTL_TESTS=dir AXOLOTL_ENVS=file)
+	$(PYTHON) -m tests.conformance.axolotl --write
+
+bench-axolotl: ## measure axolotl's functions with the pack and without it (AXOLOTL_ENVS=file)
+	$(PYTHON) -m tests.bench.axolotl --write
 
 conformance-cpython: ## CPython's own import tests, with the hub and without, on 3.10 to 3.13 (20 min)
 	$(PYTHON) -m tests.conformance.cpython --write
