@@ -165,6 +165,13 @@ def test_what_is_wrong_is_told_with_its_exit_code(words, code, part, run):
     assert bool(out) == (not part)
 
 
+def test_help_has_no_option_that_is_refused(run):
+    """``dedup`` copies rows: what would read other values is told as refused, and not offered."""
+    for command, is_there in (("convert", True), ("dedup", False)):
+        code, out, _ = run(command, "--help")
+        assert (0, is_there, is_there) == (code, "--on-drift" in out, "--infer" in out)
+
+
 def test_without_pyarrow_the_cure_is_told(here):
     """A Python that lacks it says what to install, with exit code 5; help is there anyway."""
     (here / "hidden").mkdir()

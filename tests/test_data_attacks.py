@@ -282,7 +282,8 @@ def test_large_integers_that_a_float_column_holds_are_read(name, tmp_path):
     lines = texts if name.endswith("csv") else [f'{{"a":{text}}}' for text in texts]
     head = ["a"] if name.endswith("csv") else []
     (tmp_path / name).write_text("\n".join(head + lines) + "\n")
-    assert list(map(float, texts)) == [row["a"] for row in read(tmp_path / name, infer=True)]
+    how = {"infer": True} if name.endswith("csv") else {}
+    assert list(map(float, texts)) == [row["a"] for row in read(tmp_path / name, **how)]
 
 
 @pytest.fixture
@@ -353,13 +354,16 @@ def test_the_cure_of_drift_works_where_it_is_told(rows, cure, tmp_path):
     ("words", "match"),
     [
         ("dedup a.jsonl -o out --threshold 0.9", "--threshold needs --near"),
-        ("convert a.jsonl -o out --address tcp://x:1", "runner='local' has none"),
-        ("tokenize a.jsonl -o out --tokenizer t.json --overlong split", "needs max_length"),
-        ("tokenize a.jsonl -o out --tokenizer t.json --stride 3", "needs overlong='split'"),
-        ("pack in/ids.jsonl -o out --length 9 --strategy wrapped --cu-seqlens", "cu_seqlens"),
+        ("convert a.jsonl -o out --address tcp://x:1", "--runner local has none"),
+        ("tokenize a.jsonl -o out --tokenizer t.json --overlong split", "needs --max-length"),
+        ("tokenize a.jsonl -o out --tokenizer t.json --stride 3", "needs --overlong split"),
+        (
+            "pack in/ids.jsonl -o out --length 9 --strategy wrapped --cu-seqlens",
+            "no bounds of rows",
+        ),
         (
             "pack in/ids.jsonl -o out --length 9 --strategy wrapped --overlong drop",
-            "'wrapped' cuts",
+            "wrapped cuts",
         ),
         ("pack in/ids.jsonl -o out --length 9 --dry-run --plot in/a.png", "read the next|nput"),
         ("convert a.jsonl -o a.jsonl --dry-run", "is the input"),

@@ -426,6 +426,45 @@ def test_drift_in_lines_names_the_line(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("names", "asked", "match"),
+    [
+        (["a.jsonl", "s.jsonl"], {}, r"s\.jsonl, line 1, .*\(types are those of .*/a\.jsonl\)$"),
+        (["p.parquet", "s.jsonl"], {}, r"s\.jsonl, line 1.*those of .*/p\.parquet\)$"),
+        (["both.jsonl"], {}, r"line 2, .*is a string, but a number before \(line 1\); no type"),
+        (["both.json"], {}, r"row 1, .*is a string, but a number before \(row 0\); no type"),
+        (["a.csv", "b.csv"], {}, r"b\.csv, line 1: column 'a' .* the header, but in .*/a\.csv$"),
+        (["a.csv", "x.csv"], {"infer": True}, r"x\.csv, line 2.*those of .*/a\.csv\)$"),
+        (["x.csv"], {"schema": pa.schema([("a", pa.int8())])}, r"\(types are those of schema=\)$"),
+        (
+            ["p.parquet", "r.parquet", "s.jsonl"],
+            {"on_drift": "unify"},
+            r"s\.jsonl: column 'a' is string, but int64 in .*/p\.parquet, and no type",
+        ),
+        (["late.jsonl"], {}, r"line 2001, .*those of the first rows of this file\)$"),
+    ],
+    ids=str,
+)
+def test_drift_names_the_file_that_set_the_type(tmp_path, names, asked, match):
+    """And the row or line, where rows of one file do not go together."""
+    texts = {
+        "a.jsonl": '{"a": 1}\n',
+        "s.jsonl": '{"a": "x"}\n',
+        "both.jsonl": '{"a": 1}\n{"a": "x"}\n',
+        "both.json": '[{"a": 1}, {"a": "x"}]',
+        "a.csv": "a\n1\n",
+        "b.csv": "b\n1\n",
+        "x.csv": "a\nx\n",
+        "late.jsonl": f'{{"a": 1, "t": "{"t" * 1000}"}}\n' * 2000 + '{"a": "x", "t": ""}\n',
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    table_file(tmp_path / "p.parquet", a=[1])
+    table_file(tmp_path / "r.parquet", a=[1.5])
+    with pytest.raises(SchemaDriftError, match=match):
+        read([tmp_path / name for name in names], **asked)
+
+
 def test_unify_widens(tmp_path):
     """Every file is looked at before: int to double, new columns, null where there are none."""
     table_file(tmp_path / "1.parquet", a=[1], b=[None])

@@ -233,7 +233,7 @@ def test_what_cannot_be_unified_is_told():
     with pytest.raises(
         SchemaDriftError, match=r"g: column 'm\[\]\.content' is string, but int64 in f"
     ):
-        merged(one, two, "g", "f")
+        merged(one, two, "g", [("f", one)])
 
 
 def test_views_of_lists_keep_their_last_list():

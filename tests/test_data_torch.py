@@ -442,7 +442,7 @@ def test_data_that_moved_is_the_same_data(data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", ["size", "content", "name", "format", "fewer", "more", "pieces", "quote"]
+    "change", ["size", "content", "name", "format", "fewer", "more", "pieces", "skip"]
 )
 def test_a_state_of_other_data_is_refused(data, tmp_path, change):
     """Other files, sizes or options of reading are told, not read from the wrong place."""
@@ -462,7 +462,7 @@ def test_a_state_of_other_data_is_refused(data, tmp_path, change):
     elif change == "more":
         pq.write_table(table(0, 1), folder / "c.parquet")
     else:
-        options |= {"pieces": {"block_bytes": 1 << 20}, "quote": {"quote": None}}[change]
+        options |= {"pieces": {"block_bytes": 1 << 20}, "skip": {"on_error": "skip"}}[change]
     dataset = IterableDataset(folder, shard=(0, 1), **options)
     with pytest.raises(DataError, match="the state belongs to other data"):
         dataset.load_state_dict(state)

@@ -44,8 +44,8 @@ def _commands(commands: Any, parent: str = "") -> Iterator[Command]:
         if name == "run":
             yield Command(name, told[name], tuple(_options_of_run()), FILES)
             continue
-        options = [_option(one) for one in parser._actions if one.option_strings]
-        yield Command(parent + name, told[name], tuple(options), _positional(parser))
+        options = tuple(_option(one) for one in parser._actions if _is_offered(one))
+        yield Command(parent + name, told[name], options, _positional(parser))
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
                 yield from _commands(action, f"{parent}{name} ")
@@ -56,6 +56,10 @@ def _options_of_run() -> Iterator[Option]:
     for name, value in _RUN_OPTION.findall(USAGE):
         yield Option((name,), "", _VALUES[value] if value else None, (), True)
     yield Option(("-h", "--help"), "show how to use it", None, (), False)
+
+
+def _is_offered(action: argparse.Action) -> bool:
+    return bool(action.option_strings) and action.help != argparse.SUPPRESS
 
 
 def _option(action: argparse.Action) -> Option:

@@ -25,10 +25,12 @@ def add(commands: Any) -> None:
     _add_pack(commands)
 
 
-def _job_parser(commands: Any, name: str, work: Any, told: str) -> argparse.ArgumentParser:
+def _job_parser(
+    commands: Any, name: str, work: Any, told: str, is_copied: bool = False
+) -> argparse.ArgumentParser:
     parser = add_command(commands, name, work, told)
     parser.set_defaults(command=name)
-    data_options.add_reading(parser)
+    data_options.add_reading(parser, is_copied)
     data_options.add_job(parser, _FOLDER)
     told = "write nothing; tell about how much time, memory and disk it would take"
     parser.add_argument("--dry-run", action="store_true", help=told)
@@ -52,7 +54,7 @@ def _convert(options: argparse.Namespace) -> int:
 
 def _add_dedup(commands: Any) -> None:
     told = "leave out duplicates; the first row of each stays, and a report tells of the others"
-    parser = _job_parser(commands, "dedup", _dedup, told)
+    parser = _job_parser(commands, "dedup", _dedup, told, is_copied=True)
     told = "the columns that say which rows are equal; all of them if not given"
     parser.add_argument("--by", action="append", metavar="A,B", help=told)
     told = "also leave out rows whose text in the column of --by is similar"

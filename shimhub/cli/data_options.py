@@ -11,8 +11,8 @@ from shimhub.data._model import COMPRESSIONS, FORMATS
 from shimhub.data.jobs._choices import RUNNERS, WRITTEN
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Add what is read, and how."""
+def add_reading(parser: argparse.ArgumentParser, is_copied: bool = False) -> None:
+    """Add what is read, and how; the help of a command that copies rows has no other types."""
     told = "files, folders, globs in quotes, URLs"
     parser.add_argument("inputs", nargs="+", metavar="FILE", help=told)
     group = parser.add_argument_group("reading")
@@ -23,8 +23,16 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     told = "a row that cannot be read: stop (raise), or leave it out and count it (skip)"
     group.add_argument("--on-error", choices=("raise", "skip"), default="raise", help=told)
     told = "files that differ in columns or types: stop (error), or read all twice (unify)"
-    group.add_argument("--on-drift", choices=("error", "unify"), default="error", help=told)
-    group.add_argument("--infer", action="store_true", help="guess types in CSV; else it is text")
+    group.add_argument(
+        "--on-drift",
+        choices=("error", "unify"),
+        default="error",
+        help=argparse.SUPPRESS if is_copied else told,
+    )
+    told = "guess types in CSV; else it is text"
+    group.add_argument(
+        "--infer", action="store_true", help=argparse.SUPPRESS if is_copied else told
+    )
     group.add_argument("--delimiter", metavar="X", help="of CSV: one character")
     told = "of CSV: one character, or '' if nothing is quoted"
     group.add_argument("--quote", metavar="X", default='"', type=_quote, help=told)

@@ -87,6 +87,8 @@ class Options:
 
     columns: tuple[str, ...] | None = None
     schema: pa.Schema | None = None
+    #: Where ``schema`` is from, for messages: the path of a file; empty if it was given.
+    told_by: str = ""
     batch_size: int = 1000
     on_error: str = "raise"  # or "skip"
     skipped: Skipped = field(default_factory=Skipped)

@@ -130,13 +130,15 @@ def _job(request: Request, columns: tuple[str, ...] | None) -> Job:
     _refuse_types(request.asked)
     reading = dataclasses.replace(request.asked.options(), batch_size=_BATCH)
     sources = sources_of(request.inputs, request.source)
-    schema = None if columns is None else _compared.schema_of(sources, reading, columns)
+    schema, first = None, ""
+    if columns is not None:
+        schema, first = _compared.schema_of(sources, reading, columns)
     job = make_job(
         request.kind,
         sources,
         request.out,
         params=request.params,
-        options=dataclasses.replace(reading, columns=columns, schema=schema),
+        options=dataclasses.replace(reading, columns=columns, schema=schema, told_by=first),
         block_bytes=request.work.block_bytes,
         overwrite=request.work.overwrite,
     )

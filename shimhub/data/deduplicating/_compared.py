@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 HASH: Final = "hash"
 SIGN: Final = "sign"
+_CURE: Final = "convert them to one type before"
 
 
 class Reading:
@@ -90,8 +91,12 @@ def rows_of(job: Job, index: int) -> Rows:
     return Rows(told["read"], np.concatenate([np.empty(0, np.uint32), *gaps]))
 
 
-def schema_of(sources: Sequence[Source], options: Options, by: Sequence[str]) -> pa.Schema:
-    """Return the columns ``by``, which all sources must have with one type; others may differ.
+def schema_of(
+    sources: Sequence[Source], options: Options, by: Sequence[str]
+) -> tuple[pa.Schema, str]:
+    """Return the columns ``by``, and the path that told them.
+
+    All sources must have them with one type; others may differ.
 
     JSONL without rows has no columns, and is none of these.
 
@@ -100,6 +105,7 @@ def schema_of(sources: Sequence[Source], options: Options, by: Sequence[str]) ->
         SchemaDriftError: types differ.
     """
     known: pa.Schema | None = None
+    first = sources[0].path
     for source in sources:
         every = (
             _json_by.schema(source, options, by)
@@ -114,7 +120,7 @@ def schema_of(sources: Sequence[Source], options: Options, by: Sequence[str]) ->
                 told = ", ".join(map(repr, every.names))
                 raise DataError(f"{source.path}: no column {name!r}{near}; there are {told}")
         found = pa.schema([every.field(name) for name in by])
-        if known is not None:
-            check_same(known, found, source.path, sources[0].path)
-        known = known or found
-    return known or pa.schema([(name, pa.null()) for name in by])
+        if known is None:
+            known, first = found, source.path
+        check_same(known, found, source.path, first, _CURE)
+    return known or pa.schema([(name, pa.null()) for name in by]), first

@@ -27,7 +27,7 @@ def rows_of_piece(job: Reading, piece: Piece) -> Iterator[pa.RecordBatch]:
     with closing(format_of(source).batches(source, piece.span, options)) as parts:
         for batch, first in _shards.kept(piece, parts):
             if batch.num_rows:
-                yield _schemas.conformed(batch, job.schema, source.path, first)
+                yield _schemas.conformed(batch, job.schema, source.path, first, job.first)
 
 
 class Feed:

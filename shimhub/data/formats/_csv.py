@@ -16,7 +16,7 @@ from shimhub.data._model import Part, Span
 from shimhub.data.errors import DataError, DecodeError, SchemaDriftError
 from shimhub.data.formats._csv_arrow import Table
 from shimhub.data.formats._csv_blocks import dialect_of, header, record_blocks
-from shimhub.data.formats._pieces import Reader, told
+from shimhub.data.formats._pieces import Reader, origin, told
 from shimhub.data.formats._refusals import Refusals
 from shimhub.data.reading._widen import UnmergeableError, widened
 
@@ -42,7 +42,7 @@ def schema(source: Source, options: Options) -> pa.Schema:
     """
     names = _names(source, options)
     if options.schema is not None:
-        return _given(source, options.schema, names)
+        return _given(source, options, names)
     if not options.infer:
         return _texts(names)
     return _inferred(source, options, names, whole=False)
@@ -131,11 +131,16 @@ def _texts(names: list[str]) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in names])
 
 
-def _given(source: Source, told_schema: pa.Schema, names: list[str]) -> pa.Schema:
+def _given(source: Source, options: Options, names: list[str]) -> pa.Schema:
     """Return the schema in the header's order."""
-    for name in set(names) ^ set(told_schema.names):
-        where = "the header" if name in told_schema.names else "the schema"
-        raise SchemaDriftError(source.path, f"column {name!r} is not in {where}", line=1)
+    told_schema = options.schema
+    assert told_schema is not None
+    for name in sorted(set(names) ^ set(told_schema.names)):
+        told = origin(source.path, options.told_by)
+        here, there = ("the header", told) if name in told_schema.names else (told, "the header")
+        raise SchemaDriftError(
+            source.path, f"column {name!r} is not in {here}, but in {there}", line=1
+        )
     return pa.schema([told_schema.field(name) for name in names], told_schema.metadata)
 
 

@@ -85,9 +85,23 @@ def _line_by_line(guess: Guess, block: LineBlock, refusals: Refusals) -> Guess:
         except BadLineError as error:
             problem = str(error)
         except ConflictError as conflict:
-            kind, problem = SchemaDriftError, drift(conflict.column, conflict.problem)
+            told = conflict.problem + _where(lines, i, block, refusals)
+            kind, problem = SchemaDriftError, drift(conflict.column, told)
         refusals.bad_line(block.offset + int(start), problem, kind)
     return guess
+
+
+def _where(lines: Lines, i: int, block: LineBlock, refusals: Refusals) -> str:
+    """Return which line of the block a line does not go with; nothing where lines are skipped."""
+    if refusals.options.on_error == "skip":
+        return ""
+    own = guess_of(parse_line(lines.between(i, i + 1)))
+    for at, start in enumerate(lines.bounds[0][:i]):
+        try:
+            merged(guess_of(parse_line(lines.between(at, at + 1))), own)
+        except ConflictError:
+            return f" ({refusals.place_of(block.offset + int(start))})"
+    return ""
 
 
 def _by_arrow(data: bytes | memoryview) -> Guess | None:

@@ -7,6 +7,7 @@ error, is decided in one place, however many lines are read at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -160,12 +161,19 @@ def drift(column: str, problem: str) -> str:
     return f"{where}{problem}; {_cure(problem)}"
 
 
+def origin(path: str, told_by: str) -> str:
+    """Return which columns and types those are that a file or row has not."""
+    if not told_by:
+        return "schema="
+    return "the first rows of this file" if told_by == path else told_by
+
+
 def _cure(problem: str) -> str:
     """Return what mends it: a schema that is widened holds not all."""
     if "not exact as" in problem:
         return "no float is equal: write it as a string, or the column's floats as integers"
     found, _, wanted = problem.partition(", want ")
     is_other = wanted not in {"", "null"} and not {found, wanted} <= _NUMBERS
-    if is_other or problem.endswith((" before", "no integer type has both")):
+    if is_other or re.search(r" before( \(\w+ \d+\))?$|no integer type has both", problem):
         return "no type holds both: change one of the values, or read such files apart"
     return 'give schema=, or on_drift="unify" to widen it'

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shimhub.data.errors import DecodeError
+from shimhub.data.errors import DecodeError, SchemaDriftError
 from shimhub.data.formats._line_blocks import LineCounter
+from shimhub.data.formats._pieces import origin
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,6 +31,12 @@ class Refusals:
             self._counter = LineCounter(self.source, self.options)
         return self._counter.line_at(offset)
 
+    def place_of(self, offset: int) -> str:
+        """Return the line or row that begins there, in words."""
+        if self._places is not None:
+            return f"row {self._places.place(offset)[0]}"
+        return f"line {self.line_at(offset)}"
+
     def bad_line(
         self, offset: int, problem: str, kind: type[DecodeError] = DecodeError, unread: int = 0
     ) -> None:
@@ -38,6 +45,8 @@ class Refusals:
         Raises:
             DecodeError: of that kind, unless lines are skipped.
         """
+        if issubclass(kind, SchemaDriftError) and self.options.schema is not None:
+            problem += f" (types are those of {origin(self.source.path, self.options.told_by)})"
         if self._places is not None:
             row, place = self._places.place(offset)
             self._settle(kind(self.source.path, problem, offset=place, row=row), 1, unread)

@@ -75,7 +75,8 @@ def read_block(
 def _conformed(job: Job, index: int, part: Part, schema: pa.Schema) -> pa.RecordBatch:
     path = job.sources[job.blocks[index].source].path
     try:
-        return _schemas.conformed(part.batch, schema, path, part.first)
+        assert job.reading is not None
+        return _schemas.conformed(part.batch, schema, path, part.first, job.reading.first)
     except SchemaDriftError as error:  # its row is one of the span
         raise row_error(job, index, part.first, error.problem, type(error)) from error
 

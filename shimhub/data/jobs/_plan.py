@@ -117,7 +117,7 @@ def _plan(job: Job, block_bytes: int) -> dict[str, Any]:
     options = {
         field.name: getattr(job.options, field.name)
         for field in dataclasses.fields(job.options)
-        if field.name not in {"schema", "skipped", "storage"}
+        if field.name not in {"schema", "told_by", "skipped", "storage"}
     }
     options["columns"] = list(options["columns"]) if options["columns"] is not None else None
     assert job.reading is not None

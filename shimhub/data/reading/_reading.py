@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from shimhub.data.reading._shards import Piece
 
 #: Formats whose files tell their schema; for others it is given or guessed.
+#: What tells the schema where all files do.
+_ALL: Final = "all files together"
 _SELF_TOLD: Final = ("parquet", "arrow")
 
 
@@ -37,7 +39,7 @@ class Reading:
     schema: pa.Schema
     unify: bool
     shard: tuple[int, int] | None = None
-    #: The path whose file told the schema.
+    #: The path whose file told the schema; empty if it was given.
     first: str = ""
     #: Columns of the sources that were looked at, by number; None for one that cannot be read.
     seen: dict[int, pa.Schema | None] = field(default_factory=dict)
@@ -57,9 +59,9 @@ def reading(
     refuse_unused(sources, options)
     seen: dict[int, pa.Schema | None] = {}
     if options.schema is not None:
-        known, first = options.schema, "schema="
+        known, first = options.schema, options.told_by
     elif unify:
-        known, first = _unified(sources, options, seen), sources[0].path
+        known, first = _unified(sources, options, seen), _ALL
     else:
         known, first = _first(sources, options, seen)
     schema = _schemas.chosen(known, options.columns, lambda name: _unknown(name, known))
@@ -151,7 +153,7 @@ def _of_piece(
     source, skips = job.sources[piece.source], job.options.on_error == "skip"
     with closing(format_of(source).batches(source, piece.span, options)) as parts:
         for batch, first in _shards.kept(piece, parts):
-            found = _schemas.conformed(batch, job.schema, source.path, first)
+            found = _schemas.conformed(batch, job.schema, source.path, first, job.first)
             yield found, Place(source.path, first, piece.step, not piece.span.start, skips)
 
 
@@ -163,14 +165,17 @@ def options_for(job: Reading, at: int) -> Options | None:
     """
     source = job.sources[at]
     if source.format not in _SELF_TOLD and not job.unify:
-        return replace(job.options, schema=job.known, columns=tuple(job.schema.names))
+        return replace(
+            job.options, schema=job.known, columns=tuple(job.schema.names), told_by=job.first
+        )
     schema = _schema(at, source, job.options, job.seen)
     if schema is None:
         return None
     if not job.unify:
         _check(job, schema, source.path)
     names = tuple(name for name in job.schema.names if name in schema.names)
-    return replace(job.options, columns=names, schema=_share(job.known, schema))
+    share = _share(job.known, schema)
+    return replace(job.options, columns=names, schema=share, told_by=job.first)
 
 
 def _share(known: pa.Schema, own: pa.Schema) -> pa.Schema:

@@ -8,22 +8,25 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import types
 
 from shimhub.data.errors import SchemaDriftError
+from shimhub.data.formats._pieces import origin
 from shimhub.data.reading._widen import UnmergeableError, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 _CURE = 'on_drift="unify" reads everything once before, and widens the schema'
 
 
-def check_same(known: pa.Schema, found: pa.Schema, path: str, before: str) -> None:
+def check_same(
+    known: pa.Schema, found: pa.Schema, path: str, before: str, cure: str = _CURE
+) -> None:
     """Check that a file has the columns and types of those before; their order is free.
 
     Raises:
         SchemaDriftError: it does not: which column, and both types.
     """
     for problem in differences(known, found, before):
-        raise SchemaDriftError(path, f"{problem}; {_CURE}")
+        raise SchemaDriftError(path, f"{problem}; {cure}")
 
 
 def differences(known: pa.Schema, found: pa.Schema, before: str) -> Iterator[str]:
@@ -66,40 +69,64 @@ def unified(schemas: Iterable[tuple[str, pa.Schema]]) -> pa.Schema:
     Raises:
         SchemaDriftError: two types of a column do not go together.
     """
-    first, known = next(rest := iter(schemas))
+    before = [first := next(rest := iter(schemas))]
+    known = first[1]
     for path, found in rest:
-        known = merged(known, found, path, first)
+        known = merged(known, found, path, before)
+        before.append((path, found))
     return known
 
 
-def merged(known: pa.Schema, found: pa.Schema, path: str, before: str) -> pa.Schema:
-    """Return what holds both schemas; ``path`` and ``before`` are told where nothing does."""
+def merged(
+    known: pa.Schema, found: pa.Schema, path: str, before: Sequence[tuple[str, pa.Schema]]
+) -> pa.Schema:
+    """Return what holds both schemas; ``path`` and which one before are told where nothing does."""
     try:
         return pa.schema(fields_of(list(known), list(found)), known.metadata)
     except UnmergeableError as error:
-        where, one, two = error.args
+        where, one, two, other = _other(found, before) or (*error.args, f"those before {path}")
         raise SchemaDriftError(
             path,
-            f"column {where!r} is {two}, but {one} in {before} or a file after it, and no type "
-            "holds both: change one of the files, or read them apart",
+            f"column {where!r} is {two}, but {one} in {other}, and no type holds both: change one "
+            "of the files, or read them apart",
         ) from None
 
 
-def conformed(batch: pa.RecordBatch, schema: pa.Schema, path: str, first: int) -> pa.RecordBatch:
+def _other(
+    found: pa.Schema, before: Sequence[tuple[str, pa.Schema]]
+) -> tuple[str, pa.DataType, pa.DataType, str] | None:
+    """Return column, both types and the first path before whose schema does not go with this one.
+
+    None if each does, and only all together do not.
+    """
+    for path, schema in before:
+        try:
+            fields_of(list(schema), list(found))
+        except UnmergeableError as error:
+            where, one, two = error.args
+            return where, one, two, path
+    return None
+
+
+def conformed(
+    batch: pa.RecordBatch, schema: pa.Schema, path: str, first: int, told_by: str = ""
+) -> pa.RecordBatch:
     """Return the batch with the columns and types of ``schema``; null where it has no such column.
 
-    ``first`` is the number of its first row in the file.
+    ``first`` is the number of its first row in the file; ``told_by`` is where the schema is from.
 
     Raises:
         SchemaDriftError: a value is not held exactly by the new type.
     """
     if batch.schema.equals(schema):
         return batch
-    columns = [_column(batch, field, path, first) for field in schema]
+    columns = [_column(batch, field, path, first, told_by) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _column(batch: pa.RecordBatch, field: pa.Field, path: str, first: int) -> pa.Array:
+def _column(
+    batch: pa.RecordBatch, field: pa.Field, path: str, first: int, told_by: str
+) -> pa.Array:
     at = batch.schema.get_field_index(field.name)
     if at < 0:
         return pa.nulls(batch.num_rows, field.type)
@@ -109,7 +136,8 @@ def _column(batch: pa.RecordBatch, field: pa.Field, path: str, first: int) -> pa
         raise SchemaDriftError(
             path,
             f"column {field.name!r}: {' '.join(str(error).split())}: a {batch.column(at).type} "
-            f"that {field.type} does not hold; give schema= with a type that does",
+            f"that {field.type} of {origin(path, told_by)} does not hold; give schema= with a "
+            "type that does",
             row=first,
         ) from error
 
