@@ -165,6 +165,16 @@ def test_what_is_wrong_is_told_with_its_exit_code(words, code, part, run):
     assert bool(out) == (not part)
 
 
+def test_what_was_left_out_is_told_on_stderr(run):
+    """Exit code 1 and the first error, where no row but the rest of a file was lost, too."""
+    packed = gzip.compress(Path("a.jsonl").read_bytes())
+    Path("b.jsonl.gz").write_bytes(packed[:-9])
+    code, out, err = run("convert", "a.jsonl", "b.jsonl.gz", "-o", "out", "--on-error", "skip")
+    assert (1, True) == (code, "convert: done" in out)
+    assert err.startswith("shimhub: left out: ")
+    assert "b.jsonl.gz" in err
+
+
 def test_help_has_no_option_that_is_refused(run):
     """``dedup`` copies rows: what would read other values is told as refused, and not offered."""
     for command, is_there in (("convert", True), ("dedup", False)):

@@ -7,6 +7,7 @@ import gzip
 import itertools
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq  # noqa: E402
 from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from shimhub.data import DataError, DecodeError, SchemaDriftError, dedup  # noqa: E402  # noqa: E402
+from shimhub.data import DataError, DecodeError, JobError, SchemaDriftError, dedup  # noqa: E402  # noqa: E402
 from shimhub.data.deduplicating import _exact, _keys  # noqa: E402  # noqa: E402
 
 ROWS = [{"id": i, "text": f"text {i % 7}"} for i in range(50)]
@@ -358,3 +359,23 @@ def test_nothing_to_look_for_is_an_error(tmp_path):
     path = write_jsonl(tmp_path / "a.jsonl", ROWS)
     with pytest.raises(DataError, match="nothing to look for"):
         run(path, tmp_path / "out", by="text", exact=False)
+
+
+def test_a_foreign_file_is_not_overwritten_by_the_report(tmp_path):
+    """Beside one file of output: refused before the work; a report of before needs overwrite."""
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n' * 2)
+    report = tmp_path / "o.jsonl.duplicates.parquet"
+    report.write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(JobError, match=r"duplicates\.parquet is there already"):
+            dedup(tmp_path / "a.jsonl", tmp_path / "o.jsonl", overwrite=overwrite, workers=1)
+    assert ("mine", {"a.jsonl", report.name}) == (report.read_text(), set(os.listdir(tmp_path)))
+    report.unlink()
+    for _ in range(2):
+        assert 1 == dedup(tmp_path / "a.jsonl", tmp_path / "o.jsonl", workers=1).rows_out
+    (tmp_path / "o.jsonl").unlink()
+    (tmp_path / ".o.jsonl.manifest.json").unlink()
+    with pytest.raises(JobError, match="overwrite=True replaces it"):
+        dedup(tmp_path / "a.jsonl", tmp_path / "o.jsonl", workers=1)
+    made = dedup(tmp_path / "a.jsonl", tmp_path / "o.jsonl", workers=1, overwrite=True)
+    assert 1 == pq.read_table(made.report).num_rows

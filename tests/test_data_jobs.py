@@ -922,6 +922,12 @@ def test_a_dry_run_writes_nothing_and_tells_sizes(corpus, tokens, tmp_path):
     assert before == sorted(tmp_path.iterdir())
 
 
+def test_a_dry_run_of_rows_that_are_longer_than_its_sample(tmp_path):
+    """A sample that has no whole row is no error."""
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "{"a" * 300_000}"}}\n' * 2)
+    assert 1 == _estimates.estimate(data.convert, tmp_path / "a.jsonl", {}).files
+
+
 def test_a_dry_run_reads_as_the_job_does(tmp_path):
     """A sample that is written plainly is read plainly; options of other files are left out."""
     asked = {"delimiter": ";", "encoding": "utf-16", "columns": ["b"]}

@@ -546,6 +546,45 @@ class TestSkip:
             with pytest.raises(DecodeError, match=r"1\.parquet"):
                 streaming_dataset_reader(tmp_path, on_error="skip", on_drift=drift)
 
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("a.parquet", b"PAR1 and nothing"),
+            ("a.arrow", b"ARROW1 and nothing"),
+            ("a.json", b"[{oops"),
+            ("a.json", b""),
+            ("a.jsonl", b"{oops\n"),
+            ("a.csv", b"a,b\n1\n"),
+            ("a.csv", b""),
+            ("a.txt", b"a\xff\n"),
+            ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 99)[:20]),
+            ("a.csv.gz", gzip.compress(b"a\n1\n")[:12]),
+            ("a.txt.gz", gzip.compress(b"a\n1\n")[:12]),
+            ("a.json.gz", gzip.compress(b'[{"a":1}]')[:15]),
+        ],
+        ids=str,
+    )
+    def test_no_row_that_can_be_read_is_an_error_in_any_format(self, name, content, tmp_path):
+        """The first error, of the reader and of jobs; beside a file with rows it is counted."""
+        (tmp_path / "in").mkdir()
+        (tmp_path / "in" / name).write_bytes(content)
+        for output in ("columns", "rows", "arrow"):
+            with pytest.raises(DecodeError, match=rf"{re.escape(name)}"):
+                read(tmp_path / "in", on_error="skip", output=output)
+        asked = {"format": "jsonl", "on_error": "skip", "workers": 1}
+        with pytest.raises(DecodeError, match=rf"{re.escape(name)}"):
+            convert(tmp_path / "in", tmp_path / "out", **asked)
+        column = {"a.txt": "text", "a.txt.gz": "text"}.get(name, "a")
+        columns = {"a": ["1"], "b": ["2"]} if name == "a.csv" and content else {column: ["1"]}
+        table_file(tmp_path / "in" / "0.parquet", **columns)
+        reader = streaming_dataset_reader(tmp_path / "in", on_error="skip", output="rows")
+        assert (1, 1) == (len(rows_of(reader)), len(reader.skipped.first))
+        (tmp_path / "in" / "0.parquet").rename(tmp_path / "in" / "z.parquet")
+        reader = streaming_dataset_reader(tmp_path / "in", on_error="skip", output="rows")
+        assert (1, 1) == (len(rows_of(reader)), len(reader.skipped.first))
+        made = convert(tmp_path / "in", tmp_path / "both", **asked)
+        assert (1, True) == (made.rows, bool(made.manifest["skipped"]["first"]))
+
     def test_drift_of_a_file_is_not_skipped(self, tmp_path):
         """A whole file of other columns is no damage."""
         table_file(tmp_path / "1.parquet", a=[1])

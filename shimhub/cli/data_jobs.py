@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from shimhub.cli import cells, data_options
 from shimhub.cli.options import add_command
-from shimhub.cli.output import print_fields, print_json
+from shimhub.cli.output import clean, print_fields, print_json
 from shimhub.data.errors import DataError
 from shimhub.data.jobs._choices import OVERLONG, STRATEGIES
 from shimhub.data.writing._json_values import plain
@@ -174,7 +175,15 @@ def _run(options: argparse.Namespace, function: Callable[..., Any], **asked: Any
     told = _told(result, options)
     if data_options.is_first(options):
         _tell(options, f"{options.command}: done", told, f"data-{options.command}")
-    return 1 if told["skipped"] else 0
+    return _skipped_told(result.manifest.get("skipped", {}).get("first", ()))
+
+
+def _skipped_told(errors: Sequence[str]) -> int:
+    """Tell of what was left out, on stderr; return the exit code."""
+    if errors:
+        more = f" (the first of {len(errors)} errors or more)" if len(errors) > 1 else ""
+        print(f"shimhub: left out{more}: {clean(errors[0])}", file=sys.stderr)
+    return 1 if errors else 0
 
 
 def _estimate(options: argparse.Namespace, function: Callable[..., Any], asked: Any) -> int:

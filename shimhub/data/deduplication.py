@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shimhub.data.deduplicating import _compared, _filter, _keeping, _keys, _normal
 from shimhub.data.deduplicating._near_options import NearOptions
-from shimhub.data.errors import DataError
-from shimhub.data.jobs import _marks
+from shimhub.data.errors import DataError, JobError
+from shimhub.data.jobs import _marks, _places
 from shimhub.data.jobs._jobs import Request, run
 from shimhub.data.jobs._options import sources_of
 from shimhub.data.jobs._plan import make_job
@@ -145,6 +145,8 @@ def _job(request: Request, columns: tuple[str, ...] | None) -> Job:
     _check_one_format(job)
     if request.params["near"] is not None:
         _check_text(job)
+    if job.target:
+        _refuse_foreign_report(job)
     return job
 
 
@@ -223,6 +225,7 @@ def _result(job: Job) -> dict[str, Any]:
     stages = {stage.name: stage for stage in stages_of(job)}
     told = {name: list(_marks.all_told(job, stage)) for name, stage in stages.items()}
     if job.target:
+        _refuse_foreign_report(job)
         os.replace(os.path.join(job.out, _filter.REPORT), report_of(job))
     first = told["hash" if job.params["exact"] else "sign"]
     counts = {
@@ -259,6 +262,24 @@ def report_of(job: Job) -> str:
     if job.target:
         return f"{job.target}.{_filter.REPORT.removeprefix('_')}"
     return os.path.join(job.out, _filter.REPORT)
+
+
+def _refuse_foreign_report(job: Job) -> None:
+    """Refuse to write the report of a single file over what is no such report.
+
+    Raises:
+        JobError: so it is, with ``overwrite`` too: that is for what jobs wrote.
+    """
+    path = report_of(job)
+    if not os.path.lexists(path):
+        return
+    if not job.overwrite and _places.check_output(job) == "new":
+        raise JobError(f"{path} is there already: overwrite=True replaces it at the end")
+    if not _filter.is_report(path):
+        raise JobError(
+            f"{path} is there already, and is no report of dedup, which would go there: move it "
+            "away, or name another output"
+        )
 
 
 def _told(request: Request, job: Job, manifest: dict[str, Any], seconds: float) -> DedupReport:

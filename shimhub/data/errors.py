@@ -51,6 +51,10 @@ class SchemaDriftError(DecodeError):
     """
 
 
+class NothingReadError(DecodeError):
+    """``on_error="skip"``, and not a row of what a job reads is left."""
+
+
 class LimitError(DecodeError):
     """Content is larger than a limit allows: a line without end, or a decompression bomb."""
 

@@ -109,11 +109,12 @@ class Reader:
         options = asked.options()
         is_unified = asked.on_drift == "unify"
         self._job = _reading.reading(sources, options, is_unified, asked.shard)
-        self._batches = (
+        batches = (
             _rows(self._job, asked.batch_size)
             if asked.output == "rows"
             else _converted(self._job, asked.batch_size, asked.output)
         )
+        self._batches = _not_nothing(self._job, batches)
 
     @property
     def schema(self) -> pa.Schema:
@@ -159,6 +160,17 @@ class Reader:
     ) -> None:
         """Close it."""
         self.close()
+
+
+def _not_nothing(job: _reading.Reading, batches: Any) -> Any:
+    """Yield the batches; raise the first error if there are none, and no other rank has some."""
+    is_any = False
+    with closing(batches):
+        for batch in batches:
+            is_any = True
+            yield batch
+    if not is_any and job.shard is None and job.options.skipped.first:
+        raise job.options.skipped.first[0]
 
 
 def _converted(job: _reading.Reading, size: int, output: str) -> Any:

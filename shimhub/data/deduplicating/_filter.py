@@ -59,6 +59,14 @@ def report(job: Job, _index: int) -> dict[str, Any]:
     return {"files": [REPORT], "groups": len(kept), "rows": rows}
 
 
+def is_report(path: str) -> bool:
+    """Whether a file is such a report, of whatever job."""
+    try:
+        return bool(os.path.isfile(path) and pq.read_schema(path).equals(_SCHEMA))
+    except pa.ArrowInvalid:
+        return False
+
+
 def _starts(job: Job) -> Array:
     """Return how many rows of its file are before each block."""
     starts = np.zeros(len(job.blocks), dtype=np.int64)

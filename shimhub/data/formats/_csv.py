@@ -69,9 +69,15 @@ def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:  # 
         SchemaDriftError: a value is not of its column's type.
         LimitError: a record is longer than ``options.max_line``.
     """
-    wanted = schema(source, options)
+    try:
+        names, wanted = _names(source, options), schema(source, options)
+    except DecodeError as error:
+        if options.on_error != "skip" or isinstance(error, SchemaDriftError):
+            raise
+        options.skipped.add(error, 0, max(0, source.size))
+        return
     chosen = _chosen(source, wanted, options)
-    table = Table(_names(source, options), wanted, dialect_of(source, options), chosen.names)
+    table = Table(names, wanted, dialect_of(source, options), chosen.names)
     reader = Reader(table.find, table.quick, table.strict)
     blocks = record_blocks(source, options)
     with Refusals(source, options) as refusals:

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from shimhub._version import __version__
-from shimhub.data.errors import JobError
+from shimhub.data.errors import JobError, NothingReadError
 from shimhub.data.jobs import _locks, _manifests, _marks, _places
 from shimhub.data.jobs._merging import merge_stages
 from shimhub.data.runners import Settings, open_runner
@@ -169,6 +169,7 @@ def _manifest(
 ) -> dict[str, Any]:
     """Return what the job was and made; nothing in it tells who did it, when, and how."""
     parts, files, skipped = _made(job, stages)
+    _refuse_nothing(parts, skipped)
     plan = job.plan
     inputs = [{k: v for k, v in one.items() if k != "modified_ns"} for one in plan["inputs"]]
     told = {
@@ -186,6 +187,17 @@ def _manifest(
     }
     told |= {"skipped": skipped} if job.options.on_error == "skip" else {}
     return told if result is None else {**told, "result": result(job)}
+
+
+def _refuse_nothing(parts: list[dict[str, Any]], skipped: dict[str, Any]) -> None:
+    """Refuse an output without a row where something could not be read.
+
+    Raises:
+        NothingReadError: so it is, with the first error.
+    """
+    if parts and skipped["first"] and not any(one.get("rows", 0) for one in parts):
+        path, told = next(iter(skipped["files"])), skipped["first"][0]
+        raise NothingReadError(path, f"there is no row that could be read; the first error: {told}")
 
 
 def _made(

@@ -164,6 +164,8 @@ def options_for(job: Reading, at: int) -> Options | None:
         SchemaDriftError: it has other columns or types than those before.
     """
     source = job.sources[at]
+    if job.seen.get(at, job.known) is None:  # it was looked at, and counted then
+        return None
     if source.format not in _SELF_TOLD and not job.unify:
         return replace(
             job.options, schema=job.known, columns=tuple(job.schema.names), told_by=job.first
