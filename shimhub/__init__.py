@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         ShimhubError,
         TrustError,
         UnknownShimError,
+        UntestedError,
         VerifyError,
     )
     from shimhub.model import Context, Problem, ShimStats, Status, Verdict, Verdicts
@@ -56,6 +57,7 @@ __all__ = [
     "Status",
     "TrustError",
     "UnknownShimError",
+    "UntestedError",
     "Verdict",
     "Verdicts",
     "VerifyError",

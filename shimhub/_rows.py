@@ -240,8 +240,15 @@ def _named_files(row: dict[str, Any], file: str) -> Iterator[Found]:
 
 
 def _check_path(key: str, path: str, action: str, file: str) -> Iterator[Found]:
-    folder = os.path.realpath(os.path.dirname(os.path.abspath(file)))
-    if not os.path.realpath(path).startswith(folder + os.sep):
-        yield key, f"{path} is outside of the registry's folder {folder}"
-    elif not os.path.isfile(path):
-        yield key, f"there is no file {path}; action {action!r} needs its code there"
+    for told in check_file(path, file):
+        yield key, told + (f"; action {action!r} needs its code there" if "no file" in told else "")
+
+
+def check_file(path: Any, registry: str) -> Iterator[str]:
+    """Yield what is wrong with the path of a file that a registry names, from its folder."""
+    folder = os.path.realpath(os.path.dirname(os.path.abspath(registry)))
+    full = os.path.join(folder, path) if is_string(path) else ""
+    if full and not os.path.realpath(full).startswith(folder + os.sep):
+        yield f"{full} is outside of the registry's folder {folder}"
+    elif full and not os.path.isfile(full):
+        yield f"there is no file {full}"

@@ -90,7 +90,7 @@ TOP_KEYS: dict[str, Callable[[Any], bool]] = {
     "shim": _is_rows,
 }
 TARGET_KEYS = {"dists": is_strings, "module": is_string}
-PACK_KEYS = {"summary": is_string, "opt_in": _is_bool}
+PACK_KEYS = {"summary": is_string, "opt_in": _is_bool, "compat": is_string}
 PROBE_KEYS = {
     "missing": _is_bool,
     "dynamic": _is_bool,

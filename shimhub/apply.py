@@ -256,7 +256,7 @@ class Engine:
         try:
             made = building.build(shim, builder, original, ctx, self.guards, evidence)
         except NotProvedError as error:
-            return Verdict(shim.id, Status.GATED, str(error), evidence)
+            return Verdict(shim.id, Status.GATED, str(error), {**evidence, "proof": str(error)})
         if shim.rebind:
             transaction.effect(shim.id, partial(placing.give_back, made, original))
         placing.place(shim, slot, made, transaction)

@@ -86,8 +86,13 @@ def build(
     return _finished(shim, original, given, made, ctx, guards)
 
 
+def cases_of(shim: Shim) -> Callable[..., Any]:
+    """Return the shim's ``cases``, or the ``file.py:attr`` that its ``proof`` names."""
+    return _named(shim, shim.proof, "cases")
+
+
 def _proved(shim: Shim, given: Any, made: Any, ctx: Context) -> str:
-    cases = _named(shim, shim.proof, "cases")
+    cases = cases_of(shim)
     files = [path for path in (code_path(shim), cases.__code__.co_filename) if path]
     return prove(shim, given, plain(made), ctx, partial(cases, ctx), files)
 

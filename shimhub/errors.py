@@ -49,6 +49,10 @@ class ShimError(ShimhubError, ImportError):
     """Strict mode: a shim of the module being imported failed, so the import fails."""
 
 
+class UntestedError(ShimhubError):
+    """A check of ``compat`` cannot be made here; the message says why. It is no pass."""
+
+
 class PlaceholderError(ShimhubError, NotImplementedError):
     """A placeholder was called; the message tells what to install or use instead."""
 

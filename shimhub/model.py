@@ -55,11 +55,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Pack:
-    """A named set of shims; an ``opt_in`` pack is off until the user enables it."""
+    """A named set of shims; an ``opt_in`` pack is off until the user enables it.
+
+    ``compat`` is the file of its own checks, relative to the folder of the registry ``file``.
+    """
 
     name: str
     summary: str
     opt_in: bool = False
+    compat: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)

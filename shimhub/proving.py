@@ -48,14 +48,14 @@ def prove(
     told = _kept(file)
     is_kept = told is not None
     if told is None:
-        differs, told = _run(original, made, cases())
+        differs, told = run_cases(original, made, cases())
         _keep(file, differs, told)
         if differs:
             raise NotProvedError(told)
     return f"{told}{', as an earlier process found' if is_kept else ''}"
 
 
-def _run(original: Any, made: Any, cases: Iterable[Case]) -> tuple[bool, str]:
+def run_cases(original: Any, made: Any, cases: Iterable[Case]) -> tuple[bool, str]:
     """Return whether to leave the original, and why, or what was proved."""
     count = served = 0
     for count, case in enumerate(cases, 1):

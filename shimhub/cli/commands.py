@@ -12,6 +12,7 @@ from shimhub import __version__
 from shimhub.cli import (
     activation,
     checking,
+    compat,
     completion,
     data,
     doctor,
@@ -31,6 +32,7 @@ _FAMILIES = (
     listing,
     checking,
     doctor,
+    compat,
     new,
     activation,
     trusting,
