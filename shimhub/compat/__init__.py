@@ -69,7 +69,7 @@ def examine(packs: Sequence[str]) -> Report:
         files = {name: _load(registry.packs[name]) for name in packs}
         for module in files.values():
             checking.call(module, "prepare", None)
-        api.install(enable=packs)
+        api.install(enable=[name for name in packs if registry.matching(name)])
         report.environment = _environment(list(files.values()))
         for name, module in files.items():
             checks, others = _checks(name, module, current())
