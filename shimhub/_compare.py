@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import reprlib
+from collections import UserDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -99,7 +100,7 @@ class _Comparison:
             yield from self._attributes(place, names, mine, other)
         elif isinstance(mine, _CODE) or _has(kind, "__next__") or _has(kind, "__await__"):
             yield Finding(False, place, f"a {kind.__name__} cannot be compared")
-        elif _has_equality(kind):
+        elif _has_equality(kind) and not isinstance(mine, UserDict):
             yield from _unequal(mine == other, place, mine, other)
         else:
             yield from self._state(place, mine, other)

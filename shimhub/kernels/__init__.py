@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shimhub.kernels._columns import Ragged
     from shimhub.kernels.dedup import Seen, deduplicate
     from shimhub.kernels.hashing import hash_rows
+    from shimhub.kernels.joining import join
     from shimhub.kernels.linalg import (
         add,
         divide,
@@ -59,6 +60,7 @@ __all__ = [
     "gelu",
     "hash_rows",
     "jaccard",
+    "join",
     "lanes",
     "layer_norm",
     "linear",
@@ -89,6 +91,7 @@ _MODULES: Final = {
     "_columns": "Ragged",
     "dedup": "Seen deduplicate",
     "hashing": "hash_rows",
+    "joining": "join",
     "linalg": "add divide gelu layer_norm linear matmul multiply native_limit relu sigmoid "
     "softmax subtract tanh",
     "packing": "Bins pack pack_multipack",
