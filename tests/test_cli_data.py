@@ -165,6 +165,40 @@ def test_what_is_wrong_is_told_with_its_exit_code(words, code, part, run):
     assert bool(out) == (not part)
 
 
+@pytest.mark.parametrize("name", ["info", "head", "stats", "convert", "dedup", "tokenize", "pack"])
+def test_help_fits_into_a_terminal(name, run, monkeypatch):
+    """80 columns, with all words that an option takes."""
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = run(name, "--help")
+    assert (0, True) == (code, max(map(len, out.splitlines())) <= 80)
+    told = " ".join(out.split())
+    assert "do not tell it: parquet, arrow, json, jsonl, csv, tsv, text" in told
+
+
+def test_ctrl_c_while_a_command_is_imported(here):
+    """130 and a word, no traceback: a second of imports is before the first line of work."""
+    code = (
+        "import builtins, sys\n"
+        "import shimhub.cli as cli\n"
+        "real = builtins.__import__\n"
+        "def stop(name, *rest, **more):\n"
+        "    if name == 'pyarrow' or name == 'shimhub.cli.commands':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return real(name, *rest, **more)\n"
+        "builtins.__import__ = stop\n"
+        "sys.exit(cli.main(['data', 'head', 'a.jsonl']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (130, "shimhub: stopped\n") == (done.returncode, done.stderr)
+
+
 def test_what_was_left_out_is_told_on_stderr(run):
     """Exit code 1 and the first error, where no row but the rest of a file was lost, too."""
     packed = gzip.compress(Path("a.jsonl").read_bytes())

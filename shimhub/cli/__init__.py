@@ -14,7 +14,7 @@ from shimhub.errors import (
     UnknownShimError,
 )
 
-EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_UNMET = 0, 1, 2, 5
+EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_UNMET, EXIT_STOPPED = 0, 1, 2, 5, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ActivationError as error:
         _complain(str(error))
         return EXIT_UNMET
+    except KeyboardInterrupt:  # while a command is imported, or one that has nothing to tell of it
+        if list(arguments[:1]) == ["run"]:
+            raise
+        _complain("stopped")
+        return EXIT_STOPPED
     except RegistryError as error:
         count = len(error.problems)
         return _complain(f"{count} problem{'s' if count > 1 else ''} in the registry\n{error}")

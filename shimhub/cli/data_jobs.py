@@ -129,8 +129,9 @@ def _add_pack(commands: Any) -> None:
     data_options.add_written(parser, "parquet")
     told = "tokens of a packed row"
     parser.add_argument("--length", type=int, required=True, metavar="N", help=told)
-    told = "how rows are chosen; docs/data.md tells"
-    parser.add_argument("--strategy", choices=tuple(STRATEGIES), default="bfd", help=told)
+    told = f"how rows are chosen: {', '.join(STRATEGIES)}; docs/data.md tells"
+    kinds = tuple(STRATEGIES)
+    parser.add_argument("--strategy", choices=kinds, metavar="NAME", default="bfd", help=told)
     told = "what becomes of longer rows; each is counted"
     parser.add_argument("--overlong", choices=OVERLONG, default="error", help=told)
     parser.add_argument("--pad", type=int, metavar="ID", help="fill rows up with this token")

@@ -16,8 +16,9 @@ def add_reading(parser: argparse.ArgumentParser, is_copied: bool = False) -> Non
     told = "files, folders, globs in quotes, URLs"
     parser.add_argument("inputs", nargs="+", metavar="FILE", help=told)
     group = parser.add_argument_group("reading")
-    told = "the format of the files, where their names and first bytes do not tell it"
-    group.add_argument("--input-format", choices=FORMATS, help=told)
+    told = "the format of the files, where their names and first bytes do not tell it: "
+    told += ", ".join(FORMATS)
+    group.add_argument("--input-format", choices=FORMATS, metavar="FORMAT", help=told)
     group.add_argument("--compression", choices=(*COMPRESSIONS, "none"), help="around the files")
     group.add_argument("--split", metavar="NAME", help="of a saved data set with several splits")
     told = "a row that cannot be read: stop (raise), or leave it out and count it (skip)"

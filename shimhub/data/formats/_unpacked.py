@@ -39,7 +39,7 @@ def unpacked(source: Source, options: Options) -> Iterator[pa.NativeFile]:
             yield opened
 
 
-def _write(file: IO[bytes], data: bytes) -> None:
+def _write(file: IO[bytes], data: bytes | bytearray) -> None:
     try:
         while data:
             data = data[file.write(data) :]
