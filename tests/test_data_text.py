@@ -115,19 +115,22 @@ def _values(columns: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[list[int
 @settings(max_examples=150, deadline=None)
 @given(
     parts=st.lists(
-        st.sampled_from(['{"a":', "1", "[", "]", "}", ",", '"x\\"', '"', " ", "\n", "1.5"])
+        st.sampled_from(
+            ['{"a":', "1", "[", "]", "}", ",", '"x\\"', '"', " ", "\n", "1.5", '"' + "y" * 150]
+        )
     ),
-    cut=st.integers(0, 60),
+    cut=st.integers(0, 400),
 )
 def test_native_elements_are_those_of_the_reference(parts: list[str], cut: int) -> None:
     """For text that comes in two parts, cut anywhere."""
     told = "".join(parts).encode()
     native, python = kernels.JsonElements(), reference.Elements()
-    for part in (told[:cut], told[cut:]):
-        lines, starts, is_good = native.feed(part)
+    for part, head in ((told[:cut], b""), (told[cut:], b"head")):
+        lines, whole, starts, is_good = native.feed(part, head)
         wanted, places, was_good = python.feed(part)
         if not was_good:
             assert not is_good
             break
-        assert (wanted, places, True) == (lines, starts.tolist(), is_good)
+        assert (head + wanted, places, True) == (bytes(lines), starts.tolist(), is_good)
+        assert whole == (head + wanted).rfind(b"\n") + 1
         assert (python.state, python.offset) == (native.state, native.offset)

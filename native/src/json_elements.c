@@ -15,6 +15,7 @@ typedef struct {
     int64_t *starts;
     size_t begun;
     shimhub_json_look *look;
+    shimhub_json_skip *skip;
 } machine;
 
 static bool is_space(uint8_t byte)
@@ -30,6 +31,7 @@ static void put(machine *m, uint8_t byte)
 static void end_element(machine *m)
 {
     put(m, '\n');
+    m->state->whole = (int64_t)m->written;
     m->state->state = SHIMHUB_ELEMENTS_AFTER;
     m->state->has_value = 1;
 }
@@ -87,10 +89,25 @@ static uint64_t look(machine *m, const uint8_t *from, size_t count, shimhub_json
     return inside;
 }
 
-/* Up to 64 bytes of a list or an object. */
+/* What follows inside of a string without quotes, backslashes and line feeds. */
+static void take_string(machine *m)
+{
+    bool high = false;
+    const uint8_t *from = m->text + m->at;
+    size_t count = m->skip(from, (m->size - m->at) / SHIMHUB_JSON_BLOCK, &high);
+    memcpy(m->out + m->written, from, count * SHIMHUB_JSON_BLOCK);
+    m->written += count * SHIMHUB_JSON_BLOCK;
+    m->at += count * SHIMHUB_JSON_BLOCK;
+}
+
+/* Up to 64 bytes of a list or an object, and more of strings. */
 static bool take_nested(machine *m)
 {
     uint8_t tail[SHIMHUB_JSON_BLOCK];
+    if (m->state->in_string && !m->state->is_escaped)
+        take_string(m);
+    if (m->at == m->size)
+        return true;
     const uint8_t *from = m->text + m->at;
     size_t left = m->size - m->at;
     size_t count = left < SHIMHUB_JSON_BLOCK ? left : SHIMHUB_JSON_BLOCK;
@@ -223,8 +240,9 @@ shimhub_status shimhub_json_elements(shimhub_elements *elements, const uint8_t *
         size > (size_t)(INT64_MAX - elements->offset))
         return SHIMHUB_BAD_ARGUMENT;
     machine m = {.state = elements, .text = text, .size = size, .out = out, .starts = starts,
-                 .look = shimhub_json_looker()};
+                 .look = shimhub_json_looker(), .skip = shimhub_json_skipper()};
     bool is_good = true;
+    elements->whole = 0;
     while (is_good && m.at < m.size)
         is_good = take(&m);
     elements->offset += (int64_t)m.at;

@@ -73,6 +73,7 @@ static void test_elements(void)
         CHECK(shimhub_json_elements(&elements, (const uint8_t *)text + cut, rest, out + first,
                                     starts + begun, &second, &more) == SHIMHUB_OK);
         CHECK(first + second == sizeof lines - 1 && memcmp(out, lines, first + second) == 0);
+        CHECK(elements.whole == (second == 0 ? 0 : (int64_t)second));
         CHECK(begun + more == 4 && starts[0] == 2 && elements.state == SHIMHUB_ELEMENTS_END);
     }
 }

@@ -194,6 +194,18 @@ def count_pairs(rows: list[Any]) -> int:
     return found
 
 
+class Elements(NamedTuple):
+    """What :class:`JsonElements` made of bytes."""
+
+    #: Elements that begin or go on here; the last one may be incomplete.
+    lines: bytes | memoryview
+    #: How many bytes the complete ones are, with what was put before them.
+    whole: int
+    #: Where elements begin that began here: int64 from the beginning of all.
+    starts: np.ndarray
+    is_good: bool
+
+
 class JsonElements:
     """Elements of a JSON array, or values one after the other, as lines.
 
@@ -207,7 +219,8 @@ class JsonElements:
             if self._native is None
             else self._native.ffi.new("shimhub_elements *")
         )
-        self._out, self._starts = np.empty(0, np.uint8), np.empty(0, np.int64)
+        #: The same memory for each call, as new pages cost.
+        self._starts = np.empty(0, np.int64)
 
     @property
     def state(self) -> int:
@@ -224,30 +237,33 @@ class JsonElements:
         """Return how many bytes were taken."""
         return int(self._machine.offset)
 
-    def feed(self, data: bytes) -> tuple[bytes, np.ndarray, bool]:
-        """Take the next bytes: return lines, where elements begin that began, and if all is well.
+    def feed(self, data: Any, head: bytes = b"") -> Elements:
+        """Take the next bytes. If not all is well, ``offset`` tells where.
 
-        The last line may be incomplete. Line feeds of elements are blanks; ``starts`` are int64
-        from the beginning of all. If not all is well, ``offset`` tells where: a comma that is
-        missing or too much, a line feed in a string, or something behind the array. O(bytes).
+        Line feeds of elements are blanks. Not well is a comma that is missing or too much, a line
+        feed in a string, or something behind the array. ``head`` is put before the lines. O(bytes).
         """
         if self._native is None:
-            lines, starts, is_good = self._machine.feed(data)
-            return lines, np.array(starts, np.int64), is_good
-        ffi = self._native.ffi
-        out, starts = self._room(len(data))
-        written, begun = ffi.new("size_t *"), ffi.new("size_t *")
+            lines, begun, is_good = self._machine.feed(data)
+            lines = head + lines
+            return Elements(lines, lines.rfind(b"\n") + 1, np.array(begun, np.int64), is_good)
+        ffi, size = self._native.ffi, len(head)
+        out = np.empty(size + 2 * len(data), np.uint8)
+        out[:size] = np.frombuffer(head, np.uint8)
+        if len(self._starts) < len(data):
+            self._starts = np.empty(len(data), np.int64)
+        count, begun = ffi.new("size_t *"), ffi.new("size_t *")
         status = self._native.lib.shimhub_json_elements(
             self._machine, ffi.from_buffer("uint8_t[]", data), len(data),
-            ffi.from_buffer("uint8_t[]", out), _int64(ffi, starts), written, begun,
+            ffi.from_buffer("uint8_t[]", out) + size, _int64(ffi, self._starts), count, begun,
         )  # fmt: skip
-        return out[: written[0]].tobytes(), starts[: begun[0]].copy(), status == _OK
-
-    def _room(self, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return memory for what comes of so many bytes: the same again, as new pages cost."""
-        if len(self._starts) < size:
-            self._out, self._starts = np.empty(2 * size, np.uint8), np.empty(size, np.int64)
-        return self._out, self._starts
+        whole = self._machine.whole
+        return Elements(
+            out.data[: size + count[0]],
+            size + whole if whole else 0,
+            self._starts[: begun[0]].copy(),
+            status == _OK,
+        )
 
 
 def _int64(ffi: Any, array: np.ndarray) -> Any:

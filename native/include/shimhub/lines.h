@@ -49,6 +49,7 @@ typedef struct {
     int32_t state;  /* SHIMHUB_ELEMENTS_... */
     int32_t depth;
     uint8_t is_array, in_string, is_escaped, has_value;
+    int64_t whole; /* of what the last call wrote, bytes of lines that are complete */
 } shimhub_elements;
 
 typedef enum {

@@ -22,7 +22,7 @@ from shimhub.data.formats._json_context import Context
 from shimhub.data.formats._json_rows import quick_rows, rows_of
 from shimhub.data.formats._json_schema import guessed
 from shimhub.data.formats._json_strict import strict_row
-from shimhub.data.formats._line_blocks import BLOCK, LineBlock
+from shimhub.data.formats._line_blocks import LineBlock
 from shimhub.data.formats._pieces import Reader, told
 from shimhub.data.formats._refusals import Refusals
 from shimhub.kernels.lines import AFTER, BEGIN, END, INSIDE, SCALAR, JsonElements, line_bounds
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Bytes whose elements give the schema.
 FIRST: Final = 1 << 20
+#: Bytes that are made Arrow at once, and dicts: see :mod:`._jsonl`.
+READ: Final = 1 << 21
 ROWS: Final = 1 << 18
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -66,7 +68,7 @@ def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:  # 
         SchemaDriftError: a row is not of the schema.
     """
     context = Context(source, options, schema(source, options))
-    for found in _told(context, quick_batch(context), pa.cpu_count(), BLOCK):
+    for found in _told(context, quick_batch(context), pa.cpu_count(), READ):
         yield Part(batch_of(context, found.piece.rows), found.first)
 
 
@@ -130,14 +132,16 @@ class _Elements:
             if not is_begun:
                 found = self._begun(found)
                 is_begun = True
-            lines, starts, is_good = self._machine.feed(found)
+            # What is held of a long element is copied where it ends, and not for each block.
+            head = self._tail.pop() if 0 < self._held <= self._size else b""
+            lines, end, starts, is_good = self._machine.feed(found, head)
+            self._held -= len(head)
             self._pending = np.concatenate([self._pending, starts])
-            end = lines.rfind(b"\n") + 1
             if end:
                 whole = memoryview(lines)[:end]
                 yield self._block(b"".join([*self._tail, whole]) if self._held else whole)
                 self._tail, self._held = [], 0
-            self._tail.append(lines[end:])
+            self._tail.append(bytes(lines[end:]))
             self._held += len(lines) - end
             if not is_good:
                 raise self._misplaced()

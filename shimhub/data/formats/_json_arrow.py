@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.json as pj  # type: ignore[import-untyped]
 from pyarrow import types
 
@@ -71,9 +71,9 @@ def may_round_integers(batch: pa.RecordBatch) -> bool:
 def _may_round(column: pa.Array) -> bool:
     kind = column.type
     if types.is_floating(kind):
-        bounds = pc.min_max(pc.abs(pc.filter(column, pc.is_finite(column))))
-        most = bounds["max"].as_py()
-        return most is not None and most >= _EXACT[kind.bit_width]
+        values = column.to_numpy(zero_copy_only=False)  # null is NaN
+        large = values[np.abs(values) >= _EXACT[kind.bit_width]]
+        return bool(np.isfinite(large).any())
     if types.is_struct(kind):
         return any(map(_may_round, column.flatten()))
     if types.is_map(kind):
