@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from typing import Any
 
@@ -10,9 +9,8 @@ from shimhub import kernels
 
 RUST_AVAILABLE = True  # what 0.2.0 says where its functions work
 _PLAIN = ("parquet", "arrow", "feather", "csv", "json", "jsonl", "text")
-_PACKABLE = ("parquet", "arrow", "json", "jsonl", "csv", "text")
-_ENDS = {"ipc": "arrow", "tsv": "csv", "ndjson": "jsonl", "txt": "text"}
-_ENDS |= {name: name for name in _PLAIN if name != "text"}
+_ENDS = {one: one for one in _PLAIN[:-1]} | {"ipc": "arrow", "tsv": "csv", "ndjson": "jsonl"}
+_ENDS |= {"txt": "text"}
 _PACKED = {"zst": "zstd", "zstd": "zstd", "gz": "gzip", "gzip": "gzip"}
 
 
@@ -23,12 +21,12 @@ def is_available() -> bool:
 
 def list_supported_formats() -> list[str]:
     """Return the words for ``dataset_type``."""
-    packed = itertools.product(_PACKABLE, ("zst", "gz"))
-    return [*_PLAIN, *map(".".join, packed), "hf_dataset"]
+    packed = (f"{one}.{end}" for one in _PLAIN if one != "feather" for end in ("zst", "gz"))
+    return [*_PLAIN, *packed, "hf_dataset"]
 
 
 def detect_format(file_path: str) -> tuple[str, str | None]:
-    """Return the format and the compression that a path's extensions say, or else json."""
+    """Return the format and the compression that a path's extensions say, or json."""
     path = os.fspath(file_path).lower()
     packed = _PACKED.get(path.rpartition(".")[2]) if "." in path else None
     stem = path.rpartition(".")[0] if packed else path

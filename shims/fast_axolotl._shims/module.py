@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-import sys
+import threading
+
+from fast_axolotl._parts import EVERY, import_modules, parts_on, patterns
 
 import shimhub
-from shimhub.attach import module_exists
 
 LOG = logging.getLogger("fast_axolotl")
 
-#: Parts of what ``install`` turns on, by how the ids of their rows begin; the first wins.
-_PARTS = {
-    "fast_axolotl/streaming/": "streaming",
-    "fast_axolotl/hashing/": "hashing",
-    "axolotl/dedup/": "hashing",
-    "fast_axolotl/collators/": "collators",
-    "axolotl/collators/": "collators",
-    "fast_axolotl/": "all",
-    "axolotl/": "rest",
-}
-#: What is imported by ``install``, as by 0.2.0, but never axolotl's own packages on the way.
-_MODULES = {
-    "axolotl.utils.data": "all",
-    "axolotl.utils.collators": "all",
-    "axolotl.rust_ext": "streaming",
-    "axolotl.rust_ext.axolotl_ext": "streaming",
-    "axolotl.utils.data.rust_streaming": "streaming",
-    "axolotl.utils.data.rust_wrapper": "streaming",
-}
-_EVERY = {"all", "streaming", "hashing", "collators", "rest"}
+_LOCK = threading.RLock()
 _is_automatic = False
 
 
 def install() -> bool:
     """Turn all shims for axolotl on; False if they were, or could not be turned on."""
-    return _install(_EVERY)
+    return _install(EVERY)
 
 
 def install_at_import() -> None:
@@ -62,52 +43,36 @@ def install_collator_shim() -> bool:
 
 def uninstall() -> bool:
     """Turn all shims for axolotl off: its modules hold what they held; False if none was on."""
-    if "all" not in _parts_on():
-        return False
-    shimhub.disable(*_patterns(_EVERY))
-    LOG.info("shims uninstalled")
-    return True
+    with _LOCK:
+        was_on = "all" in parts_on()
+        if was_on:
+            shimhub.disable(*patterns(EVERY))
+            LOG.info("shims uninstalled")
+        return was_on
 
 
 def _install(parts: set[str]) -> bool:
+    try:
+        with _LOCK:
+            return _is_turned_on(parts)
+    except shimhub.ShimhubError as error:
+        LOG.error("shims not installed: %s", error)
+        return False
+
+
+def _is_turned_on(parts: set[str]) -> bool:
+    """Turn ``parts`` on unless they are; return whether that was done."""
     global _is_automatic  # shims are the process's, too
-    on, was_automatic, _is_automatic = _parts_on(), _is_automatic, False
+    on, was_automatic, _is_automatic = parts_on(), _is_automatic, False
     if parts <= on and not (was_automatic and parts < on):
         LOG.debug("already installed")
         return False
-    unasked = _patterns(_EVERY - parts) if was_automatic or "all" not in on else []
-    try:
-        verdicts = shimhub.enable(*_patterns(parts))
-        verdicts = shimhub.disable(*unasked) if unasked else verdicts
-    except shimhub.ShimhubError as error:
-        LOG.error("shims not installed: %s", error)  # the message says it all
-        return False
-    _import_modules(parts)
+    verdicts = shimhub.enable(*patterns(parts))
+    if was_automatic or "all" not in on:
+        verdicts = shimhub.disable(*patterns(EVERY - parts)) if parts < EVERY else verdicts
+    import_modules(parts & parts_on())
     for verdict in verdicts:
         LOG.debug("%s", verdict)
-    LOG.info("shims installed: %s", ", ".join(sorted(parts - {"all"})))
-    return "all" in _parts_on()
-
-
-def _import_modules(parts: set[str]) -> None:
-    is_absent = hasattr(sys.modules.get("axolotl"), "__stub__") or not module_exists("axolotl")
-    for name, part in _MODULES.items():
-        if part in parts and (is_absent or name.rpartition(".")[0] in sys.modules):
-            importlib.import_module(name)
-
-
-def _parts_on() -> set[str]:
-    found = shimhub.status()
-    live = (one for one in found if one.status not in ("DISABLED", "GATED"))
-    on = {_part(one.id) for one in live if one.id.startswith("fast_axolotl/")}
-    is_off = any(one.reason.startswith("disabled by 'axolotl/") for one in found)
-    return on | {"rest"} if on and not is_off else on
-
-
-def _patterns(parts: set[str]) -> list[str]:
-    ids = [one.id for one in shimhub.status() or shimhub.plan()]
-    return sorted({one.rpartition("/")[0] + "/*" for one in ids if _part(one) in parts})
-
-
-def _part(shim_id: str) -> str:
-    return next((part for start, part in _PARTS.items() if shim_id.startswith(start)), "")
+    told = parts & parts_on()
+    LOG.info("shims installed: %s", ", ".join(sorted(told - {"all"})) or "none, as you said")
+    return "all" in told

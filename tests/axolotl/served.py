@@ -94,3 +94,43 @@ def run(
     if check and told.returncode:
         raise AssertionError(told.stdout + told.stderr)
     return told
+
+
+#: A small package of axolotl's shape, by path; ``ORIGINAL`` is a function that shims may replace.
+PACKAGE = {
+    "axolotl-0.19.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: axolotl\nVersion: 0.19.0\n",
+    "axolotl/__init__.py": "__version__ = '0.19.0'\n",
+    "axolotl/utils/__init__.py": "",
+    "axolotl/utils/data/__init__.py": "from axolotl.utils.data.utils import md5\n",
+    "axolotl/utils/data/sft.py": """
+def _load_tokenized_prepared_datasets(tokenizer, cfg, split, processor, streaming):
+    return (tokenizer, cfg.dataset_prepared_path, split, processor, streaming), []
+""",
+    "axolotl/utils/data/utils.py": """
+def md5(text):
+    return text
+def _deduplicate_dataset(dataset, seen_hashes=None):
+    return dataset, seen_hashes
+ORIGINAL = _deduplicate_dataset
+""",
+    "axolotl/utils/collators/__init__.py": "from .batching import DataCollatorForSeq2Seq\n",
+    "axolotl/utils/collators/batching.py": "class DataCollatorForSeq2Seq:\n    pass\n",
+    "axolotl/cli/__init__.py": "",
+    "axolotl/cli/train.py": """
+def do_cli(config='examples/', **kwargs):
+    print('trained', config, kwargs)
+""",
+    "fire.py": """
+import sys
+def Fire(component):
+    return component(*sys.argv[1:])
+""",
+}
+
+
+def write_package(folder: Path) -> Path:
+    """Write ``PACKAGE`` into a folder, and return it."""
+    for name, text in PACKAGE.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder

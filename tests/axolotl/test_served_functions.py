@@ -1,4 +1,4 @@
-"""What ``fast_axolotl`` computes: the subjects of its own tests, its documentation, and its bugs."""
+"""What ``fast_axolotl`` computes: the subjects of its own tests, its signatures, and its bugs."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_a_sequence_that_fits_no_row_is_a_value_error(fa, length):
 def test_labels_of_another_length_are_a_value_error(fa):
     """0.2.0 pads them in silence, and drops sequences that have no labels."""
     for labels, masks in (([[1]], [[1, 1]]), ([[1, 2]], [[1]]), ([], [[1, 1]])):
-        with pytest.raises(ValueError, match="labels|attention_masks"):
+        with pytest.raises(ValueError, match=r"labels|attention_masks"):
             fa.concatenate_and_pack([[1, 2]], labels, masks, 4, 0)
 
 

@@ -6,7 +6,6 @@ import gzip
 import itertools
 import json
 import logging
-import math
 
 import pytest
 
@@ -49,7 +48,7 @@ def _parquet(path, table):
 def test_wrong_arguments_are_told_at_the_first_batch(fa, arguments):
     """An empty path and a batch of no rows are ValueErrors, and not before `next`."""
     batches = fa.streaming_dataset_reader(*arguments)
-    with pytest.raises(ValueError, match="file_path|batch_size"):
+    with pytest.raises(ValueError, match=r"file_path|batch_size"):
         next(batches)
     with pytest.raises(ValueError, match="file_path"):
         list(fa.RustStreamingDataset("", "parquet"))
@@ -146,15 +145,11 @@ def test_a_malformed_line_is_an_error(fa, tmp_path, line):
         list(fa.streaming_dataset_reader(path))
 
 
-def test_a_number_out_of_range_is_not_left_out(fa, tmp_path):
-    """0.2.0 drops the row of `1e400`; here no row is lost in silence."""
+def test_a_number_out_of_range_is_an_error(fa, tmp_path):
+    """0.2.0 leaves out the row of `1e400`."""
     path = _written(tmp_path / "x.jsonl", '{"a": 0.5}\n{"a": 1e400}\n')
-    try:
-        rows = _rows(fa.streaming_dataset_reader(path))
-    except RuntimeError as error:
-        assert "line 2" in str(error)
-    else:
-        assert [0.5, math.inf] == [row["a"] for row in rows]
+    with pytest.raises(RuntimeError, match=r"line 2.*1e400"):
+        list(fa.streaming_dataset_reader(path))
 
 
 def test_text_is_text(fa, tmp_path):
@@ -184,15 +179,11 @@ def test_cells_of_csv_are_what_is_written(fa, tmp_path):
     assert [*cells, "x"] == found
 
 
-def test_two_columns_of_one_name_are_not_merged(fa, tmp_path):
+def test_two_columns_of_one_name_are_an_error(fa, tmp_path):
     """0.2.0 makes one column of them, twice as long as the others."""
     path = _written(tmp_path / "x.csv", "a,a,b\n1,2,3\n")
-    try:
-        batches = list(fa.streaming_dataset_reader(path))
-    except RuntimeError as error:
-        assert "a" in str(error)
-    else:
-        assert all(1 == len(column) for column in batches[0].values())
+    with pytest.raises(RuntimeError, match=r"name 'a' twice"):
+        list(fa.streaming_dataset_reader(path))
 
 
 @pytest.mark.parametrize("kind", ["file", "stream"])
@@ -219,7 +210,7 @@ def test_feather_is_read(fa, tmp_path, compression):
 
 
 def test_values_of_parquet_are_values(fa, tmp_path):
-    """0.2.0 gives the debug text of small and unsigned integers, times, structs, chats and bytes."""
+    """0.2.0 gives the debug text of integers, times, structs, chats and bytes."""
     messages = [[{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]]
     columns = {
         "int8": pa.array([-1], pa.int8()),
