@@ -17,5 +17,6 @@
 #include "shimhub/minhash.h"
 #include "shimhub/pack.h"
 #include "shimhub/pad.h"
+#include "shimhub/repr.h"
 
 #endif

@@ -120,20 +120,32 @@ static void prefetch_flat(const void *rows, size_t row)
         SHIMHUB_PREFETCH((const char *)column->offsets.data + at * column->width);
 }
 
+shimhub_row_place shimhub_column_rows_find(const shimhub_column_rows *source, size_t row)
+{
+    return (shimhub_row_place){chunk_of(source, row), row, 0};
+}
+
+const shimhub_column *shimhub_column_rows_next(const shimhub_column_rows *source,
+                                               shimhub_row_place *place)
+{
+    while (place->next == source->starts[place->chunk + 1])
+        place->chunk++;
+    const shimhub_column *column = &source->chunks[place->chunk];
+    place->row = column->offset + (int64_t)(place->next++ - source->starts[place->chunk]);
+    return column;
+}
+
 static shimhub_status view_encoded(const void *rows, size_t first, size_t count,
                                    shimhub_block *block)
 {
     const shimhub_column_rows *source = rows;
-    size_t chunk = chunk_of(source, first);
+    shimhub_row_place place = shimhub_column_rows_find(source, first);
     block->arena.used = 0;
     memset(block->tags, SHIMHUB_TAG_BYTES, count);
     for (size_t i = 0; i < count; i++) {
-        while (first + i == source->starts[chunk + 1])
-            chunk++;
-        const shimhub_column *column = &source->chunks[chunk];
-        int64_t row = column->offset + (int64_t)(first + i - source->starts[chunk]);
+        const shimhub_column *column = shimhub_column_rows_next(source, &place);
         size_t before = block->arena.used;
-        if (!shimhub_encode(column, row, 1, &block->arena))
+        if (!shimhub_encode(column, place.row, 1, &block->arena))
             return SHIMHUB_NO_MEMORY;
         block->bytes[i].size = block->arena.used - before;
     }

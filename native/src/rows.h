@@ -50,6 +50,17 @@ shimhub_status shimhub_column_rows_open(const shimhub_column *chunks, size_t cou
                                         shimhub_rows *rows);
 void shimhub_column_rows_close(shimhub_column_rows *source);
 
+/* Where a row is: `row` counts from the buffers' start, the column's offset included. */
+typedef struct {
+    size_t chunk, next; /* the next row of all */
+    int64_t row;
+} shimhub_row_place;
+
+/* The place before a row; and the chunk of the row at the next place, which becomes the place. */
+shimhub_row_place shimhub_column_rows_find(const shimhub_column_rows *source, size_t row);
+const shimhub_column *shimhub_column_rows_next(const shimhub_column_rows *source,
+                                               shimhub_row_place *place);
+
 /* Appends the canonical encoding of rows start .. start + count - 1 of the column's buffers;
  * false if there is no memory. */
 bool shimhub_encode(const shimhub_column *column, int64_t start, int64_t count,

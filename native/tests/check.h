@@ -37,5 +37,6 @@ void test_lines(void);
 void test_minhash(void);
 void test_pack(void);
 void test_pad(void);
+void test_repr(void);
 
 #endif

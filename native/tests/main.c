@@ -15,6 +15,7 @@ static void run_all(void)
     test_minhash();
     test_pack();
     test_pad();
+    test_repr();
 }
 
 int main(void)
