@@ -9,6 +9,7 @@ https://github.com/axolotl-ai-cloud/axolotl/blob/main/src/axolotl/utils/collator
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,13 @@ _EXACT = 2**53
 _ADVICE = "Asking-to-pad-a-fast-tokenizer"
 
 _METHODS = ("pad", "_pad", "_get_padding_truncation_strategies")
-_STOCK = {name: getattr(PreTrainedTokenizerBase, name) for name in _METHODS}
+#: Those of transformers' own file: what somebody has patched them with is none.
+_STOCK = {
+    name: found
+    for name in _METHODS
+    for found in [getattr(PreTrainedTokenizerBase, name)]
+    if found.__code__.co_filename == inspect.getfile(PreTrainedTokenizerBase)
+}
 #: Whether ``tokenizer.pad`` advises against itself, once for each fast tokenizer: transformers 4.
 _ADVISES = _ADVICE in PreTrainedTokenizerBase.pad.__code__.co_consts
 
@@ -38,39 +45,25 @@ def build(original: Any, ctx: Any) -> Any:
     mask, positions = ctx.parameters["mask"], ctx.parameters["positions"]
 
     def __call__(self: Any, features: Any, return_tensors: Any = None) -> Any:
-        _check_call(self, return_tensors)
-        _check_tokenizer(self.tokenizer)
-        names = _names_of(features)
-        values = _values(self, positions)
-        if MASK not in self.tokenizer.model_input_names:
-            del values[MASK]
-            if mask == "required" and MASK not in names:
-                raise Decline("the original fails without a mask")
-        kinds = _kinds_of(features, [name for name in names if name in values])
-        is_made = mask == "added" and MASK in values and MASK not in names
-        padded = [*kinds, MASK] if is_made else [*kinds]
-        planes = _planes(self, features, padded, values)
-        _check_planes(planes, kinds)
-        answer = _answer(features, names, planes, kinds[IDS] is not list)
-        _add_decoder_ids(self.model, names, answer)
+        try:
+            _check_call(self, return_tensors)
+            _check_tokenizer(self.tokenizer)
+            values = _values(self, mask, positions, features)
+            kinds = _kinds_of(features, [name for name in features[0] if name in values])
+            planes = _planes(self, features, _padded(kinds, values, mask), values)
+            _check_planes(planes, kinds)
+            answer = _answer(features, planes, kinds[IDS] is not list)
+            _add_decoder_ids(self.model, answer)
+        except Decline:
+            raise
+        except Exception as error:  # a model's, or an odd object's: nothing is written yet
+            raise Decline(f"raised {type(error).__name__}") from error
         for name in {LABELS, POSITIONS} & kinds.keys():
             leave = _leave_lists if kinds[name] is list else _leave_arrays
             leave(features, name, planes[name], values[name], self.tokenizer.padding_side)
         return answer
 
     return __call__
-
-
-def _values(self: Any, positions: str) -> dict[str, Any]:
-    """Return what pads each field."""
-    return {
-        IDS: self.tokenizer.pad_token_id,
-        MASK: 0,
-        "token_type_ids": self.tokenizer.pad_token_type_id,
-        "special_tokens_mask": 1,
-        LABELS: self.label_pad_token_id,
-        POSITIONS: "range" if positions == "range" else self.position_pad_token_id,
-    }
 
 
 def _check_call(self: Any, return_tensors: Any) -> None:
@@ -94,7 +87,7 @@ def _check_tokenizer(tokenizer: Any) -> None:
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise Decline("a tokenizer that is none of transformers'")
     own = vars(tokenizer)
-    if any(getattr(kind, name) is not _STOCK[name] or name in own for name in _METHODS):
+    if any(getattr(kind, name) is not _STOCK.get(name) or name in own for name in _METHODS):
         raise Decline("a tokenizer with a pad() of its own")
     is_fast = kind.__name__.endswith("Fast")
     if _ADVISES and is_fast and not tokenizer.deprecation_warnings.get(_ADVICE):
@@ -105,10 +98,23 @@ def _check_tokenizer(tokenizer: Any) -> None:
         raise Decline("no token to pad with")  # transformers logs it where its id is asked for
 
 
-def _names_of(features: Any) -> list[str]:
+def _values(self: Any, mask: str, positions: str, features: Any) -> dict[str, Any]:
+    """Return what pads each field, those that the tokenizer leaves alone left out."""
     if type(features) is not list or {*map(type, features)} != {dict} or IDS not in features[0]:
         raise Decline("features that are no dicts with input_ids")
-    return list(features[0])
+    values = {
+        IDS: self.tokenizer.pad_token_id,
+        MASK: 0,
+        "token_type_ids": self.tokenizer.pad_token_type_id,
+        "special_tokens_mask": 1,
+        LABELS: self.label_pad_token_id,
+        POSITIONS: "range" if positions == "range" else self.position_pad_token_id,
+    }
+    if MASK not in self.tokenizer.model_input_names:
+        del values[MASK]
+        if mask == "required" and MASK not in features[0]:
+            raise Decline("the original fails without a mask")
+    return values
 
 
 def _kinds_of(features: Any, names: list[str]) -> dict[str, type]:
@@ -123,6 +129,12 @@ def _kinds_of(features: Any, names: list[str]) -> dict[str, type]:
     if kinds[IDS] is list and any(kinds.get(name, list) is not list for name in _BESIDE):
         raise Decline("lists of ids beside arrays")
     return kinds
+
+
+def _padded(kinds: dict[str, type], values: dict[str, Any], mask: str) -> list[str]:
+    """Return the names of the fields to pad, with a mask that is to be made."""
+    is_made = mask == "added" and MASK in values and MASK not in kinds
+    return [*kinds, MASK] if is_made else [*kinds]
 
 
 def _planes(self: Any, features: Any, names: list[str], values: dict[str, Any]) -> dict[str, Any]:
@@ -152,8 +164,9 @@ def _check_planes(planes: dict[str, Any], kinds: dict[str, type]) -> None:
             raise Decline("labels that the original rounds")
 
 
-def _answer(features: Any, names: list[str], planes: dict[str, Any], is_array: bool) -> Any:
+def _answer(features: Any, planes: dict[str, Any], is_array: bool) -> Any:
     """Return the batch; fields that nothing pads become tensors as the original's do."""
+    names = list(features[0])
     others = {name: _column(features, name, is_array) for name in names if name not in planes}
     answer = BatchEncoding(dict.fromkeys(names))
     if others:
@@ -174,9 +187,8 @@ def _column(features: Any, name: str, is_array: bool) -> Any:
     return to_py_obj(column) if is_array else column
 
 
-def _add_decoder_ids(model: Any, names: list[str], answer: Any) -> None:
-    """Ask the model before anything is written: what it raises, the original raises as well."""
-    if LABELS not in names or model is None:
+def _add_decoder_ids(model: Any, answer: Any) -> None:
+    if LABELS not in answer or model is None:
         return
     if hasattr(model, "prepare_decoder_input_ids_from_labels"):
         found = model.prepare_decoder_input_ids_from_labels(labels=answer[LABELS])
