@@ -51,6 +51,7 @@ micro_batch_size: 2
 gradient_accumulation_steps: 1
 max_steps: 3
 num_epochs: 1
+seed: 42
 optimizer: adamw_torch
 learning_rate: 0.002
 logging_steps: 1
