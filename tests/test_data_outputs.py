@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -301,3 +302,12 @@ class TestTorch:
         monkeypatch.setitem(__import__("sys").modules, "torch", None)
         with pytest.raises(ModuleNotFoundError, match=r"pip install 'shimhub\[torch\]'"):
             _outputs.torch_of(batch([1]))
+
+
+def test_the_table_of_the_page_is_what_batches_hold():
+    """docs/data.md tells each type's form in each output."""
+    pytest.importorskip("torch")
+    from tests import data_forms
+
+    page = (Path(__file__).resolve().parent.parent / "docs" / "data.md").read_text("utf-8")
+    assert "\n".join(data_forms.lines()) in page
