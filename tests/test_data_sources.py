@@ -482,3 +482,11 @@ def test_nothing_outside_of_what_was_named_is_read(tmp_path, parts):
         fixed.append(part)
     root = os.path.realpath("/".join([str(tmp_path), "in", *fixed]))
     assert all((source.path + "/").startswith(root + "/") for source in got)
+
+
+def test_an_error_of_the_network_names_the_url():
+    """A server that is not there: the system's words, and which URL it was."""
+    pytest.importorskip("aiohttp")
+    with pytest.raises(OSError, match=r"connect.*http://127\.0\.0\.1:1/a\.jsonl") as told:
+        resolve("http://127.0.0.1:1/a.jsonl")
+    assert "http://127.0.0.1:1/a.jsonl" == told.value.filename

@@ -26,7 +26,17 @@ def resolve(url: str, request: Request) -> list[Source]:
     Raises:
         FileNotFoundError: there is none; the nearest name is told.
         DataError: the protocol is not known, or a glob or folder has no data.
+        OSError: what the network says, with the URL as ``filename``.
     """
+    try:
+        return _found(url, request)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno or errno.EIO, str(error), url) from error
+
+
+def _found(url: str, request: Request) -> list[Source]:
     fs, path = _file_system(url, request.storage)
     if fs.isdir(path):
         _refuse_links_out(fs, path, fs.find(path), request)
