@@ -225,8 +225,8 @@ def _check_entry(name: str, entry: Any) -> Iterator[Found]:
 
 def _check_source(row: dict[str, Any], file: str) -> Iterator[Found]:
     for key, path in (code_file(row, file), *_named_files(row, file)):
-        if path:
-            yield from _check_path(key, path, row["action"], file)
+        if path and (told := check_file(path, file)):
+            yield key, f"{told}; action {row['action']!r} needs its code there"
     if "proved_with" in row and "proof" not in row:
         yield "proved_with", "belongs to `proof`; add `proof = true`"
 
@@ -239,16 +239,10 @@ def _named_files(row: dict[str, Any], file: str) -> Iterator[Found]:
             yield key, os.path.join(folder, name.partition(":")[0])
 
 
-def _check_path(key: str, path: str, action: str, file: str) -> Iterator[Found]:
-    for told in check_file(path, file):
-        yield key, told + (f"; action {action!r} needs its code there" if "no file" in told else "")
-
-
-def check_file(path: Any, registry: str) -> Iterator[str]:
-    """Yield what is wrong with the path of a file that a registry names, from its folder."""
+def check_file(path: str, registry: str) -> str:
+    """Return what is wrong with a path that a registry names, from its folder; empty if nothing."""
     folder = os.path.realpath(os.path.dirname(os.path.abspath(registry)))
-    full = os.path.join(folder, path) if is_string(path) else ""
-    if full and not os.path.realpath(full).startswith(folder + os.sep):
-        yield f"{full} is outside of the registry's folder {folder}"
-    elif full and not os.path.isfile(full):
-        yield f"there is no file {full}"
+    full = os.path.join(folder, path)
+    if not os.path.realpath(full).startswith(folder + os.sep):
+        return f"{full} is outside of the registry's folder {folder}"
+    return "" if os.path.isfile(full) else f"there is no file {full}"

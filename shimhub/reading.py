@@ -30,9 +30,7 @@ def load_table(sources: Iterable[Source], digest: str = "") -> dict[str, Any]:
     problems: list[Problem] = []
     files = [_read(path, origin, problems) for path, origin in sources]
     targets = {name: row for file in files for name, row in file.table("targets")}
-    packs = {
-        name: {**row, "file": file.path} for file in files for name, row in file.table("packs")
-    }
+    packs = {name: {**row, "file": one.path} for one in files for name, row in one.table("packs")}
     rows = _merge(files)
     ids = {str(row.get("id")) for file in files for row in file.raw_rows()}
     for file in files:
@@ -91,8 +89,8 @@ class _File:
             for key in required:
                 if key not in row:
                     yield self.problem((kind, name), f"{key} is required; say what it is for")
-            for message in _rows.check_file(row.get("compat"), self.path):
-                yield self.problem((kind, name, "compat"), message)
+            if "compat" in row and (told := _rows.check_file(str(row["compat"]), self.path)):
+                yield self.problem((kind, name, "compat"), told)
 
     def _check_rows(self) -> Iterator[Problem]:
         seen: dict[str, int] = {}

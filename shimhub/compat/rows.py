@@ -66,7 +66,7 @@ def _import(shim: Shim) -> str:
 
 def _is_elsewhere(verdict: Verdict) -> bool:
     """Whether the module has no such name: another version's."""
-    return verdict.status is Status.GATED and verdict.reason.endswith("does not exist here")
+    return verdict.status is Status.GATED and " does not exist here" in verdict.reason
 
 
 def _check(shim: Shim, hub: Hub) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.conformance.axolotl.place import ROOT, VERSIONS, Place, UnmetError, places
 from tests.conformance.axolotl.report import Version, findings, markdown, of_data, to_data
-from tests.conformance.axolotl.running import Outcome, Side, differing, run
+from tests.conformance.axolotl.running import SELECTED, Outcome, Side, differing, run
 
 PAGE = ROOT / "docs" / "conformance-axolotl.md"
 KEPT = ROOT / "build" / "conformance-axolotl"
@@ -36,7 +36,7 @@ def main() -> int:
         return 2
     try:
         for place in places(Path(asked.envs), Path(asked.tests), asked.only):
-            _measure(place)
+            _measure(place, asked)
     except (UnmetError, OSError) as error:
         print(error, file=sys.stderr)
         return 5
@@ -53,14 +53,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tests", default=os.environ.get("AXOLOTL_TESTS"), metavar="DIR")
     parser.add_argument("--envs", default=os.environ.get("AXOLOTL_ENVS"), metavar="FILE")
     parser.add_argument("--only", nargs="+", choices=VERSIONS, default=list(VERSIONS))
+    told = "files and folders of the tests, or globs"
+    parser.add_argument("--files", nargs="+", default=SELECTED, metavar="GLOB", help=told)
+    told = "compare with what the last run without the pack came to"
+    parser.add_argument("--reuse", action="store_true", help=told)
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     return parser
 
 
-def _measure(place: Place) -> None:
+def _measure(place: Place, asked: argparse.Namespace) -> None:
     """Run one version on both sides and keep what came out."""
-    without = run(place, packed=False)
-    packed = run(place, packed=True)
+    kept = _kept(place.version) if asked.reuse else None
+    without = kept.without if kept else run(place, packed=False, files=asked.files)
+    packed = run(place, packed=True, files=asked.files)
     first = differing(without, packed)
     left = _repeated(place, without, packed) if first else {}
     done = Version(place.version, _today(), _commit(), _libraries(place), without, packed)

@@ -61,13 +61,15 @@ class Side:
     seconds: float = 0.0
 
 
-def run(place: Place, packed: bool, tests: Iterable[str] = ()) -> Side:
-    """Run the selected tests of a version, or ``tests``; raises UnmetError where none ran."""
+def run(
+    place: Place, packed: bool, tests: Iterable[str] = (), files: Iterable[str] = SELECTED
+) -> Side:
+    """Run the tests of a version in ``files``, or ``tests``; raises UnmetError where none ran."""
     with tempfile.TemporaryDirectory(prefix="shimhub-axolotl-") as name:
         folder = Path(name)
         shutil.copytree(place.suite, folder / "suite" / "tests")
         started = time.perf_counter()
-        done = _start(place, packed, folder, list(tests) or _selected(folder / "suite"))
+        done = _start(place, packed, folder, list(tests) or _selected(folder / "suite", files))
         side = _read(folder / "outcomes", packed)
         side.seconds = time.perf_counter() - started
     if not side.outcomes:
@@ -75,8 +77,8 @@ def run(place: Place, packed: bool, tests: Iterable[str] = ()) -> Side:
     return side
 
 
-def _selected(suite: Path) -> list[str]:
-    found = [path for name in SELECTED for path in sorted((suite / "tests").glob(name))]
+def _selected(suite: Path, files: Iterable[str]) -> list[str]:
+    found = [path for name in files for path in sorted((suite / "tests").glob(name))]
     return [str(path.relative_to(suite)) for path in found]
 
 
