@@ -1,4 +1,4 @@
-/* Packing of any lengths into any capacity, and a gather of any pieces of any chunks. */
+/* Packing of any lengths into any capacity, their order, and a gather of any pieces of any chunks. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +83,25 @@ static void fuzz_pack(const uint8_t *data, size_t size)
     free(offsets), free(items), free(copy);
 }
 
+static void fuzz_order(const uint8_t *data, size_t size)
+{
+    int64_t offsets[3] = {0, take(&data, &size, 2), 0}, *lengths = malloc(size * sizeof *lengths + 1);
+    uint32_t *order = malloc(size * sizeof *order + 1);
+    must(lengths != NULL && order != NULL);
+    for (size_t i = 0; i < size; i++)
+        lengths[i] = data[i];
+    offsets[2] = (int64_t)size;
+    if (shimhub_quick_order(lengths, offsets, 2, order) == SHIMHUB_OK) {
+        shimhub_packed packed = {.bins = 1, .items = (int64_t)size};
+        int64_t bounds[2] = {0, (int64_t)size};
+        if (size > 0)
+            check_bins(&packed, bounds, order, (int64_t)size);
+        for (int64_t i = 1; i < offsets[1]; i++)
+            must(lengths[order[i]] <= lengths[order[i - 1]]);
+    }
+    free(lengths), free(order);
+}
+
 enum { CHUNKS = 3, PIECES = 24, MOST_OUT = 1 << 16 };
 
 static int64_t eightfold(int64_t value)
@@ -134,6 +153,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (data[0] % 2)
         fuzz_pack(data + 1, size - 1);
+    else if (data[0] % 8 == 2)
+        fuzz_order(data + 1, size - 1);
     else
         fuzz_gather(data + 1, size - 1);
     return 0;

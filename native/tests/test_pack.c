@@ -268,6 +268,58 @@ static void test_bad_lengths(void)
     CHECK(offsets[0] == 7 && offsets[3] == 7 && items[0] == 7 && items[2] == 7);
 }
 
+/* Longest first, as numba has it: the second part's order is what numba 0.68 gave, read backwards. */
+static void test_quick_order(void)
+{
+    enum { TIES = 40, COUNT = 3 + TIES };
+    static const uint32_t numbas[TIES] = {2,  37, 7,  12, 32, 17, 22, 27, 24, 4,  9,  14, 39, 19,
+                                          34, 29, 26, 36, 21, 1,  16, 6,  31, 11, 33, 8,  3,  38,
+                                          13, 18, 28, 23, 0,  5,  25, 35, 10, 15, 30, 20};
+    int64_t lengths[COUNT] = {4, 9, 4}, offsets[] = {0, 3, 3, COUNT};
+    uint32_t order[COUNT];
+    for (int64_t i = 0; i < TIES; i++)
+        lengths[3 + i] = i * 7 % 5;
+    CHECK(shimhub_quick_order(lengths, offsets, 3, order) == SHIMHUB_OK);
+    CHECK(order[0] == 1 && order[1] == 2 && order[2] == 0);
+    for (int64_t i = 0; i < TIES; i++)
+        CHECK(order[3 + i] == 3 + numbas[i]);
+}
+
+/* Each place once, and lengths that do not rise: sorted, backwards, all equal, at random. */
+static void test_quick_orders_sort(void)
+{
+    uint64_t state = 11;
+    int64_t lengths[MOST], offsets[2] = {0, MOST};
+    uint32_t order[MOST];
+    for (unsigned round = 0; round < 200; round++) {
+        uint8_t seen[MOST] = {0};
+        for (int64_t i = 0; i < MOST; i++) {
+            int64_t values[] = {i, -i, 7, (int64_t)(next_random(&state) % (1 + round))};
+            lengths[i] = values[round % 4];
+        }
+        CHECK(shimhub_quick_order(lengths, offsets, 1, order) == SHIMHUB_OK);
+        for (int64_t i = 0; i < MOST; i++) {
+            CHECK(order[i] < MOST && !seen[order[i]]++);
+            CHECK(i == 0 || lengths[order[i]] <= lengths[order[i - 1]]);
+        }
+    }
+}
+
+static void test_bad_orders(void)
+{
+    int64_t lengths[2] = {1, 2}, falls[] = {0, 2, 1}, late[] = {1, 2}, many[] = {0, UINT32_MAX};
+    uint32_t order[2] = {7, 7};
+    CHECK(shimhub_quick_order(lengths, falls, 2, order) == SHIMHUB_BAD_OFFSETS);
+    CHECK(shimhub_quick_order(lengths, late, 1, order) == SHIMHUB_BAD_ARGUMENT);
+    CHECK(shimhub_quick_order(lengths, many, 1, order) == SHIMHUB_OVERFLOW);
+    CHECK(shimhub_quick_order(lengths, falls, -1, order) == SHIMHUB_BAD_ARGUMENT);
+    CHECK(shimhub_quick_order(NULL, falls, 1, order) == SHIMHUB_BAD_ARGUMENT);
+    CHECK(shimhub_quick_order(lengths, NULL, 1, order) == SHIMHUB_BAD_ARGUMENT);
+    CHECK(shimhub_quick_order(lengths, falls, 1, NULL) == SHIMHUB_BAD_ARGUMENT);
+    CHECK(order[0] == 7 && order[1] == 7);
+    CHECK(shimhub_quick_order(NULL, falls, 0, NULL) == SHIMHUB_OK);
+}
+
 static unsigned bit_at(const uint8_t *bytes, int64_t bit)
 {
     return (unsigned)bytes[bit / 8] >> bit % 8 & 1;
@@ -352,6 +404,9 @@ void test_pack(void)
     test_deep_tree();
     test_widths();
     test_bad_lengths();
+    test_quick_order();
+    test_quick_orders_sort();
+    test_bad_orders();
     test_gather();
     test_bad_pieces();
 }

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         tanh,
     )
     from shimhub.kernels.packing import Bins, pack, pack_multipack
+    from shimhub.kernels.packing_order import quick_order
     from shimhub.kernels.packing_tables import pack_table
     from shimhub.kernels.packing_tokens import concatenate_and_pack, pack_sequences
     from shimhub.kernels.padding import Field, collate, pad
@@ -75,6 +76,7 @@ __all__ = [
     "pack_sequences",
     "pack_table",
     "pad",
+    "quick_order",
     "relu",
     "sigmoid",
     "softmax",
@@ -95,6 +97,7 @@ _MODULES: Final = {
     "linalg": "add divide gelu layer_norm linear matmul multiply native_limit relu sigmoid "
     "softmax subtract tanh",
     "packing": "Bins pack pack_multipack",
+    "packing_order": "quick_order",
     "packing_tables": "pack_table",
     "packing_tokens": "concatenate_and_pack pack_sequences",
     "padding": "Field collate pad",

@@ -67,6 +67,16 @@ SHIMHUB_API shimhub_status shimhub_pack(const shimhub_lengths *lengths,
                                         const shimhub_pack_options *options, int64_t *offsets,
                                         uint32_t *items, shimhub_packed *packed);
 
+/* Part p is the items from offsets[p] to before offsets[p + 1]; offsets has parts + 1 numbers and
+ * begins with 0. order gets the items of each part, longest first. Equal ones have the order that
+ * numba's argsort gives them when it is read backwards: that of a quicksort, which is not theirs.
+ * Time as any quicksort's: O(n log n), and O(n * n) for lengths made to that end.
+ *
+ * BAD_ARGUMENT: a pointer is NULL, or the first offset is not 0. BAD_OFFSETS: they fall. OVERFLOW:
+ * more than 2^32 - 2 items. Nothing is written then. */
+SHIMHUB_API shimhub_status shimhub_quick_order(const int64_t *lengths, const int64_t *offsets,
+                                               int64_t parts, uint32_t *order);
+
 /* Pieces of arrays of equal-sized values: piece p is lengths[p] values from starts[p] of chunk
  * chunk_of[p] (of chunk 0 where chunk_of is NULL). */
 typedef struct {

@@ -1,0 +1,48 @@
+"""Packing in the order of examples, without axolotl."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from shimhub import Decline
+
+np = pytest.importorskip("numpy")
+HERE = Path(__file__).parent
+
+
+def build(**parameters):
+    """Return the replacement as it is for a module that nobody has."""
+    shared = SimpleNamespace(**runpy.run_path(str(HERE.parent / "_packing.py")))
+    module = SimpleNamespace(LOG=SimpleNamespace(debug=said.append))
+    parameters = {"calls": {}, **parameters}
+    ctx = SimpleNamespace(parameters=parameters, load=lambda name: shared, module=module)
+    return runpy.run_path(str(HERE / "shim.py"))["build"](lambda: None, ctx)
+
+
+said = []
+allocate_sequentially = build(short_names=False)
+
+
+def test_bins_keep_the_order_and_go_round_the_ranks():
+    """Each rank has every n-th bin; the totals are those of all ranks."""
+    lengths = np.array([5, 3, 5, 0, 12, 0, 4])
+    assert ([[0, 1], [2, 3], [4], [5, 6]], 29, 40) == allocate_sequentially(lengths, 0, 10, 1)
+    assert ([[2, 3], [5, 6]], 29, 40) == allocate_sequentially(lengths, 1, 10, 2)
+    assert ([], 29, 40) == allocate_sequentially(lengths, 9, 10, 10)
+
+
+def test_names_of_arguments_are_those_of_the_version():
+    """In 0.8 they are short."""
+    lengths = np.array([1, 2])
+    assert ([[0, 1]], 3, 3) == build(short_names=True)(lengths=lengths, rank=0, c=3, n=1)
+
+
+def test_other_input_is_declined():
+    """Ranks from behind, and lengths that are no array, are the original's."""
+    for given in (([1], 0, 10, 1), (np.array([1]), -1, 10, 1), (np.array([1]), 0, 10, 0)):
+        with pytest.raises(Decline):
+            allocate_sequentially(*given)
