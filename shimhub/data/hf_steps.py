@@ -8,7 +8,6 @@ Arrow's columns. What names, fingerprints and caches the result is the library's
 from __future__ import annotations
 
 import functools
-import os
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -21,29 +20,33 @@ from shimhub.data import hf_rows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Table = pa.Table
-    Mask = Callable[[Table], np.ndarray[Any, np.dtype[np.bool_]] | None]
-    Columns = Callable[[Table], dict[str, pa.ChunkedArray] | None]
+    Mask = Callable[[pa.Table], np.ndarray[Any, np.dtype[np.bool_]] | None]
 
 #: Rows that are handed to a writer of a cache file at a time.
 _PART: Final = 10_000
 #: What ``map`` may be told, beside its function, where columns are added here.
 _OPTIONS: Final = {"batched", "num_proc", "load_from_cache_file", "desc"}
-#: The same of the ``map`` that ``filter`` calls, if it is anything but its default.
-_FILTERS: Final = {"with_indices", "with_rank", "input_columns", "fn_kwargs"}
 
 
 @dataclass(frozen=True)
 class Rules:
     """What is known of functions: each answers None for one that it does not know.
 
-    ``mask(function, batched)`` gives what tells the rows of a table that a filter keeps,
-    ``columns(function, batched)`` what makes the columns that a map adds; either may answer None
-    for a table, too.
+    ``mask(function, batched)`` gives what tells the rows of a table that a filter keeps; it may
+    answer None for a table, too. ``columns(function, batched)`` gives what a map adds.
     """
 
     mask: Callable[[Any, bool], Mask | None]
-    columns: Callable[[Any, bool], Columns | None]
+    columns: Callable[[Any, bool], Added | None]
+
+
+@dataclass(frozen=True)
+class Added:
+    """Columns that a map adds: their names, whether they can be made of a table, and the making."""
+
+    names: tuple[str, ...]
+    can: Callable[[pa.Table], bool]
+    make: Callable[[pa.Table], tuple[pa.ChunkedArray, ...]]
 
 
 def quick(dataset: Any, rules: Rules) -> Any:
@@ -65,14 +68,11 @@ def plain(dataset: Any, *sources: tuple[Any, Any]) -> Any:
     for made, source in sources:
         if dataset is made:
             return source
-    if isinstance(dataset, _kind()):
-        vars(dataset).pop("_shimhub_rules")
-        dataset.__class__ = _library().Dataset
-    return dataset
+    return _copy(dataset) if isinstance(dataset, _kind()) else dataset
 
 
 def _library() -> Any:
-    from datasets import arrow_dataset
+    from datasets import arrow_dataset  # type: ignore[import-untyped,unused-ignore]
 
     return arrow_dataset
 
@@ -82,16 +82,19 @@ def _kind() -> Any:
     """Return the class of quick datasets; made when the library has been imported."""
     base: Any = _library().Dataset
 
-    class Quick(base):
+    class Quick(base):  # type: ignore[misc,unused-ignore]
         """A Dataset that knows what some functions do."""
 
         def map(self, function: Any = None, **options: Any) -> Any:
+            if _is_filter(function):
+                places = _filtered(self, function, options)
+                return base.map(_copy(self), function, **options) if places is None else places
             found = _mapped(self, function, options)
             if found is None:
-                found = base.map(self, function, **options)
-            return found if isinstance(found, Quick) else quick(found, self._shimhub_rules)
+                found = base.map(_copy(self), function, **options)
+            return quick(found, self._shimhub_rules)
 
-    class Asked(base):
+    class Asked(base):  # type: ignore[misc,unused-ignore]
         """A Dataset that gives away the fingerprint that ``map`` has made, and goes no further."""
 
         cache_files = ({"filename": "none"},)
@@ -107,14 +110,26 @@ class _Fingerprint(BaseException):
     """What ``map`` would have named its result; no Exception, which the library may catch."""
 
 
+def _copy(dataset: Any) -> Any:
+    """Return the same dataset, of the library's own class."""
+    found = _library().Dataset.__new__(_library().Dataset)
+    found.__dict__.update(vars(dataset))
+    vars(found).pop("_shimhub_rules", None)
+    return found
+
+
 def _mapped(dataset: Any, function: Any, options: dict[str, Any]) -> Any:
-    """Return what ``map`` would; None where the function or its options are not known."""
-    if _is_filter(function):
-        return _filtered(dataset, function, options)
-    if len(dataset) and options.keys() <= _OPTIONS:
-        add = dataset._shimhub_rules.columns(function, options.get("batched", False))
-        return add and _added(dataset, function, options, add)
-    return None
+    """Return what ``map`` would; None where the function, options or columns are not known."""
+    if not options.keys() <= _OPTIONS:
+        return None
+    added = dataset._shimhub_rules.columns(function, options.get("batched", False))
+    if added is None or set(added.names) & set(dataset.column_names):
+        return None
+    if not added.can(dataset.data.table):
+        return None
+    fingerprint = _fingerprint(dataset, function, options)
+    to = _added_to_file if dataset.cache_files else _added
+    return to(dataset, options, added, fingerprint)
 
 
 def _is_filter(function: Any) -> bool:
@@ -126,7 +141,7 @@ def _filtered(dataset: Any, function: partial[Any], options: dict[str, Any]) -> 
     """Return the Dataset of kept rows' places, which ``filter`` makes its mapping of."""
     keeps, batched, *rest, mapping = function.args
     tell = dataset._shimhub_rules.mask(keeps, batched)
-    if tell is None or any(rest) or options.get("input_columns") or options.get("fn_kwargs"):
+    if tell is None or any(rest) or options.get("fn_kwargs"):
         return None
     mask = tell(dataset.data.table)
     if mask is None:
@@ -154,21 +169,10 @@ def _written(dataset: Any, kept: np.ndarray[Any, Any], options: dict[str, Any]) 
     return kind.map(rows, lambda *_: table, **told)
 
 
-def _in_memory(table: Table) -> Any:
-    from datasets.table import InMemoryTable
+def _in_memory(table: pa.Table) -> Any:
+    from datasets.table import InMemoryTable  # type: ignore[import-untyped,unused-ignore]
 
     return InMemoryTable(table)
-
-
-def _added(dataset: Any, function: Any, options: dict[str, Any], add: Columns) -> Any:
-    fingerprint = _fingerprint(dataset, function, options)
-    if dataset.cache_files:
-        return _added_to_file(dataset, options, add, fingerprint)
-    table = _table(dataset)
-    columns = add(table)
-    if columns is None or columns.keys() & set(table.column_names):
-        return None
-    return _with_columns(dataset, table, columns, fingerprint, options)
 
 
 def _fingerprint(dataset: Any, function: Any, options: dict[str, Any]) -> str:
@@ -181,7 +185,7 @@ def _fingerprint(dataset: Any, function: Any, options: dict[str, Any]) -> str:
     raise RuntimeError("map asked for no fingerprint")
 
 
-def _table(dataset: Any) -> Table:
+def _table(dataset: Any) -> Any:
     """Return the dataset's rows as a table; nothing is copied where they lie together."""
     table = dataset.data.table
     if dataset._indices is None:
@@ -194,34 +198,34 @@ def _table(dataset: Any) -> Table:
     return pa.concat_tables(parts)
 
 
-def _with_columns(
-    dataset: Any, table: Table, columns: dict[str, Any], fingerprint: str, options: dict[str, Any]
-) -> Any:
-    from datasets.features.features import Features, generate_from_arrow_type
-    from datasets.utils import tqdm
+def _added(dataset: Any, options: dict[str, Any], added: Added, fingerprint: str) -> Any:
+    from datasets.features import (  # type: ignore[import-untyped,unused-ignore]
+        Features,
+        features as of_arrow,
+    )
+    from datasets.utils import tqdm  # type: ignore[import-untyped,unused-ignore]
 
-    info = dataset.info.copy()
-    features = {name: generate_from_arrow_type(column.type) for name, column in columns.items()}
-    info.features = Features({**dataset.features, **features})
-    for name, column in columns.items():
+    table = _table(dataset)
+    info, features = dataset.info.copy(), dict(dataset.features)
+    for name, column in zip(added.names, added.make(table), strict=True):
+        features[name] = of_arrow.generate_from_arrow_type(column.type)
         table = table.append_column(name, column)
+    info.features = Features(features)
     with tqdm(unit=" examples", total=len(dataset), desc=options.get("desc") or "Map") as bar:
         bar.update(len(dataset))
     kind = _library().Dataset
     return kind(_in_memory(table), info=info, split=dataset.split, fingerprint=fingerprint)
 
 
-def _added_to_file(dataset: Any, options: dict[str, Any], add: Columns, fingerprint: str) -> Any:
+def _added_to_file(dataset: Any, options: dict[str, Any], added: Added, fingerprint: str) -> Any:
     """Let the library's own ``map`` write all columns to its cache file, or read them there."""
-    if add(dataset.data.table.slice(0, 0)) is None or "length" in dataset.column_names:
-        return None
 
-    def table_of(batch: Any) -> Table:
+    def table_of(batch: Any) -> Any:
         table = batch.pa_table
-        for name, column in (add(table) or {}).items():
+        for name, column in zip(added.names, added.make(table), strict=True):
             table = table.append_column(name, column)
         return table
 
     told = {**options, "batched": True, "batch_size": _PART, "num_proc": None}
     told |= {"new_fingerprint": fingerprint}
-    return _library().Dataset.map(dataset, table_of, **told)
+    return _library().Dataset.map(_copy(dataset), table_of, **told)
