@@ -1,8 +1,8 @@
 """``python -m tests.bench.axolotl.preprocess [--rows N] [--processes 1 2] [--rounds R]``.
 
 The whole of ``python -m axolotl.cli.preprocess config.yaml``, in a process of its own, with the
-pack and without it: seconds from start to end, processor seconds of the process and its children. Both prepare the same data set: its Arrow files are
-compared. Run it with a Python that has axolotl.
+pack and without it: seconds from start to end, and processor seconds of the process and its
+children. Both prepare the same rows: those are compared. Run it with a Python that has axolotl.
 """
 
 from __future__ import annotations
