@@ -12,6 +12,7 @@
 #include "shimhub/columns.h"
 #include "shimhub/dedup.h"
 #include "shimhub/hash.h"
+#include "shimhub/ipc.h"
 #include "shimhub/linalg.h"
 #include "shimhub/lines.h"
 #include "shimhub/minhash.h"

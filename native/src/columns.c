@@ -32,24 +32,26 @@ static bool is_buffer(shimhub_buffer buffer)
 
 static bool falls(const shimhub_column *column, int64_t start, int64_t end)
 {
-    bool bad = false;
-    /* No early exit: so compilers make it a loop over vectors. */
+    const char *at = column->offsets.data;
+    /* No early exit, and no bool: so compilers make it a loop over vectors. */
     if (column->width == 4) {
-        const char *at = column->offsets.data;
+        uint32_t bad = 0;
         for (int64_t i = start; i < end; i++) {
-            int32_t pair[2];
-            memcpy(pair, at + 4 * i, sizeof pair);
-            bad |= pair[1] < pair[0];
+            int32_t first, last;
+            memcpy(&first, at + 4 * i, sizeof first);
+            memcpy(&last, at + 4 * i + 4, sizeof last);
+            bad |= (uint32_t)(last < first);
         }
-    } else {
-        const char *at = column->offsets.data;
-        for (int64_t i = start; i < end; i++) {
-            int64_t pair[2];
-            memcpy(pair, at + 8 * i, sizeof pair);
-            bad |= pair[1] < pair[0];
-        }
+        return bad != 0;
     }
-    return bad;
+    uint64_t bad = 0;
+    for (int64_t i = start; i < end; i++) {
+        int64_t first, last;
+        memcpy(&first, at + 8 * i, sizeof first);
+        memcpy(&last, at + 8 * i + 8, sizeof last);
+        bad |= (uint64_t)(last < first);
+    }
+    return bad != 0;
 }
 
 /* The first row of the range whose offsets are wrong; there is one. */

@@ -32,6 +32,7 @@ void test_core(void);
 void test_columns(void);
 void test_dedup(void);
 void test_hash(void);
+void test_ipc(void);
 void test_linalg(void);
 void test_lines(void);
 void test_minhash(void);

@@ -10,6 +10,7 @@ static void run_all(void)
     test_columns();
     test_dedup();
     test_hash();
+    test_ipc();
     test_linalg();
     test_lines();
     test_minhash();
