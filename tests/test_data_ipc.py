@@ -443,3 +443,32 @@ def test_truncation_and_bit_flips_never_crash_or_give_invalid_rows():
     told = fuzz.in_children("ipc", [rng.randrange(1 << 30)], cases=100)
     assert [] == told.problems
     assert 100 == told.cases
+
+
+def test_a_first_message_unlike_the_footer_is_passed_over(tmp_path):
+    """The footer tells the columns of a file; pyarrow's file reader looks at no other schema."""
+    table = pa.table({"name": ["a", "b"], "n": [1, 2]})
+    source = wrote(tmp_path / "f.arrow", table, "file")
+    data = Path(source.path).read_bytes()
+    assert 2 == data.count(b"name\0")
+    Path(source.path).write_bytes(data.replace(b"name\0", b"mame\0", 1))
+    assert table.equals(lab.read(source))
+    Path(source.path).write_bytes(data[:8] + bytes(16) + data[24:])
+    assert table.equals(lab.read(source))
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_what_is_between_damaged_compressed_batches_is_read(tmp_path, kind):
+    """Each is read by itself, also behind one that does not decompress."""
+    rng = random.Random(0)
+    table = pa.table({"text": [rng.randbytes(900).hex() for _ in range(12)]})
+    source = wrote(tmp_path / "z.arrow", table, kind, rows=3, compression="zstd")
+    frames = Path(source.path).read_bytes().split(b"\x28\xb5\x2f\xfd")
+    second = [number for number, frame in enumerate(frames) if len(frame) > 2000][1]
+    made = [b"\x28\xb5\x2f\xfd".join(some) for some in (frames[:second], frames[second:])]
+    Path(source.path).write_bytes(b"none".join(made))
+    skipped = Skipped()
+    found = lab.read(source, on_error="skip", skipped=skipped)
+    assert 3 == skipped.rows
+    assert 9 == found.num_rows
+    assert table.take([0, 1, 2, *range(6, 12)]).equals(found.combine_chunks())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
+    from shimhub.data._kept import Kept
     from shimhub.data.errors import DecodeError
 
 #: Formats by the names that ``format=`` takes; "arrow" is an IPC file or stream, Feather too.
@@ -102,10 +103,11 @@ class Options:
     max_ratio: int = 1000
     #: Storage options for fsspec.
     storage: dict[str, Any] = field(default_factory=dict)
+    #: Where a file stays open between the look at its schema and its reading; None: nowhere.
+    kept: Kept | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A record batch, and the number of its first row in its span (skipped rows count)."""
 
     batch: pa.RecordBatch

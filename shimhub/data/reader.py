@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from shimhub.data._kept import Kept
 from shimhub.data.reading import _outputs, _reading
 from shimhub.data.reading._asked import Asked
 from shimhub.data.reading._batching import rebatched
@@ -106,7 +109,8 @@ class Reader:
     """An iterator over the batches of some files; close it, or use it as a context manager."""
 
     def __init__(self, sources: list[Source], asked: Asked) -> None:
-        options = asked.options()
+        self._kept = Kept()
+        options = replace(asked.options(), kept=self._kept)
         is_unified = asked.on_drift == "unify"
         self._job = _reading.reading(sources, options, is_unified, asked.shard)
         batches = (
@@ -147,6 +151,7 @@ class Reader:
     def close(self) -> None:
         """Close the file that is being read; nothing more comes."""
         self._batches.close()
+        self._kept.close()
 
     def __enter__(self) -> Self:
         """Return the reader itself."""
@@ -174,9 +179,12 @@ def _not_nothing(job: _reading.Reading, batches: Any) -> Any:
 
 
 def _converted(job: _reading.Reading, size: int, output: str) -> Any:
-    convert = _CONVERT[output]
     rows = Rows()
     with closing(_reading.batches(job)) as batches:  # type: ignore[type-var]
+        if output == "arrow":
+            yield from rebatched(map(_batch, batches), size)
+            return
+        convert = _CONVERT[output]
         for batch in rebatched(rows.noted(batches), size):
             yield rows.converted(convert, batch)
 
@@ -200,12 +208,10 @@ def _full(held: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]
     del held[:at]
 
 
-def _same(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return batch
+_batch = itemgetter(0)
 
 
 _CONVERT: Final[dict[str, Callable[[pa.RecordBatch], Any]]] = {
-    "arrow": _same,
     "columns": _outputs.columns_of,
     "numpy": _outputs.numpy_of,
     "torch": _outputs.torch_of,

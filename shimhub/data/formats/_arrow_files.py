@@ -56,17 +56,23 @@ class Mapped:
 
     def __init__(self, path: str) -> None:
         with open(path, "rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._size, self._path, self._free = len(self._map), path, 0
-        self.file = pa.BufferReader(pa.py_buffer(self._map))
+            self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._size, self._path, self._free = len(self.data), path, 0
+        self.file = self.reader()
+
+    def reader(self) -> pa.NativeFile:
+        """Return a file with a place of its own."""
+        return pa.BufferReader(pa.py_buffer(self.data))
 
     def keep_from(self, at: int) -> None:
         """Let go of the pages before this place. They can be read again: from the file."""
-        if self._map.size() < self._size:
+        if self.data.size() < self._size:
             raise DecodeError(self._path, "it became shorter while it was read; read a copy")
+        if at - self._free < self._STEP or not hasattr(mmap, "MADV_DONTNEED"):
+            return
         done = at - at % mmap.PAGESIZE
-        if done - self._free >= self._STEP and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED, self._free, done - self._free)
+        if done > self._free:
+            self.data.madvise(mmap.MADV_DONTNEED, self._free, done - self._free)
             self._free = done
 
 

@@ -14,6 +14,7 @@ A module of a format has
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,4 +34,9 @@ _MODULES: Final = {
 
 def format_of(source: Source) -> Any:
     """Return the module that reads the source (see above)."""
-    return importlib.import_module(f"shimhub.data.formats.{_MODULES[source.format]}")
+    return _module(source.format)
+
+
+@functools.cache
+def _module(name: str) -> Any:
+    return importlib.import_module(f"shimhub.data.formats.{_MODULES[name]}")

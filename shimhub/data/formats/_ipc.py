@@ -11,29 +11,44 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from shimhub.data._kept import looked_at
+from shimhub.data._kept import opened as kept_opened
 from shimhub.data._model import Part, Span
 from shimhub.data.errors import DecodeError, FormatError
-from shimhub.data.formats import _array_checks, _arrow_files, _ipc_layout, _ipc_readers
+from shimhub.data.formats import (
+    _array_checks,
+    _arrow_files,
+    _ipc_layout,
+    _ipc_readers,
+    _ipc_sure,
+)
 from shimhub.data.formats._flatbuffers import LayoutError
+from shimhub.data.formats._ipc_fields import ipc_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shimhub.data._model import Options, Source
 
+#: Where the stream in a file begins.
+_BEGIN: Final = 8
+
 
 class _Opened:
     """An open source: ``footer`` is None of a stream, which begins at ``start``."""
 
-    def __init__(self, source: Source, options: Options, file: pa.NativeFile) -> None:
-        self.source, self.options, self.file = source, options, file
+    def __init__(
+        self, source: Source, options: Options, file: pa.NativeFile, mapped: Any = None
+    ) -> None:
+        self.source, self.options, self.file, self.mapped = source, options, file, mapped
         self.footer = self._footer()
-        self.start = 8 if self.footer is None and self._is_file else 0
+        self.start = _BEGIN if self.footer is None and self._is_file else 0
         self.schema = self._schema()
+        self.fields = ipc_fields(self.schema)
 
     def _footer(self) -> Any:
         head = self.file.read(6)
@@ -62,7 +77,8 @@ class _Opened:
     def is_plain(self) -> bool:
         """Whether any batch can be read by itself."""
         told = (self._top, 2) if self.footer is None else (self.footer, 1)
-        return _array_checks.is_plain(self.schema) and _ipc_layout.is_little_endian(*told)
+        is_plain = self.fields is not None or _array_checks.is_plain(self.schema)
+        return is_plain and _ipc_layout.is_little_endian(*told)
 
     def blocks(self) -> list[tuple[int, int]]:
         """Return the places and sizes of a file's record batches."""
@@ -71,32 +87,43 @@ class _Opened:
     def reader(self, wanted: list[int]) -> Any:
         """Return the reader of these columns, by number."""
         guard = _ipc_readers.Guard(self.source, self.options, self.file)
-        if self.footer is None and self.is_plain:
-            return _ipc_readers.PlainStream(self.file, self.schema, guard, wanted, self.first)
+        if self.is_plain:
+            found = self._plain_reader(guard, wanted)
+            if found is not None:
+                return found
         if self.footer is None:
             return _ipc_readers.AnyStream(self.file, guard, wanted, self.start)
-        if self.is_plain and len(wanted) == len(self.schema):
-            return _ipc_readers.PlainFile(self.file, self.schema, guard, wanted, self.blocks())
         dictionaries = _ipc_layout.blocks(self.footer, _ipc_layout.DICTIONARY)
         return _ipc_readers.AnyFile(self.file, guard, wanted, self.blocks(), dictionaries)
 
+    def _plain_reader(self, guard: _ipc_readers.Guard, wanted: list[int]) -> Any:
+        start = self.start if self.footer is None else _BEGIN
+        found = None
+        if self.mapped is not None:
+            found = _ipc_sure.sure(self.mapped, start, self.schema, self.fields, wanted)
+        told = self.file, self.schema, guard, wanted, found
+        if self.footer is None:
+            return _ipc_readers.PlainStream(*told, self.first)
+        if found is not None or len(wanted) == len(self.schema):
+            return _ipc_readers.PlainFile(*told, self.blocks())
+        return None
+
 
 @contextmanager
-def _opened(source: Source, options: Options) -> Iterator[tuple[_Opened, Any]]:
-    with _arrow_files.named(source):
-        if source.is_remote or source.compression is not None:
-            with _arrow_files.opened(source, options) as file:
-                yield _Opened(source, options, file), None
-        elif _arrow_files.is_empty(source):
-            raise DecodeError(source.path, "the file is empty; an Arrow file has a schema at least")
-        else:
-            mapped = _arrow_files.Mapped(source.path)
-            yield _Opened(source, options, mapped.file), mapped
+def _opened(source: Source, options: Options) -> Iterator[_Opened]:
+    if source.is_remote or source.compression is not None:
+        with _arrow_files.opened(source, options) as file:
+            yield _Opened(source, options, file)
+    elif _arrow_files.is_empty(source):
+        raise DecodeError(source.path, "the file is empty; an Arrow file has a schema at least")
+    else:
+        mapped = _arrow_files.Mapped(source.path)
+        yield _Opened(source, options, mapped.file, mapped)
 
 
 def schema(source: Source, options: Options) -> pa.Schema:
     """Return the columns as the footer or the first message tells them."""
-    with _opened(source, options) as (opened, _mapped):
+    with _arrow_files.named(source), looked_at(source, options, _opened) as opened:
         return opened.schema
 
 
@@ -106,10 +133,10 @@ def spans(source: Source, size: int, options: Options) -> list[Span]:
     They are numbers of batches in a file, and bytes in a stream; a stream that is remote, or has
     dictionaries, is one span.
     """
-    with _opened(source, options) as (opened, mapped):
+    with _arrow_files.named(source), _opened(source, options) as opened:
         if opened.footer is not None:
             return _arrow_files.grouped([held for _at, held in opened.blocks()], size)
-        if mapped is None or not opened.is_plain:
+        if opened.mapped is None or not opened.is_plain:
             return [Span()]
         return _cut(list(_ends(opened)), opened.first, size)
 
@@ -134,39 +161,44 @@ def _cut(ends: list[int], first: int, size: int) -> list[Span]:
 
 def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:
     """Yield the record batches of the span as they are in the file."""
-    with _opened(source, options) as (opened, mapped):
+    with _arrow_files.named(source), kept_opened(source, options, _opened) as opened:
+        opened.options = options
         names = _arrow_files.chosen(opened.schema, source, options)
         try:
             reader = opened.reader(sorted({opened.schema.get_field_index(name) for name in names}))
         except _arrow_files.DAMAGE as error:
             _give_up(opened, opened.start, error)
             return
-        for part in _parts(opened, reader, span, mapped):
-            is_whole = part.batch.schema.names == names
-            yield part if is_whole else Part(part.batch.select(names), part.first)
+        # Of no column, pyarrow reads all.
+        is_read = bool(names) and names == [one for one in opened.schema.names if one in names]
+        parts = _read(opened, reader, span)
+        if is_read:
+            yield from parts
+        else:
+            yield from (Part(batch.select(names), first) for batch, first in parts)
 
 
-def _parts(opened: _Opened, reader: Any, span: Span, mapped: Any) -> Iterator[Part]:
+def _read(opened: _Opened, reader: Any, span: Span) -> Iterator[Part]:
     """Yield what can be read; raise, or count, what cannot."""
-    first, at, steps = 0, 0, reader.steps(span)
+    first, at, steps, mapped = 0, 0, reader.steps(span), opened.mapped
     while True:
         if mapped is not None:
             mapped.keep_from(at)
         try:
-            step = next(steps, None)
+            place = next(steps, None)
         except _arrow_files.DAMAGE as error:
             _give_up(opened, reader.at, error)
             return
-        if step is None:
+        if place is None:
             return
-        at = step.at
+        at = place
         try:
-            batch = step.load()
+            batch = reader.load()
         except _arrow_files.DAMAGE as error:
             if not reader.resumes:
-                _give_up(opened, step.at, error)
+                _give_up(opened, at, error)
                 return
-            first += _skip(opened, step.at, error)
+            first += _skip(opened, at, error)
             continue
         yield Part(batch, first)
         first += batch.num_rows

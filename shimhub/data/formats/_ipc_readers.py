@@ -1,9 +1,11 @@
-"""Record batches of an Arrow IPC file or stream by place: each can fail by itself."""
+"""Record batches of an Arrow IPC file or stream by place: each can fail by itself.
+
+A reader's ``steps`` yields where the batches begin, and its ``load`` reads the one that came last.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -12,17 +14,11 @@ from shimhub.data.formats import _array_checks, _arrow_files, _ipc_layout
 from shimhub.data.formats._flatbuffers import LayoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from shimhub.data._model import Options, Source, Span
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One record batch: where its message begins, and what reads it."""
-
-    at: int
-    load: Callable[[], pa.RecordBatch]
+    from shimhub.data.formats._ipc_sure import Sure
+    from shimhub.kernels.ipc import IpcBatch
 
 
 class Guard:
@@ -33,9 +29,12 @@ class Guard:
 
     def declared(self, found: _ipc_layout.Message) -> None:
         """Raise :class:`LimitError` for sizes that its bytes cannot mean."""
-        stored, size = found.end - found.at, _ipc_layout.decoded_size(self._file, found)
+        size = _ipc_layout.decoded_size(self._file, found)
+        self.sizes(found.end - found.at, size, _ipc_layout.most_values(found.header))
+
+    def sizes(self, stored: int, size: int, values: int) -> None:
+        """Raise :class:`LimitError` for so many bytes, decompressed, and rows in so few bytes."""
         _arrow_files.limit(self._source, "bytes", size, stored, self._options)
-        values = _ipc_layout.most_values(found.header)
         _arrow_files.limit(self._source, "values", values, size, self._options)
 
     def at(self, place: int) -> _ipc_layout.Message:
@@ -48,33 +47,61 @@ class Guard:
 
 
 class Plain:
-    """Batches that need nothing but the schema and their own message, so that any can be read."""
+    """Batches that need nothing but the schema and their own message, so that any can be read.
+
+    ``sure`` tells which of those in memory are right, at once; None where none is in memory. What
+    it is not certain of is read twice: as types whose full check is quick, and as what it is.
+    """
 
     resumes = True
 
     def __init__(
-        self, file: pa.NativeFile, schema: pa.Schema, guard: Guard, wanted: list[int]
+        self,
+        file: pa.NativeFile,
+        schema: pa.Schema,
+        guard: Guard,
+        wanted: list[int],
+        sure: Sure | None,
     ) -> None:
-        self._file, self.schema, self._guard, self._wanted = file, schema, guard, wanted
-        self._checked = _array_checks.checked_schema(schema)
-        self._is_free = _array_checks.is_free(schema)
+        self._file, self._schema, self._guard, self._wanted = file, schema, guard, wanted
+        self._is_free = _array_checks.is_free(schema) if sure is None else sure.is_free
+        self._sure = sure
+        self.at = 0
 
-    def load(self, at: int, message: pa.Message) -> pa.RecordBatch:
-        """Return the batch of a message: what is checked is the same memory as other types."""
+    @cached_property
+    def _checked(self) -> pa.Schema:
+        return _array_checks.checked_schema(self._schema)
+
+    @cached_property
+    def _checked_wanted(self) -> pa.Schema:
+        return pa.schema([self._checked.field(number) for number in self._wanted])
+
+    def _trusted(self, found: IpcBatch, sure: Sure) -> pa.RecordBatch:
+        """Return a batch that is right: all of it, or if it is compressed its buffers' places."""
+        if found.is_compressed or self._is_free:
+            self._guard.sizes(found.end - self.at, found.decoded, found.most)
+        batch = sure.read(self.at, found.end)
+        if found.is_compressed:
+            _array_checks.check(batch, self._checked_wanted)
+        return batch
+
+    def _checked_batch(self, message: pa.Message) -> pa.RecordBatch:
+        """Return the batch of a message."""
         if message.type != "record batch":
             raise LayoutError(f"a message of {message.type} among the record batches")
         is_compressed = _ipc_layout.is_compressed(message.metadata.to_pybytes())
         if is_compressed or self._is_free:
-            self._guard.at(at)
+            self._guard.at(self.at)
         if is_compressed:
-            batch = pa.ipc.read_record_batch(message, self.schema)
+            batch = pa.ipc.read_record_batch(message, self._schema)
             _array_checks.check(batch, self._checked)
-            return batch
-        checked = pa.ipc.read_record_batch(message, self._checked)
-        if len(self._wanted) < len(self.schema):
-            checked = checked.select(self._wanted)
-        checked.validate(full=True)
-        return pa.ipc.read_record_batch(message, self.schema)
+            return self._chosen(batch)
+        self._chosen(pa.ipc.read_record_batch(message, self._checked)).validate(full=True)
+        return self._chosen(pa.ipc.read_record_batch(message, self._schema))
+
+    def _chosen(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        is_all = len(self._wanted) == len(self._schema)
+        return batch if is_all else batch.select(self._wanted)
 
 
 class PlainStream(Plain):
@@ -86,24 +113,42 @@ class PlainStream(Plain):
         schema: pa.Schema,
         guard: Guard,
         wanted: list[int],
+        sure: Sure | None,
         first: int,
     ) -> None:
-        super().__init__(file, schema, guard, wanted)
+        super().__init__(file, schema, guard, wanted, sure)
         self.at = first
+        self._message: pa.Message | None = None
 
-    def steps(self, span: Span) -> Iterator[Step]:
+    def steps(self, span: Span) -> Iterator[int]:
         """Yield the batches of a span of bytes."""
         self.at = span.start or self.at
         while span.stop is None or self.at < span.stop:
-            self._file.seek(self.at)
-            try:
-                message = pa.ipc.read_message(self._file)
-            except EOFError:
+            end = self._looked_at()
+            if end is None:
                 check_end(self._file, self.at)
                 return
-            end = self._file.tell()
-            yield Step(self.at, partial(self.load, self.at, message))
+            yield self.at
             self.at = end
+
+    def _looked_at(self) -> int | None:
+        """Return where the next message ends; None where there is none."""
+        self._found = None if self._sure is None else self._sure.at(self.at)
+        if self._found is not None:
+            return self._found.end
+        self._file.seek(self.at)
+        try:
+            self._message = pa.ipc.read_message(self._file)
+        except EOFError:
+            return None
+        end: int = self._file.tell()
+        return end
+
+    def load(self) -> pa.RecordBatch:
+        """Return the batch."""
+        if self._sure is None or self._found is None:
+            return self._checked_batch(self._message)
+        return self._trusted(self._found, self._sure)
 
 
 class PlainFile(Plain):
@@ -115,19 +160,25 @@ class PlainFile(Plain):
         schema: pa.Schema,
         guard: Guard,
         wanted: list[int],
+        sure: Sure | None,
         blocks: list[tuple[int, int]],
     ) -> None:
-        super().__init__(file, schema, guard, wanted)
+        super().__init__(file, schema, guard, wanted, sure)
         self._blocks = blocks
 
-    def steps(self, span: Span) -> Iterator[Step]:
+    def steps(self, span: Span) -> Iterator[int]:
         """Yield the batches of a span."""
         for at, _size in self._blocks[span.start : span.stop]:
-            yield Step(at, partial(self._read, at))
+            self.at = at
+            yield at
 
-    def _read(self, at: int) -> pa.RecordBatch:
-        self._file.seek(at)
-        return self.load(at, pa.ipc.read_message(self._file))
+    def load(self) -> pa.RecordBatch:
+        """Return the batch."""
+        found = None if self._sure is None else self._sure.at(self.at)
+        if self._sure is None or found is None:
+            self._file.seek(self.at)
+            return self._checked_batch(pa.ipc.read_message(self._file))
+        return self._trusted(found, self._sure)
 
 
 class AnyFile:
@@ -146,17 +197,19 @@ class AnyFile:
         self._guard, self._blocks = guard, blocks
         for at, _size in dictionaries:
             guard.at(at)
-        self._reader = pa.ipc.open_file(file, options=_included(wanted))
+        self._reader = pa.ipc.open_file(file, options=included(wanted))
+        self.at = 0
 
-    def steps(self, span: Span) -> Iterator[Step]:
+    def steps(self, span: Span) -> Iterator[int]:
         """Yield the batches of a span."""
         for number in range(len(self._blocks))[span.start : span.stop]:
-            at, _size = self._blocks[number]
-            yield Step(at, partial(self._read, at, number))
+            self._number, (self.at, _size) = number, self._blocks[number]
+            yield self.at
 
-    def _read(self, at: int, number: int) -> pa.RecordBatch:
-        self._guard.at(at)
-        batch = self._reader.get_batch(number)
+    def load(self) -> pa.RecordBatch:
+        """Return the batch."""
+        self._guard.at(self.at)
+        batch = self._reader.get_batch(self._number)
         _array_checks.check(batch)
         return batch
 
@@ -169,14 +222,14 @@ class AnyStream:
     def __init__(self, file: pa.NativeFile, guard: Guard, wanted: list[int], start: int) -> None:
         self._file, self._guard = file, guard
         file.seek(start)
-        self._reader = pa.ipc.open_stream(file, options=_included(wanted))
+        self._reader = pa.ipc.open_stream(file, options=included(wanted))
         self.at = file.tell()
 
-    def steps(self, span: Span) -> Iterator[Step]:
+    def steps(self, span: Span) -> Iterator[int]:
         """Yield the batches; what lies before each is looked at first. It has but one span."""
         while (end := self._looked_at()) is not None:
             self._file.seek(self.at)
-            yield Step(self.at, self._read)
+            yield self.at
             self.at = end
 
     def _looked_at(self) -> int | None:
@@ -190,14 +243,20 @@ class AnyStream:
         check_end(self._file, at)
         return None
 
-    def _read(self) -> pa.RecordBatch:
+    def load(self) -> pa.RecordBatch:
+        """Return the batch."""
         batch = self._reader.read_next_batch()
         _array_checks.check(batch)
         return batch
 
 
-def _included(wanted: list[int]) -> pa.ipc.IpcReadOptions:
-    return pa.ipc.IpcReadOptions(included_fields=wanted)
+def included(wanted: list[int]) -> pa.ipc.IpcReadOptions:
+    """Return options for some columns, decompressed one after the other.
+
+    Arrow's pool has a task for each column: most bytes are in one or two of them, and to hand
+    these over costs more than is gained. Parallel are those who read spans.
+    """
+    return pa.ipc.IpcReadOptions(included_fields=wanted, use_threads=False)
 
 
 def check_end(file: pa.NativeFile, at: int) -> None:

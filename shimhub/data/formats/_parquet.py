@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from shimhub.data._kept import looked_at, opened
 from shimhub.data._model import Part, Span
 from shimhub.data.errors import DecodeError, FormatError
 from shimhub.data.formats import _array_checks, _arrow_files, _thrift
@@ -35,13 +36,13 @@ _VALUES: Final[dict[int, Any]] = {1: {3: {5: {}}}}
 
 def schema(source: Source, options: Options) -> pa.Schema:
     """Return the columns as the footer tells them."""
-    with _opened(source, options) as (parquet, _file):
+    with _arrow_files.named(source), looked_at(source, options, _opened) as (parquet, _file):
         return parquet.schema_arrow
 
 
 def spans(source: Source, size: int, options: Options) -> list[Span]:
     """Return runs of row groups of about ``size`` bytes as stored."""
-    with _opened(source, options) as (parquet, file):
+    with _arrow_files.named(source), _opened(source, options) as (parquet, file):
         groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
         decoded = [max(0, group.total_byte_size) for group in groups]
         share = file.size() / max(1, sum(decoded))
@@ -54,7 +55,7 @@ def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:
     Where errors are skipped a row group is decoded twice: first to see whether all of it can be,
     as what is left out must not depend on the batches' size.
     """
-    with _opened(source, options) as (parquet, file):
+    with _arrow_files.named(source), opened(source, options, _opened) as (parquet, file):
         reader = _Groups(source, options, parquet, file)
         groups = range(parquet.num_row_groups)[span.start : span.stop]
         is_skipping = options.on_error == "skip"
@@ -185,7 +186,7 @@ def _decode_error(source: Source, error: Exception, row: int | None = None) -> E
 
 @contextmanager
 def _opened(source: Source, options: Options) -> Iterator[tuple[pq.ParquetFile, pa.NativeFile]]:
-    with _arrow_files.named(source), _arrow_files.opened(source, options) as file:
+    with _arrow_files.opened(source, options) as file:
         try:
             found = pq.ParquetFile(
                 file, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True

@@ -19,6 +19,9 @@ def rebatched(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Recor
     held: list[pa.RecordBatch] = []
     missing = size
     for batch in batches:
+        if batch.num_rows == size and not held:
+            yield batch
+            continue
         start = 0
         while batch.num_rows - start >= missing:
             held.append(batch.slice(start, missing))

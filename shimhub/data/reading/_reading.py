@@ -116,7 +116,8 @@ def _schema(
         return seen[at]
     module = format_of(source)
     try:
-        seen[at] = getattr(module, ask, module.schema)(source, replace(options, columns=None))
+        told = options if options.columns is None else replace(options, columns=None)
+        seen[at] = getattr(module, ask, module.schema)(source, told)
     except DecodeError as error:
         if options.on_error != "skip" or isinstance(error, SchemaDriftError):
             raise
@@ -127,6 +128,8 @@ def _schema(
 
 def pieces(job: Reading) -> list[Piece]:
     """Return what this rank reads."""
+    if job.shard is None:
+        return _shards.whole(job.sources)
     return _shards.pieces_of(job.sources, job.shard, _quiet(job.options))
 
 
@@ -151,10 +154,16 @@ def _of_piece(
     job: Reading, piece: Piece, options: Options
 ) -> Iterator[tuple[pa.RecordBatch, Place]]:
     source, skips = job.sources[piece.source], job.options.on_error == "skip"
+    path, step, is_known = source.path, piece.step, not piece.span.start
+    is_same = None  # all batches of a source have one schema
     with closing(format_of(source).batches(source, piece.span, options)) as parts:
         for batch, first in _shards.kept(piece, parts):
-            found = _schemas.conformed(batch, job.schema, source.path, first, job.first)
-            yield found, Place(source.path, first, piece.step, not piece.span.start, skips)
+            if is_same is None:
+                is_same = batch.schema.equals(job.schema)
+            found = batch
+            if not is_same:
+                found = _schemas.conformed(batch, job.schema, path, first, job.first)
+            yield found, Place(path, first, step, is_known, skips)
 
 
 def options_for(job: Reading, at: int) -> Options | None:
@@ -175,12 +184,15 @@ def options_for(job: Reading, at: int) -> Options | None:
         return None
     if not job.unify:
         _check(job, schema, source.path)
-    names = tuple(name for name in job.schema.names if name in schema.names)
+    there = set(schema.names)
+    names = tuple(name for name in job.schema.names if name in there)
     share = _share(job.known, schema)
     return replace(job.options, columns=names, schema=share, told_by=job.first)
 
 
 def _share(known: pa.Schema, own: pa.Schema) -> pa.Schema:
+    if own is known:
+        return known
     import pyarrow as pa
 
     return pa.schema([known.field(name) for name in own.names if name in known.names])

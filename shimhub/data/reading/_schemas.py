@@ -25,6 +25,8 @@ def check_same(
     Raises:
         SchemaDriftError: it does not: which column, and both types.
     """
+    if known.equals(found):
+        return
     for problem in differences(known, found, before):
         raise SchemaDriftError(path, f"{problem}; {cure}")
 

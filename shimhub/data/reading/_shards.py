@@ -122,13 +122,15 @@ def _line_runs(
         before += sources[at].size
 
 
-def kept(piece: Piece, parts: Iterable[Part]) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield the rows of the piece out of those of its span, and the number of each first one."""
+def kept(piece: Piece, parts: Iterable[Part]) -> Iterable[tuple[pa.RecordBatch, int]]:
+    """Return the rows of the piece out of those of its span, and the number of each first one."""
     if piece.step > 1:
-        yield from _every(piece, parts)
-        return
-    for part in parts:
-        batch, first = part.batch, part.first
+        return _every(piece, parts)
+    return parts if piece.start == 0 and piece.stop is None else _run_of(piece, parts)
+
+
+def _run_of(piece: Piece, parts: Iterable[Part]) -> Iterator[tuple[pa.RecordBatch, int]]:
+    for batch, first in parts:
         if piece.stop is not None and first >= piece.stop:
             return
         low = max(0, piece.start - first)
