@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Bytes whose lines give the schema.
 FIRST: Final = 1 << 20
 #: Bytes that are made Arrow at once: fewer cost more calls, and more copies of rows between blocks.
-READ: Final = 1 << 21
+READ: Final = 1 << 22
 #: Bytes that are made dicts at once: such are copied without new pages.
 ROWS: Final = 1 << 18
 
