@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import logging
 import pickle
+import random
 import sys
 import warnings
 
@@ -138,74 +139,84 @@ KINDS = {
     "none": lambda row: None,
 }
 USUAL = ["list"] * 3 + ["array", "int64", "int32", "int tensor"]
-ITEMS = st.integers(-200, 60000)
-ODD_ITEMS = st.sampled_from(
-    [2**31, 2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, True, 1.5, None, "a"]
-)
+ODD_ITEMS = [2**31, 2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, True, 1.5, None, "a"]
+#: Fields that are no rows of numbers.
+FIXED = {
+    "length": lambda length: length,
+    "weights": lambda length: [0.5, 2],
+    "text": lambda length: "text",
+    "grid": lambda length: [[1, 2], [3, length]],
+}
+LENGTHS = st.integers(1, 12) | mostly(3, 0)
+SEEDS = st.integers(0, 2**32)
 NAMES = ("attention_mask", "position_ids", "labels")
 MORE = ("token_type_ids", "special_tokens_mask", "length", "weights", "text", "grid", "extra")
 
 
-@st.composite
-def rows(draw, length, kind):
-    """Draw a row; a long one for a short one now and then, or with an odd item."""
-    length = max(0, length + draw(mostly(0, -1, 1, once_in=150)))
-    row = draw(st.lists(ITEMS, min_size=length, max_size=length))
-    if row and draw(mostly(False, True, once_in=100)):
-        row[draw(st.integers(0, length - 1))] = draw(ODD_ITEMS)
-    try:
-        return KINDS[kind](row)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        return row
+class Rows:
+    """Rows by a seed: drawn number by number they would take hypothesis most of the time."""
 
+    def __init__(self, seed):
+        self.random = random.Random(seed)
 
-@st.composite
-def features(draw, kinds):
-    """Draw a feature with ids, most other fields of a data set, and sometimes more."""
-    length = draw(mostly(5, 0) | st.integers(1, 12))
-    feature = {}
-    for name, kind in kinds.items():
-        if name == "length":
-            feature[name] = length
-        elif name == "text":
-            feature[name] = "text"
-        elif name == "grid":
-            feature[name] = [[1, 2], [3, length]]
-        elif name == "weights":
-            feature[name] = [0.5, 2]
-        elif name == "extra":
-            feature[name] = draw(rows(4, kind))
-        else:
-            feature[name] = draw(rows(length, draw(mostly(kind, *KINDS, once_in=100))))
-    if draw(mostly(False, True, once_in=80)):
-        feature.pop(draw(st.sampled_from(list(feature))))
-    return feature
+    def once_in(self, count):
+        """Whether something rare happens."""
+        return self.random.randrange(count) == 0
+
+    def row(self, length, kind):
+        """Return a row; one that is too long, or has an odd item, now and then."""
+        if self.once_in(150):
+            length = max(0, length + self.random.choice([-1, 1]))
+        row = [self.random.randint(-200, 60000) for _ in range(length)]
+        if row and self.once_in(100):
+            row[self.random.randrange(length)] = self.random.choice(ODD_ITEMS)
+        try:
+            return KINDS[kind](row)
+        except (TypeError, ValueError, OverflowError, RuntimeError):
+            return row
+
+    def feature(self, kinds, length):
+        """Return a feature of these fields; with another kind of row, or less, now and then."""
+        feature = {}
+        for name, kind in kinds.items():
+            if name in FIXED:
+                feature[name] = FIXED[name](length)
+            else:
+                other = self.random.choice(list(KINDS)) if self.once_in(100) else kind
+                feature[name] = self.row(4 if name == "extra" else length, other)
+        if self.once_in(80):
+            feature.pop(self.random.choice(list(feature)))
+        return feature
 
 
 @st.composite
 def batch_kinds(draw):
     """Draw the fields of a batch and what rows of each are; in any order."""
-    names = ["input_ids", *(name for name in NAMES if draw(mostly(True, False)))]
-    names += draw(st.lists(st.sampled_from(MORE), max_size=2, unique=True))
+    without = draw(st.lists(st.sampled_from(NAMES), max_size=1) | st.just([]))
+    names = ["input_ids", *(name for name in NAMES if name not in without)]
+    names += draw(st.lists(st.sampled_from(MORE), max_size=2, unique=True) | st.just([]))
     usual = draw(st.sampled_from(USUAL))
-    kinds = {name: draw(mostly(usual, *KINDS)) for name in names}
+    kinds = dict.fromkeys(names, usual)
+    kinds[draw(st.sampled_from(names))] = draw(st.just(usual) | st.sampled_from(list(KINDS)))
     return {name: kinds[name] for name in draw(st.permutations(names))}
 
 
 @st.composite
 def batches(draw):
     """Draw the features of a batch."""
-    kinds = draw(batch_kinds())
-    found = draw(st.lists(features(kinds), min_size=draw(mostly(1, 0)), max_size=4))
+    kinds, make = draw(batch_kinds()), Rows(draw(SEEDS))
+    lengths = draw(st.lists(LENGTHS, min_size=draw(mostly(1, 0)), max_size=4))
+    found = [make.feature(kinds, length) for length in lengths]
     return found * draw(mostly(1, 2))  # the same dicts twice
 
 
 @st.composite
 def packs(draw):
     """Draw bins of features, or features as one bin."""
-    kinds = draw(batch_kinds())
-    bin_ = st.lists(features(kinds), min_size=draw(mostly(1, 0)), max_size=4)
-    bins = draw(st.lists(bin_, min_size=draw(mostly(1, 0)), max_size=3))
+    kinds, make = draw(batch_kinds()), Rows(draw(SEEDS))
+    lengths = st.lists(LENGTHS, min_size=draw(mostly(1, 0)), max_size=4)
+    found = draw(st.lists(lengths, min_size=draw(mostly(1, 0)), max_size=3))
+    bins = [[make.feature(kinds, length) for length in one] for one in found]
     if bins and draw(st.booleans()):
         return bins[0]
     return bins
