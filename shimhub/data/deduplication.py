@@ -246,9 +246,8 @@ def _buckets(told: dict[str, list[dict[str, Any]]]) -> dict[str, int]:
     """Return what was counted of buckets and candidates; empty without ``near``."""
     if "buckets" not in told:
         return {}
-    found = {
-        name: sum(one[name] for one in told["buckets"]) for name in ("buckets", "capped", "left")
-    }
+    names = ("buckets", "capped", "left")
+    found = {name: sum(one[name] for one in told["buckets"]) for name in names}
     found["largest"] = max(one["largest"] for one in told["buckets"])
     for name in ("candidates", "similar"):
         found[name] = sum(
@@ -276,10 +275,8 @@ def _refuse_foreign_report(job: Job) -> None:
     if not job.overwrite and _places.check_output(job) == "new":
         raise JobError(f"{path} is there already: overwrite=True replaces it at the end")
     if not _filter.is_report(path):
-        raise JobError(
-            f"{path} is there already, and is no report of dedup, which would go there: move it "
-            "away, or name another output"
-        )
+        told = f"{path} is there already, and is no report of dedup, which would go there"
+        raise JobError(f"{told}: move it away, or name another output")
 
 
 def _told(request: Request, job: Job, manifest: dict[str, Any], seconds: float) -> DedupReport:

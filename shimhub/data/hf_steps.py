@@ -201,6 +201,8 @@ def _table(dataset: Any) -> Any:
 def _added(dataset: Any, options: dict[str, Any], added: Added, fingerprint: str) -> Any:
     from datasets.features import (  # type: ignore[import-untyped,unused-ignore]
         Features,
+    )
+    from datasets.features import (
         features as of_arrow,
     )
     from datasets.utils import tqdm  # type: ignore[import-untyped,unused-ignore]
