@@ -11,6 +11,7 @@ from shimhub.attach import module_exists
 #: Parts of what ``install`` turns on, by how the ids of their rows begin; the first wins.
 _PARTS = {
     "fast_axolotl/streaming/": "streaming",
+    "axolotl/encode/": "streaming",
     "fast_axolotl/hashing/": "hashing",
     "axolotl/dedup/": "hashing",
     "fast_axolotl/collators/": "collators",

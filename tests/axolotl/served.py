@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import shimhub
+from tests.axolotl import support
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -73,6 +75,8 @@ def run(
     code: str,
     *arguments: str,
     path: tuple[Any, ...] = (),
+    after: tuple[Any, ...] = (),
+    cwd: Path | None = None,
     hub: tuple[str, ...] = (),
     hide: tuple[str, ...] = ("fast_axolotl",),
     check: bool = True,
@@ -83,9 +87,10 @@ def run(
     command = [sys.executable, "-W", "ignore", "-m", "shimhub", "run", *hub]
     clean = {key: value for key, value in os.environ.items() if "SHIMHUB" not in key}
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    folders = [*map(str, path), str(REPOSITORY), *filter(None, inherited)]
+    folders = [*map(str, path), str(REPOSITORY), *filter(None, [*inherited, *map(str, after)])]
     told = subprocess.run(
         [*command, "-c", hiding + code, *arguments],
+        cwd=cwd,
         env=clean | {"PYTHONPATH": os.pathsep.join(folders)} | env,
         capture_output=True,
         text=True,
@@ -134,3 +139,26 @@ def write_package(folder: Path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     return folder
+
+
+def run_blocks(folder: Path, scripts: dict[str, str]) -> dict[str, tuple[int, str]]:
+    """Run scripts with a real axolotl, each in a fork; return exit code and output of each.
+
+    They find the files of ``served_blocks.py`` in the working directory, which is ``folder``.
+    """
+    (folder / "blocks.json").write_text(json.dumps(scripts), encoding="utf-8")
+    stand_in = folder / "site/axolotl/contribs/lgpl.py"  # of a distribution of its own
+    stand_in.parent.mkdir(parents=True)
+    stand_in.write_text("def fix_untrained_tokens(*args, **kwargs): pass\n", encoding="utf-8")
+    here = Path(__file__).parent
+    code = f"""
+import runpy, sys
+sys.argv[0] = {str(here / "served_blocks.py")!r}
+sys.path.append({str(here)!r})
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    programs = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
+    env = {**support.OFFLINE, "PATH": programs}
+    run(code, "blocks.json", "answers.json", after=(folder / "site",), cwd=folder, **env)
+    found: dict[str, tuple[int, str]] = json.loads((folder / "answers.json").read_text())
+    return found

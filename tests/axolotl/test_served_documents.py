@@ -6,11 +6,8 @@ What stands in for something that a block leaves open is in substitutions.toml, 
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -18,7 +15,7 @@ import pytest
 
 from shimhub import _toml
 from tests.axolotl import support
-from tests.axolotl.served import HIDE, REPOSITORY
+from tests.axolotl.served import REPOSITORY, run_blocks
 
 VERSION = support.require(">=0.7")
 TITLE = "# Auto-Shimming System"
@@ -66,27 +63,7 @@ def answers(tmp_path_factory):
     scripts["all"] = told + "\n".join(
         script.removeprefix(told) for script in scripts.values() if TRAINS not in script
     )
-    (folder / "blocks.json").write_text(json.dumps(scripts))
-    stand_in = folder / "site/axolotl/contribs/lgpl.py"  # of a distribution of its own
-    stand_in.parent.mkdir(parents=True)
-    stand_in.write_text("def fix_untrained_tokens(*args, **kwargs): pass\n")
-    _run(folder)
-    return folder, json.loads((folder / "answers.json").read_text())
-
-
-def _run(folder):
-    here = str(Path(__file__).parent)
-    code = HIDE.format(name="fast_axolotl") + "import runpy, sys\n"
-    code += f"sys.argv[0] = {here + '/served_blocks.py'!r}\nsys.path.append({here!r})\n"
-    code += "runpy.run_path(sys.argv[0], run_name='__main__')"
-    clean = {key: value for key, value in os.environ.items() if "SHIMHUB" not in key}
-    path = [str(REPOSITORY), os.environ.get("PYTHONPATH", ""), str(folder / "site")]
-    programs = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
-    env = clean | support.OFFLINE | {"PYTHONPATH": os.pathsep.join(path), "PATH": programs}
-    command = [sys.executable, "-W", "ignore", "-m", "shimhub", "run", "-c", code]
-    command += ["blocks.json", "answers.json"]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    assert 0 == done.returncode, done.stdout + done.stderr
+    return folder, run_blocks(folder, scripts)
 
 
 def test_the_document_has_its_blocks():
