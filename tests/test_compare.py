@@ -248,6 +248,16 @@ def test_any_two_values_are_the_same_if_their_bits_are(one, two):
     assert (first_finding("result", one, two) is None) == (bits(one) == bits(two))
 
 
+def test_user_dicts_are_compared_by_what_they_hold():
+    """Their `==` asks that of arrays, which is no bool; their other attributes count."""
+    one, other = collections.UserDict(x=np.arange(3)), collections.UserDict(x=np.arange(3))
+    assert first_finding("result", one, other) is None
+    other["x"][1] = 7
+    assert "result.__dict__['data']['x'][1]" == first_finding("result", one, other).place
+    other["x"][1], other.more = 1, 2
+    assert first_finding("result", one, other).differs
+
+
 def test_tensors_are_compared_by_what_they_can_do():
     """Tensors: dtype, shape, requires_grad and bytes, bfloat16 and 0-dim too; sparse is unknown."""
     torch = pytest.importorskip("torch", reason="needs torch's tensors")

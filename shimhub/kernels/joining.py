@@ -29,7 +29,7 @@ def join(
     O(items).
     """
     names = list(names)
-    found = _joined_lists(features, names, mask if numbered else "")
+    found = _joined_lists(features, names, mask if numbered else "") if features else None
     if found is not None:
         return found
     return {name: _joined(features, name, name == mask, numbered) for name in names}

@@ -298,11 +298,12 @@ def test_any_bins(sides, drawn, tokenizer, options, version, squashes):
 
 
 @DIFFERENTIAL
-@given(batches(), TOKENIZERS, OPTIONS, st.booleans())
-def test_any_columns(sides, drawn, tokenizer, options, numbered):
+@given(batches(), TOKENIZERS, OPTIONS, st.booleans(), mostly(False, True))
+def test_any_columns(sides, drawn, tokenizer, options, numbered, empty):
     """The same of the collator for pretraining, which is given columns."""
     names = {name for feature in drawn for name in feature}
     columns = {name: [one[name] for one in drawn if name in one] for name in sorted(names)}
+    columns |= {"empty": []} if empty else {}
     options = {**options, "multipack_attn": numbered}
     kind = "PretrainingBatchSamplerDataCollatorForSeq2Seq"
     check(sides, kind, columns, tokenizer, options)
