@@ -166,3 +166,10 @@ def _indices(data: Any, order: Iterator[int], capacity: int) -> list[int]:
             break
         found.append(at)
     return found
+
+
+def calls(data: Any, _lengths: Any) -> Iterator[Calls]:
+    """Yield all calls of this module."""
+    yield from unpacked(data)
+    yield from packed(data)
+    yield from loaders(data)
