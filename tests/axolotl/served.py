@@ -116,7 +116,9 @@ def md5(text):
     return text
 def _deduplicate_dataset(dataset, seen_hashes=None):
     return dataset, seen_hashes
-ORIGINAL = _deduplicate_dataset
+def replaceable(number):
+    return number
+ORIGINAL = replaceable
 """,
     "axolotl/utils/collators/__init__.py": "from .batching import DataCollatorForSeq2Seq\n",
     "axolotl/utils/collators/batching.py": "class DataCollatorForSeq2Seq:\n    pass\n",

@@ -133,7 +133,7 @@ class Process:
         self.check_names(loaded)
         if UTILS in loaded:
             functions = vars(sys.modules[UTILS])
-            is_original = functions["_deduplicate_dataset"] is functions["ORIGINAL"]
+            is_original = functions["replaceable"] is functions["ORIGINAL"]
             assert is_original is (not self.hub or self.off_dedup), "the replaced function"
         if TRAIN in loaded:
             assert callable(sys.modules[TRAIN]) is bool(self.on), "train()"

@@ -44,13 +44,13 @@ class Driver:
         site = write_package(folder / "site") if with_axolotl else folder
         (folder / "shim.py").write_text(
             "def build(original, ctx):\n"
-            "    def _deduplicate_dataset(dataset, seen_hashes=None):\n"
-            "        return original(dataset, seen_hashes)\n"
-            "    return _deduplicate_dataset\n"
+            "    def replaceable(number):\n"
+            "        return original(number)\n"
+            "    return replaceable\n"
         )
         (folder / "registry.toml").write_text(
             'schema = 1\n[[shim]]\nid = "axolotl/dedup/fake"\naction = "replace"\nwhy = "w"\n'
-            'attach = "axolotl.utils.data.utils:_deduplicate_dataset"\nsource = "shim.py"\n'
+            'attach = "axolotl.utils.data.utils:replaceable"\nsource = "shim.py"\n'
         )
         hidden = ["fast_axolotl"] if with_axolotl else ["fast_axolotl", "axolotl"]
         code = "".join(HIDE.format(name=name) for name in hidden)
