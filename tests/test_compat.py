@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -227,3 +228,17 @@ def _check_script(lab, folder, command):
     assert done.returncode in (0, 4), done.stdout + done.stderr
     assert "[Format Detection]\n  Tested PASS" in done.stdout
     assert "| Token Packing | Tested |" in (folder / "COMPATIBILITY.md").read_text()
+
+
+@pytest.mark.skipif(
+    find_spec("axolotl") is not None or find_spec("fast_axolotl") is not None,
+    reason="for environments without them",
+)
+def test_a_stand_in_is_not_axolotl(tmp_path):
+    """Telling fast_axolotl's version makes stand-ins for axolotl, which is not tested for that."""
+    command = [sys.executable, "-m", "shimhub", "compat", "--format", "json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    rows = {one["feature"]: one for one in json.loads(done.stdout)["checks"]}
+    assert "UNTESTED" == rows["Axolotl Import"]["status"], rows["Axolotl Import"]
+    assert "PASS" == rows["Shim Installation"]["status"], rows["Shim Installation"]
+    assert 4 == done.returncode, done.stderr

@@ -34,7 +34,7 @@ def checks():
 
 
 def _imported():
-    if not module_exists("axolotl"):
+    if not module_exists("axolotl") or hasattr(import_module("axolotl"), "__stub__"):
         raise UntestedError("axolotl is not installed")
     # Before 0.9 its loggers want accelerate's state to be there.
     import_module("accelerate").PartialState(cpu=True)
