@@ -127,3 +127,17 @@ def _pair(
         return lambda: found(*args, **options)
 
     return name, call(modules[0]), call(modules[1])
+
+
+def calls(data: Any, lengths: Any) -> Iterator[Calls]:
+    """Yield all calls of this module that the installed axolotl has."""
+    module = sys.modules[MULTIPACK]
+    if hasattr(module, "pack_parallel"):
+        yield from parallel(lengths)
+    if hasattr(module, "allocate_sequentially"):
+        yield from in_order(lengths)
+    if hasattr(module, "allocate"):
+        yield from allocated(lengths)
+    yield from sampler_lengths(lengths)
+    yield from dataset_lengths(chunked(data))
+    yield from steps(data)
