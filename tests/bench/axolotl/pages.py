@@ -32,8 +32,8 @@ _HEAD = """\
 Made by `make bench-axolotl AXOLOTL_ENVS=FILE` (`python -m tests.bench.axolotl --write`); do not
 edit.
 
-{rows:,} rows of {mean} tokens on average. Each line is the function of the axolotl that is
-installed beside its replacement, guard and all, in one process and in turns: CPU time of the process, the
+{rows:,} rows of {mean} tokens on average. Each line is a function of the axolotl that is installed
+beside its replacement, guard and all, in one process and in turns: CPU time of the process, the
 least of the samples and, in brackets, their median. torch and Arrow have one thread.
 
 Machine: {machine}; CPython {python}.
