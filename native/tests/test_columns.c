@@ -171,6 +171,20 @@ static void depth_has_a_limit(void)
     expect(&columns[0], SHIMHUB_BAD_ARGUMENT, -1);
 }
 
+static void positions_count_from_zero_in_each_row(void)
+{
+    static const int64_t ends[] = {0, 2, 2, 5}, falling[] = {0, 2, 1}, wide[] = {0, 9};
+    static const int64_t expected[] = {0, 1, 0, 1, 2};
+    int64_t out[5];
+    CHECK(shimhub_positions(ends, 3, 5, out) == SHIMHUB_OK);
+    for (int i = 0; i < 5; i++)
+        CHECK(out[i] == expected[i]);
+    CHECK(shimhub_positions(falling, 2, 5, out) == SHIMHUB_BAD_OFFSETS);
+    CHECK(shimhub_positions(wide, 1, 5, out) == SHIMHUB_BAD_OFFSETS);
+    CHECK(shimhub_positions(ends + 1, 2, 5, out) == SHIMHUB_BAD_OFFSETS);
+    CHECK(shimhub_positions(NULL, 0, 0, NULL) == SHIMHUB_BAD_ARGUMENT);
+}
+
 void test_columns(void)
 {
     missing_arguments_are_refused();
@@ -182,4 +196,5 @@ void test_columns(void)
     rows_of_children_are_told_as_the_parents();
     empty_columns_need_no_buffers();
     depth_has_a_limit();
+    positions_count_from_zero_in_each_row();
 }

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from shimhub.kernels import _positions as rows
+
 Array = np.ndarray[Any, Any]
 
 
@@ -62,11 +64,5 @@ def positions(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _positions(offsets: Array) -> pa.Array:
     ends = (offsets - offsets[0]).astype(np.int64)
-    counts = np.diff(ends)
-    numbers = np.empty(int(ends[-1]), np.int64)
-    order = np.arange(int(counts.max()) if len(counts) else 0)
-    at = 0
-    for count in counts.tolist():
-        numbers[at : at + count] = order[:count]
-        at += count
-    return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(numbers))
+    numbers = pa.array(rows.positions(ends))
+    return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), numbers)

@@ -45,6 +45,11 @@ typedef struct shimhub_column {
  * than 64 deep. O(rows) over offsets; of children, only the rows that are meant are looked at. */
 SHIMHUB_API shimhub_status shimhub_column_check(const shimhub_column *column, int64_t *row);
 
+/* out[ends[i] .. ends[i + 1] - 1] gets 0, 1, 2, ... for i < rows; ends (rows + 1 of them) start at 0
+ * and out has room for `size`. BAD_OFFSETS, and out half written, if they fall or exceed it. */
+SHIMHUB_API shimhub_status shimhub_positions(const int64_t *ends, size_t rows, size_t size,
+                                             int64_t *out);
+
 #ifdef __cplusplus
 }
 #endif

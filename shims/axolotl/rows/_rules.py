@@ -28,7 +28,8 @@ def rules(original: Any, trainable: str = "") -> hf_steps.Rules:
     known = _known(original)
 
     def mask(function: Any, batched: bool) -> Any:
-        if getattr(function, "__code__", None) in original.__code__.co_consts and trainable:
+        code = getattr(function, "__code__", original)  # a partial has none; None is a constant
+        if code in original.__code__.co_consts and trainable:
             return partial(_TRAINABLE[trainable], batched)
         told = function.keywords if isinstance(function, partial) else {}
         tell = _MASKS.get(known.get(_bare(function), ""))
