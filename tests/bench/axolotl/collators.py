@@ -17,6 +17,9 @@ BATCHING = "axolotl.utils.collators.batching"
 #: Tokens of a row: mean about 300, as in 100,000 rows of an instruction data set.
 MEAN, SPREAD, LONGEST = 5.4, 0.75, 2048
 
+#: What axolotl adds where it packs, and only there.
+_PACKED = ["position_ids"]
+
 Call = Callable[[], Any]
 Calls = tuple[str, Call, Call]
 
@@ -75,6 +78,7 @@ def tokenizer() -> Any:
 
 def unpacked(data: Any, *, sizes: tuple[int, ...] = (8, 16, 32, 64)) -> Iterator[Calls]:
     """Yield calls of ``DataCollatorForSeq2Seq`` on four batches of each size."""
+    data = data.remove_columns(_PACKED)
     for size in sizes:
         batches = [data[at : at + size] for at in range(0, 4 * size, size)]
         rows = [_rows(batch) for batch in batches]
@@ -98,7 +102,9 @@ def loaders(data: Any, *, batches: int = 8) -> Iterator[Calls]:
     from axolotl.monkeypatch.data.batch_dataset_fetcher import patch_fetchers
 
     patch_fetchers()  # as axolotl's trainer does: batches of bins
-    yield _loader("loader bs=32", data, _plain_batches(data, 32, batches), "", {})
+    yield _loader(
+        "loader bs=32", data.remove_columns(_PACKED), _plain_batches(data, 32, batches), "", {}
+    )
     for bins, capacity in ((1, 8192), (4, 4096)):
         sampler = _packed_batches(data, bins, capacity, batches)
         options = {"pad_to_multiple_of": capacity}
