@@ -21,7 +21,8 @@ def is_available() -> bool:
 
 def list_supported_formats() -> list[str]:
     """Return the words for ``dataset_type``."""
-    packed = (f"{one}.{end}" for one in _PLAIN if one != "feather" for end in ("zst", "gz"))
+    bases = ("parquet", "arrow", "json", "jsonl", "csv", "text")
+    packed = (f"{one}.{end}" for one in bases for end in ("zst", "gz"))
     return [*_PLAIN, *packed, "hf_dataset"]
 
 

@@ -87,6 +87,7 @@ def test_the_formats_are_twenty(fa):
     """Base formats, compressed ones, and folders of Hugging Face."""
     formats = fa.list_supported_formats()
     assert 20 == len(formats) == len(set(formats))
+    assert ["hf_dataset", "parquet.gz", "parquet.zst"] == formats[-1:] + formats[8:6:-1]
     base = {"parquet", "arrow", "feather", "csv", "json", "jsonl", "text", "hf_dataset"}
     assert base | {"parquet.zst", "json.gz", "jsonl.zst", "text.gz"} <= {*formats}
 
