@@ -7,10 +7,10 @@ from typing import Any
 
 from shimhub import kernels
 
-RUST_AVAILABLE = True  # what 0.2.0 says where its functions work
+RUST_AVAILABLE = True
 _PLAIN = ("parquet", "arrow", "feather", "csv", "json", "jsonl", "text")
-_ENDS = {one: one for one in _PLAIN[:-1]} | {"ipc": "arrow", "tsv": "csv", "ndjson": "jsonl"}
-_ENDS |= {"txt": "text"}
+_ENDS = dict(zip((*_PLAIN[:-1], "txt"), _PLAIN, strict=True))
+_ENDS |= {"ipc": "arrow", "tsv": "csv", "ndjson": "jsonl"}
 _PACKED = {"zst": "zstd", "zstd": "zstd", "gz": "gzip", "gzip": "gzip"}
 
 
@@ -22,8 +22,7 @@ def is_available() -> bool:
 def list_supported_formats() -> list[str]:
     """Return the words for ``dataset_type``."""
     bases = ("parquet", "arrow", "json", "jsonl", "csv", "text")
-    packed = (f"{one}.{end}" for one in bases for end in ("zst", "gz"))
-    return [*_PLAIN, *packed, "hf_dataset"]
+    return [*_PLAIN, *(f"{one}.{end}" for one in bases for end in ("zst", "gz")), "hf_dataset"]
 
 
 def detect_format(file_path: str) -> tuple[str, str | None]:
@@ -32,7 +31,7 @@ def detect_format(file_path: str) -> tuple[str, str | None]:
     packed = _PACKED.get(path.rpartition(".")[2]) if "." in path else None
     stem = path.rpartition(".")[0] if packed else path
     named = _ENDS.get(stem.rpartition(".")[2]) if "." in stem else None
-    is_saved = not named and os.path.isfile(os.path.join(file_path, "dataset_info.json"))
+    is_saved = os.path.isfile(os.path.join(file_path, "dataset_info.json"))
     return named or ("hf_dataset" if is_saved else "json"), packed
 
 
@@ -91,10 +90,9 @@ def pad_sequences(
         raise ValueError("padding_side must be 'right' or 'left'")
     if not len(sequences):
         return []
-    told: dict[str, Any] = {"side": padding_side, "value": pad_value, "truncate": True}
-    told |= {"length": target_length, "multiple_of": pad_to_multiple_of or None}
-    rows: list[list[int]] = kernels.pad(sequences, **told).tolist()
-    return rows
+    told: Any = {"length": target_length, "multiple_of": pad_to_multiple_of or None}
+    told |= {"side": padding_side, "value": pad_value, "truncate": True}
+    return kernels.pad(sequences, **told).tolist()  # type: ignore[no-any-return]
 
 
 def create_padding_mask(current_length: int, target_length: int) -> list[int]:
