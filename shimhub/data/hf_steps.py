@@ -42,10 +42,13 @@ class Rules:
 
 @dataclass(frozen=True)
 class Added:
-    """Columns that a map adds: their names, whether they can be made of a table, and the making."""
+    """Columns that a map adds: their names, whether they can be made, and the making.
+
+    ``can`` is asked with a table and the places in it of the rows that are meant, or None for all.
+    """
 
     names: tuple[str, ...]
-    can: Callable[[pa.Table], bool]
+    can: Callable[[pa.Table, np.ndarray[Any, Any] | None], bool]
     make: Callable[[pa.Table], tuple[pa.ChunkedArray, ...]]
 
 
@@ -125,7 +128,7 @@ def _mapped(dataset: Any, function: Any, options: dict[str, Any]) -> Any:
     added = dataset._shimhub_rules.columns(function, options.get("batched", False))
     if added is None or set(added.names) & set(dataset.column_names):
         return None
-    if not added.can(dataset.data.table):
+    if not added.can(dataset.data.table, _places(dataset._indices)):
         return None
     fingerprint = _fingerprint(dataset, function, options)
     to = _added_to_file if dataset.cache_files else _added
@@ -146,7 +149,7 @@ def _filtered(dataset: Any, function: partial[Any], options: dict[str, Any]) -> 
     mask = tell(dataset.data.table)
     if mask is None:
         return None
-    places = None if mapping is None else mapping.column(0).to_numpy()
+    places = _places(mapping)
     kept = np.flatnonzero(mask) if places is None else places[mask[places]]
     return _written(dataset, kept.astype(np.uint64), options)
 
@@ -169,6 +172,10 @@ def _written(dataset: Any, kept: np.ndarray[Any, Any], options: dict[str, Any]) 
     return kind.map(rows, lambda *_: table, **told)
 
 
+def _places(mapping: Any) -> Any:
+    return None if mapping is None else mapping.column(0).to_numpy()
+
+
 def _in_memory(table: pa.Table) -> Any:
     from datasets.table import InMemoryTable  # type: ignore[import-untyped,unused-ignore]
 
@@ -188,9 +195,9 @@ def _fingerprint(dataset: Any, function: Any, options: dict[str, Any]) -> str:
 def _table(dataset: Any) -> Any:
     """Return the dataset's rows as a table; nothing is copied where they lie together."""
     table = dataset.data.table
-    if dataset._indices is None:
+    places = _places(dataset._indices)
+    if places is None:
         return table
-    places = dataset._indices.column(0).to_numpy()
     first = int(places[0])
     if np.array_equal(places, np.arange(first, first + len(places), dtype=places.dtype)):
         return table.slice(first, len(places))

@@ -108,6 +108,8 @@ def test_more_rows_than_a_batch():
         cfg = Config(CONFIG, sequence_len=50)
         original, replacement = support.pair(PACKING)
         assert outcome(original, cfg, data, None) == outcome(replacement, cfg, data, None)
+        data = data.select(sorted(range(len(rows)), key=lambda at, rows=rows: len(rows[at])))
+        assert outcome(original, cfg, data, None) == outcome(replacement, cfg, data, None)
 
 
 def test_what_is_logged_is_the_originals(caplog):

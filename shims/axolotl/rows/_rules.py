@@ -127,11 +127,12 @@ def _length(batched: bool) -> Any:
     return None if batched else hf_steps.Added(("length",), partial(_can_add, False), _measured)
 
 
-def _can_add(batched: bool, table: Any) -> bool:
+def _can_add(batched: bool, table: Any, places: Any) -> bool:
     """Whether all rows are lists; an empty one alone is left as it is, and told no type by."""
     lengths = _lengths(table)
     if lengths is None:
         return False
+    lengths = lengths if places is None else lengths[places]
     return bool(lengths[:1000].any() if batched else lengths.all())
 
 
