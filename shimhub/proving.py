@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from shimhub import paths
@@ -94,8 +94,8 @@ def _shown(outcome: Any) -> str:
 def _key(shim: Shim, original: Any, ctx: Context, files: Sequence[str]) -> str:
     parts = [
         *(_FORMAT, shim.id, fingerprint(original), sorted(ctx.parameters.items())),
-        *(platform.python_version(), platform.machine(), _code_digest()),
-        *(hashlib.sha256(_content(path)).hexdigest() for path in files),
+        *(platform.python_version(), platform.machine(), _built()),
+        *(hashlib.sha256(_content(path)).hexdigest() for path in (*files, *_beside(shim))),
         *((name, ctx.version(name)) for name in shim.proved_with),
         *((name, os.environ.get(name, "")) for name in _VARIABLES),
     ]
@@ -108,16 +108,28 @@ def _content(path: str) -> bytes:
 
 
 @functools.cache
-def _code_digest() -> str:
+def _built() -> str:
     """Return a hash over the sizes and times of this package's files: an edit proves anew."""
     found = [
-        (os.path.join(folder, name), status.st_size, status.st_mtime_ns)
-        for folder, _, names in os.walk(paths.PACKAGE_DIR)
-        for name in names
-        if name.endswith((".py", ".so", ".pyd"))
-        for status in [os.stat(os.path.join(folder, name))]
+        (path, status.st_size, status.st_mtime_ns)
+        for path in _code(paths.PACKAGE_DIR, (".py", ".so", ".pyd"))
+        for status in [os.stat(path)]
     ]
-    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+    return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
+def _beside(shim: Shim) -> Iterator[str]:
+    """Yield the files of the shim's area, which its code may load."""
+    yield from _code(os.path.join(paths.shims_dir(shim.file), shim.id.partition("/")[0]), (".py",))
+
+
+def _code(folder: str, suffixes: tuple[str, ...]) -> list[str]:
+    return sorted(
+        os.path.join(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.endswith(suffixes)
+    )
 
 
 def _kept(file: str) -> str | None:

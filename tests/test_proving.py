@@ -98,7 +98,7 @@ def test_declined_cases_do_not_count(ask):
     assert "equal to the original in 3 of 4 cases" == ask(body)[2]
 
 
-def test_a_proof_is_kept_until_what_it_rests_on_changes(ask):
+def test_a_proof_is_kept_until_what_it_rests_on_changes(ask, lab):
     """A second process does not prove again; another body, shim or Python library does."""
     ask(RIGHT)
     assert ask(RIGHT)[2].endswith("as an earlier process found")
@@ -109,6 +109,9 @@ def test_a_proof_is_kept_until_what_it_rests_on_changes(ask):
     assert 3 == ask.proofs()
     ask(RIGHT + " + 0", SHIMHUB_NATIVE="0")
     assert 4 == ask.proofs()
+    lab.shim("target/common", "", "helper.py")  # what ctx.load may give
+    ask(RIGHT + " + 0", SHIMHUB_NATIVE="0")
+    assert 5 == ask.proofs()
 
 
 def test_a_difference_is_kept_too(ask):

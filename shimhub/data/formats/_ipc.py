@@ -50,6 +50,10 @@ class _Opened:
         self.schema = self._schema()
         self.fields = ipc_fields(self.schema)
 
+    def ask(self, options: Options) -> None:
+        """Read as ``options`` say: the file may have been opened by those of an earlier reading."""
+        self.options = options
+
     def _footer(self) -> Any:
         head = self.file.read(6)
         if head[:4] == b"FEA1":
@@ -162,7 +166,7 @@ def _cut(ends: list[int], first: int, size: int) -> list[Span]:
 def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:
     """Yield the record batches of the span as they are in the file."""
     with _arrow_files.named(source), kept_opened(source, options, _opened) as opened:
-        opened.options = options
+        opened.ask(options)
         names = _arrow_files.chosen(opened.schema, source, options)
         try:
             reader = opened.reader(sorted({opened.schema.get_field_index(name) for name in names}))

@@ -31,7 +31,8 @@ def main() -> int:
     if asked.json:
         print(json.dumps(measure(asked.rows)))
         return 0
-    found = [_started(sys.executable, [], asked.rows)] if not asked.envs else _all(asked)
+    here = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
+    found = _all(asked) if asked.envs else [_started(sys.executable, here, asked.rows)]
     text = pages.markdown(found, asked.rows)
     print(text)
     if asked.write:
