@@ -21,6 +21,8 @@ REQUIRED = {
     "pack_parallel 2048": 18,
     "pack_parallel 16384": 5,
     "lengths by length": 1000,
+    "lengths by position_ids": 1000,
+    "lengths by input_ids": 1000,
     "dedup": 9.5,
     "filter": 40,
     "position ids": 40,
