@@ -123,16 +123,26 @@ def _copy(dataset: Any) -> Any:
 
 def _mapped(dataset: Any, function: Any, options: dict[str, Any]) -> Any:
     """Return what ``map`` would; None where the function, options or columns are not known."""
-    if not options.keys() <= _OPTIONS:
+    if not options.keys() <= _OPTIONS or not _can_do(dataset, options.get("num_proc")):
         return None
     added = dataset._shimhub_rules.columns(function, options.get("batched", False))
     if added is None or set(added.names) & set(dataset.column_names):
         return None
-    if not added.can(dataset.data.table, _places(dataset._indices)):
+    try:
+        if not added.can(dataset.data.table, _places(dataset._indices)):
+            return None
+        fingerprint = _fingerprint(dataset, function, options)
+        to = _added_to_file if dataset.cache_files else _added
+        return to(dataset, options, added, fingerprint)
+    except pa.ArrowNotImplementedError:  # such as of taking rows of a view
         return None
-    fingerprint = _fingerprint(dataset, function, options)
-    to = _added_to_file if dataset.cache_files else _added
-    return to(dataset, options, added, fingerprint)
+
+
+def _can_do(dataset: Any, num_proc: Any) -> bool:
+    """Whether ``map`` would start so many processes, and neither refuse that nor warn of it."""
+    if not len(dataset):
+        return False  # a map of no rows adds nothing
+    return num_proc is None or (type(num_proc) is int and 1 <= num_proc <= len(dataset))
 
 
 def _is_filter(function: Any) -> bool:
@@ -145,6 +155,8 @@ def _filtered(dataset: Any, function: partial[Any], options: dict[str, Any]) -> 
     keeps, batched, *rest, mapping = function.args
     tell = dataset._shimhub_rules.mask(keeps, batched)
     if tell is None or any(rest) or options.get("fn_kwargs"):
+        return None
+    if not _can_do(dataset, options.get("num_proc")):
         return None
     mask = tell(dataset.data.table)
     if mask is None:
@@ -223,7 +235,8 @@ def _added(dataset: Any, options: dict[str, Any], added: Added, fingerprint: str
     with tqdm(unit=" examples", total=len(dataset), desc=options.get("desc") or "Map") as bar:
         bar.update(len(dataset))
     kind = _library().Dataset
-    return kind(_in_memory(table), info=info, split=dataset.split, fingerprint=fingerprint)
+    found = kind(_in_memory(table), info=info, split=dataset.split, fingerprint=fingerprint)
+    return _library().transmit_format(lambda _dataset: found)(dataset)
 
 
 def _added_to_file(dataset: Any, options: dict[str, Any], added: Added, fingerprint: str) -> Any:

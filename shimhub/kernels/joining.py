@@ -37,6 +37,8 @@ def join(
 
 def _joined_lists(features: Any, names: list[str], numbered: str) -> dict[str, Any] | None:
     """Return the arrays, or None where something is no list of ints that int64 holds."""
+    if not features:
+        return None
     for feature in features:
         if type(feature) is not dict:
             return None

@@ -26,7 +26,7 @@ def hasher(original: Any) -> Callable[[Any], list[str]]:
             raise Decline(told)
         try:
             return reprs.hex_digests(hf_rows.repr_digests(dataset))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise Decline("values that are not printed here") from error
 
     return hashes

@@ -62,8 +62,8 @@ def _known(original: Any) -> dict[Any, str]:
     return {one: fingerprint(one) for one in found if one is not None}
 
 
-def _lengths(table: Any) -> Any:
-    return hf_lists.lengths(table.column("input_ids"))
+def _lengths(table: Any, name: str = "input_ids") -> Any:
+    return hf_lists.lengths(table.column(name)) if name in table.column_names else None
 
 
 def _is_number(*values: Any) -> bool:
@@ -107,7 +107,7 @@ def _with_labels(batched: bool, table: Any):
 
 def _all(batched: bool, table: Any):
     """From 0.7 to 0.18 a list was compared with a number, which is true of each."""
-    known = hf_lists.lengths(table.column("labels")) is not None
+    known = _lengths(table, "labels") is not None
     return np.ones(table.num_rows, bool) if known else None
 
 

@@ -53,6 +53,8 @@ def build(original: Any, ctx: Any) -> Any:
             planes = _planes(self, features, _padded(kinds, values, mask), values)
             _check_planes(planes, kinds)
             answer = _answer(features, planes, kinds[IDS] is not list)
+            if self.model is not None and LABELS in planes:  # a model may write to its labels
+                planes[LABELS] = planes[LABELS].copy()
             _add_decoder_ids(self.model, answer)
         except Decline:
             raise
