@@ -43,16 +43,21 @@ def parts_on() -> set[str]:
     """Return the parts that are on; "rest" is unless it was turned off here."""
     found = shimhub.status()
     live = (one for one in found if one.status not in ("DISABLED", "GATED"))
-    on = {_part(one.id) for one in live if one.id.startswith("fast_axolotl/")}
-    is_off = any(one.reason.startswith("disabled by 'axolotl/") for one in found)
+    on = {part_of(one.id) for one in live if one.id.startswith("fast_axolotl/")}
+    ours = tuple(f"disabled by {one!r}" for one in patterns({"rest"}))
+    is_off = any(one.reason in ours for one in found)
     return on | {"rest"} if on and not is_off else on
 
 
 def patterns(parts: set[str]) -> list[str]:
-    """Return the globs over ids by which shimhub knows some parts."""
+    """Return the globs over ids by which shimhub knows some parts.
+
+    Nobody else writes them so: what a user turned off by ``axolotl/dedup/*`` stays off.
+    """
     ids = [one.id for one in shimhub.status() or shimhub.plan()]
-    return sorted({one.rpartition("/")[0] + "/*" for one in ids if _part(one) in parts})
+    return sorted({one.rpartition("/")[0] + "/**" for one in ids if part_of(one) in parts})
 
 
-def _part(shim_id: str) -> str:
+def part_of(shim_id: str) -> str:
+    """Return the part that a shim belongs to; empty for what is none of axolotl's."""
     return next((part for start, part in _PARTS.items() if shim_id.startswith(start)), "")

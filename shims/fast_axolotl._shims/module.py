@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from fast_axolotl._parts import EVERY, import_modules, parts_on, patterns
+from fast_axolotl._parts import EVERY, import_modules, part_of, parts_on, patterns
 
 import shimhub
 
@@ -72,7 +72,8 @@ def _is_turned_on(parts: set[str]) -> bool:
         verdicts = shimhub.disable(*patterns(EVERY - parts)) if parts < EVERY else verdicts
     import_modules(parts & parts_on())
     for verdict in verdicts:
-        LOG.debug("%s", verdict)
+        if part_of(verdict.id) in parts:
+            LOG.debug("%s", verdict)
     told = parts & parts_on()
     LOG.info("shims installed: %s", ", ".join(sorted(told - {"all"})) or "none, as you said")
     return "all" in told

@@ -181,6 +181,22 @@ def test_the_users_word_stands():
     assert [off] == _absent(code, hub=("--disable", "fast-axolotl-modules"))
 
 
+def test_what_a_process_turned_off_stays_off(site):
+    """Neither the import nor `install()` undoes `disable` of a glob that they know, too."""
+    code = """
+import shimhub
+shimhub.install(disable="axolotl/dedup/*")
+def off():
+    return shimhub.status()["axolotl/dedup/deduplicate"].reason
+import fast_axolotl as fa
+tell(off=off(), again=fa.install())
+fa.uninstall()
+tell(off=fa.install() and off(), again=fa.install())
+"""
+    expected = {"off": "disabled by 'axolotl/dedup/*'", "again": False}
+    assert [expected, expected] == _told(code, path=(site,))
+
+
 def test_functions_work_after_uninstall():
     """The documentation falls back to them."""
     with served() as fa:
@@ -210,6 +226,7 @@ def test_verbose_logging_says_what_is_done():
     assert "INFO:fast_axolotl:shims installed: collators, hashing, rest, streaming" in told
     lines = [line for line in told.splitlines() if "DEBUG:fast_axolotl:" in line]
     assert any("fast_axolotl/hashing/fast_parallel_hash_rows" in line for line in lines)
+    assert not any("torch" in line for line in lines)
     assert "" == run("import fast_axolotl").stderr
 
 
