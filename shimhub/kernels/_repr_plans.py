@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from shimhub.kernels._columns import Column
 
+#: Bytes of Arrow that become objects of Python at once: thirty times as many.
+_PART: Final = 1 << 20
 _KINDS: Final = ("NONE", "SIGNED", "UNSIGNED", "BOOL", "TEXT", "BYTES", "RAW", "LIST", "DICT")
 
 
@@ -69,6 +71,17 @@ def _plan(kind: pa.DataType, name: str) -> Plan:
     if kind.id in _PRINTED:
         return Plan("RAW")
     raise TypeError(f"{name}: rows of Arrow type {kind} are not printed here")
+
+
+def parts(table: pa.Table) -> list[pa.Table]:
+    """Return the table in parts of a size whose values, as objects of Python, are few.
+
+    In one, as it is, where Python prints none of them.
+    """
+    if all(_type(field.type) == field.type for field in table.schema) or not table.nbytes:
+        return [table]
+    rows = max(1, _PART * table.num_rows // table.nbytes)
+    return [table.slice(at, rows) for at in range(0, table.num_rows, rows)]
 
 
 def chunks(table: pa.Table) -> list[Column]:

@@ -42,7 +42,9 @@ def hash_reprs(table: pa.Table, *, threads: int = 1) -> Digests:
         from shimhub.kernels._reference import reprs as reference
 
         return reference.digests(table)
-    return _digests(native, plan, _repr_plans.chunks(table), threads)
+    parts = _repr_plans.parts(table)
+    digests = [_digests(native, plan, _repr_plans.chunks(part), threads) for part in parts]
+    return digests[0] if len(digests) == 1 else np.concatenate(digests)
 
 
 def hex_digests(digests: Digests) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
@@ -136,3 +137,18 @@ def test_dates_out_of_range_are_the_originals_error(kind):
             support.get(attach)(*args)
         stats = shimhub.stats()
     assert not any(one.errors for one in stats.values())
+
+
+def test_columns_of_floats_are_hashed_in_flat_memory():
+    """Python prints them; never all of a column at once."""
+    from shimhub.data import hf_rows
+
+    rows = hf_samples.made(pa.table({"v": pa.array([[0.1] * 200] * 3000)}))
+    tracemalloc.start()
+    try:
+        found = hf_rows.repr_digests(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len({one.tobytes() for one in found}) == 1
+    assert peak < 40 << 20  # 600,000 floats and their texts are twice that and more
