@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+CHECKED = ROOT / "shims/fast_axolotl/compat.py"
 
 ROWS = """
     [packs.demo]
@@ -242,3 +243,19 @@ def test_a_stand_in_is_not_axolotl(tmp_path):
     assert "UNTESTED" == rows["Axolotl Import"]["status"], rows["Axolotl Import"]
     assert "PASS" == rows["Shim Installation"]["status"], rows["Shim Installation"]
     assert 4 == done.returncode, done.stderr
+
+
+def test_an_installed_fast_axolotl_is_not_imported_to_be_named(tmp_path):
+    """Its import hides axolotl, which is tested after the environment is told."""
+    folder = tmp_path / "fast_axolotl-0.2.0.dist-info"
+    folder.mkdir()
+    text = "Metadata-Version: 2.1\nName: fast-axolotl\nVersion: 0.2.0\n"
+    (folder / "METADATA").write_text(text)
+    (tmp_path / "fast_axolotl.py").write_text("raise SystemExit('imported')\n")
+    code = f"import runpy; print(runpy.run_path({str(CHECKED)!r})['facts']())"
+    path = os.pathsep.join((str(tmp_path), str(ROOT), os.environ.get("PYTHONPATH", "")))
+    env = os.environ | {"PYTHONPATH": path}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    told = {"fast-axolotl Version": "0.2.0, installed"}
+    assert f"{told}\n" == done.stdout, done.stderr
