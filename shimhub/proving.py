@@ -56,18 +56,31 @@ def prove(
 
 
 def run_cases(original: Any, made: Any, cases: Iterable[Case]) -> tuple[bool, str]:
-    """Return whether to leave the original, and why, or what was proved."""
-    count = served = 0
+    """Return whether to leave the original, and why, or what was proved.
+
+    Raises what the replacement alone raised for want of memory or of a file: that is no difference
+    between the two, and the next process may have it.
+    """
+    count = served = declined = 0
     for count, case in enumerate(cases, 1):
         theirs, mine = _outcome(case, original), _outcome(case, made)
         if isinstance(mine, Decline):
+            declined += 1
             continue
         if told := _difference(mine, theirs):
+            if isinstance(mine, (MemoryError, OSError)):
+                raise mine
             return True, f"differs from the original in case {count}: {told}"
         served += not isinstance(theirs, Exception)
     if not served:
         return True, f"none of {count} cases was served by both it and the original"
-    return False, f"equal to the original in {served} of {count} cases"
+    return False, _proved(served, count - served - declined, declined)
+
+
+def _proved(served: int, failed: int, declined: int) -> str:
+    told = f"equal to the original in {served} cases"
+    told += f", and fails as it does in {failed}" if failed else ""
+    return told + (f"; {declined} left to the original" if declined else "")
 
 
 def _outcome(case: Case, function: Any) -> Any:

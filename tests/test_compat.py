@@ -81,7 +81,7 @@ def test_a_replaced_function_is_called_beside_its_original(demo):
     assert ["=" * 60, "demo Compatibility Test Suite", "=" * 60] == lines[:3]
     assert "  Demo Version: 1" in lines
     at = lines.index("[Demo Integration: target:double]")
-    assert "  Tested PASS: replaced, and equal to the original in 2 of 2 cases" == lines[at + 1]
+    assert "  Tested PASS: replaced, and equal to the original in 2 cases" == lines[at + 1]
     assert "Compatibility test complete: 2/2 tests passed" == lines[-2]
 
 

@@ -62,7 +62,7 @@ def ask(lab, tmp_path):
 
 def test_equal_goes_live(ask):
     """A replacement that does the same is in place, and explain tells by how many cases."""
-    told = "equal to the original in 4 of 4 cases"
+    told = "equal to the original in 4 cases"
     status, _, *rest = ask(RIGHT)
     assert ["APPLIED", told, 6, True] == [status, *rest]
 
@@ -95,7 +95,22 @@ def test_what_serves_no_case_proves_nothing(ask):
 def test_declined_cases_do_not_count(ask):
     """What it declines the original serves: the rest is the proof."""
     body = "import shimhub\n        if not x: raise shimhub.Decline('empty')\n        " + RIGHT
-    assert "equal to the original in 3 of 4 cases" == ask(body)[2]
+    assert "equal to the original in 3 cases; 1 left to the original" == ask(body)[2]
+
+
+def test_errors_of_both_are_counted_apart(ask):
+    """Where the original raises, the replacement has to raise the same type."""
+    fussy = "def f(x):\n    if len(x) == 3: raise KeyError\n    x.append(1)\n    return sum(x)\n"
+    body = "if len(x) == 3: raise KeyError\n        " + RIGHT
+    assert "equal to the original in 3 cases, and fails as it does in 1" == ask(body, fussy)[2]
+
+
+def test_want_of_memory_is_no_difference(ask):
+    """It is not kept: the next process proves again."""
+    status, reason, *_ = ask("raise MemoryError")
+    assert ("FAILED", "MemoryError: ") == (status, reason)
+    assert "FAILED" == ask("raise MemoryError")[0]
+    assert 2 == ask.proofs()
 
 
 def test_a_proof_is_kept_until_what_it_rests_on_changes(ask, lab):
