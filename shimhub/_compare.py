@@ -134,7 +134,7 @@ class _Comparison:
             yield from self._items(place, one.tolist(), two.tolist())
             return
         raw = one.new_empty(0).byte().dtype
-        if one.view(raw).__array__().tobytes() != two.view(raw).__array__().tobytes():
+        if one.view(raw).numpy().tobytes() != two.view(raw).numpy().tobytes():
             yield _first_unequal(place, one.tolist(), two.tolist())
 
     def _is_same_number(self, mine: Any, other: Any) -> bool:

@@ -50,6 +50,7 @@ _ONLY_FOR = {
     "rebind": ("replace", "wrap", "adapt"),
     "export": ("add", "alias", "placeholder"),
     "mutates": ("replace",),
+    "draws": ("replace",),
     "tolerance": ("replace",),
     "parameters": _CODE,
     "proof": ("replace", "wrap"),

@@ -132,6 +132,7 @@ SHIM_KEYS: dict[str, Callable[[Any], bool]] = {
     "fingerprints": is_strings,
     "version_of": _one_of("release", "pep440"),
     "mutates": _is_bool,
+    "draws": _is_bool,
     "tolerance": _is_tolerance,
     "parameters": _is_tables,
     "proof": _is_check,

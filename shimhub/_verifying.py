@@ -47,10 +47,9 @@ def verify(guard: Guard, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     In strict mode raises VerifyError on a mismatch, and what the replacement alone raises.
     """
     call = (args, kwargs)
-    lossy = guard.shim.fidelity == "lossy" and not guard.shim.tolerance
-    copies = _copies(call)
-    if lossy or isinstance(copies, str):
-        guard.skipped(copies if isinstance(copies, str) else "lossy, and no tolerance in the row")
+    copies = _why_not(guard) or _copies(call)
+    if isinstance(copies, str):
+        guard.skipped(copies)
         return _unverified(guard, call)
     before, given = copies
     original = _Outcome(guard.original, call)
@@ -63,6 +62,14 @@ def verify(guard: Guard, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     else:
         _report(guard, _compare(guard, original, mine, (call, given, before)))
     return original.get()
+
+
+def _why_not(guard: Guard) -> str:
+    """Return why no call of this row is compared; empty where they are."""
+    if guard.shim.draws:
+        return "it draws random numbers, and the second run draws others"
+    is_lossy = guard.shim.fidelity == "lossy" and not guard.shim.tolerance
+    return "lossy, and no tolerance in the row" if is_lossy else ""
 
 
 def _copies(call: _Call) -> tuple[_Call, _Call] | str:

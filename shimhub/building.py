@@ -119,7 +119,16 @@ def _guarded(shim: Shim, original: Any, given: Any, made: Any, ctx: Context, gua
     if guarded is inner:
         return made
     _stamp(shim, guarded)
+    _describe(guarded, given)
     return guarded
+
+
+def _describe(guarded: Any, given: Any) -> None:
+    """Give the guarded function what the original tells of itself."""
+    guarded.__doc__ = getattr(given, "__doc__", None)
+    annotations = getattr(given, "__annotations__", None)
+    if isinstance(annotations, dict):
+        guarded.__annotations__ = dict(annotations)
 
 
 def _callable_of(original: Any, owner: Any) -> Any:

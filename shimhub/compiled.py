@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shimhub.registry import Source
 
-_FORMAT = 5
+_FORMAT = 6
 _KEPT = 32
 #: Bytes at the start of the file that tell how long the head is.
 _SIZE = 4

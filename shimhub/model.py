@@ -107,6 +107,7 @@ class Shim:
     fingerprints: tuple[str, ...] = ()
     version_of: str = "release"
     mutates: bool = False
+    draws: bool = False
     tolerance: float = 0.0
     parameters: tuple[Mapping[str, Any], ...] = ()
     proof: bool | str = False

@@ -29,7 +29,7 @@ PUBLIC = {
     *("ShimError", "PlaceholderError", "PatchError", "AdaptError", "UnknownShimError"),
     *("ActivationError", "TrustError", "ReportError", "child_environ"),
     *("__version__", "Decline", "ShimStats", "VerifyError", "stats"),
-    *("NotProvedError", "enable", "disable"),
+    *("NotProvedError", "UntestedError", "enable", "disable"),
 }
 
 
@@ -619,3 +619,22 @@ def test_enable_installs_and_disable_without_the_hub_does_nothing(two):
         """,
         SHIMHUB_REGISTRY=str(two.registry),
     )
+
+
+def test_a_replacement_tells_of_itself_what_the_original_does(lab):
+    """``help()`` and annotations are the original's; a fresh process sees no other."""
+    lab.module("target", 'def f(x: int, y: "str" = "") -> bool:\n    "Say so."\n    return True\n')
+    lab.rows(
+        """
+        [[shim]]
+        id = "target/f"
+        attach = "target:f"
+        action = "replace"
+        why = "It is faster."
+        """
+    )
+    lab.shim("target/f", "def build(original, ctx):\n    return lambda x, y='': True\n")
+    told = "import inspect; print(inspect.signature(target.f), target.f.__doc__)"
+    plain = lab.run(f"import target; {told}").stdout
+    code = f"import shimhub; shimhub.install(registry=REGISTRY); import target; {told}"
+    assert plain == lab.run(code + "; assert target.f.__shimhub__").stdout

@@ -1184,3 +1184,15 @@ def test_verification_works_under_torch_compile(traced):
     """Then calls leave the graph, and are compared."""
     code = "compiled(x, 1)\nassert 4 <= shimhub.stats()['target/f'].verified\n"
     traced.run(COMPILED + code, "-W", "error", SHIMHUB_VERIFY="1")
+
+
+def test_what_draws_random_numbers_is_not_compared(guards, monkeypatch):
+    """The second run draws others: that is no difference, and it is counted."""
+    import random
+
+    monkeypatch.setenv("SHIMHUB_VERIFY", "1")
+    draw = guarded(guards, lambda: random.random() / 2, lambda: random.random() / 2, draws=True)
+    assert 0 <= draw() <= 1
+    told = stats(guards)
+    assert (1, 1, {}, "") == (told.calls, told.sampled, told.mismatches, told.breaker)
+    assert ["it draws random numbers, and the second run draws others"] == list(told.unverifiable)
