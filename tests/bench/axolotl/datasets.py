@@ -130,8 +130,9 @@ def _has(module: str, name: str) -> bool:
 
 
 def _config(longest: int) -> Any:
+    """Return a config without numbers of processes: ``datasets`` then maps in this process."""
     told = {"sequence_len": longest, "sample_packing": True, "min_sample_len": 2}
-    told |= {"is_preprocess": True, "dataset_processes": 1, "dataset_num_proc": 1}
+    told |= {"is_preprocess": True}
     return import_module("axolotl.utils.dict").DictDefault(told)
 
 
