@@ -51,9 +51,13 @@ def chunked(data: Any) -> Any:
     import datasets
     import pyarrow as pa
 
+    # Through a stream: slices of one table would be pickled with all of it, once for each.
+    sink = pa.BufferOutputStream()
     table = data.data.table
-    parts = [table.slice(start, 1000) for start in range(0, len(table), 1000)]
-    return datasets.Dataset(pa.concat_tables(parts), fingerprint="batches")
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=1000)
+    table = pa.ipc.open_stream(sink.getvalue()).read_all()
+    return datasets.Dataset(table, fingerprint="batches")
 
 
 def repeated(data: Any) -> Any:
