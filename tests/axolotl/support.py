@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from importlib import metadata
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,3 +136,24 @@ def _check_applied(attach: str) -> None:
         pytest.skip(f"axolotl {version()}: {planned.items[0].reason}")
     found = [shimhub.status()[one] for one in ids]
     assert any(one.status is shimhub.Status.APPLIED for one in found), list(map(str, found))
+
+
+@contextlib.contextmanager
+def uncollected(module: ModuleType) -> Iterator[None]:
+    """Keep the sampler from collecting the garbage of the whole process once a draw."""
+    real = vars(module).get("gc")
+    if real is not None:
+        module.gc = SimpleNamespace(collect=lambda: 0)
+    try:
+        yield
+    finally:
+        if real is not None:
+            module.gc = real
+
+
+def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return what a call returned, or the type of what it raised."""
+    try:
+        return function(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001  # whatever it is, its type is compared
+        return type(error)

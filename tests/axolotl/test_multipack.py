@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shimhub._compare import first_finding
 from tests.axolotl import support
+from tests.axolotl.support import outcome, uncollected
 
 support.require()
 
@@ -18,19 +16,6 @@ np = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
 MODULE = "axolotl.utils.samplers.multipack"
 MANY = settings(max_examples=support.examples(), deadline=None)
-
-
-@contextlib.contextmanager
-def uncollected(module):
-    """Keep the sampler from collecting the garbage of the whole process once a draw."""
-    real = vars(module).get("gc")
-    if real is not None:
-        module.gc = SimpleNamespace(collect=lambda: 0)
-    try:
-        yield
-    finally:
-        if real is not None:
-            module.gc = real
 
 
 @st.composite
@@ -43,14 +28,6 @@ def lengths(draw):
 def dtypes():
     """A few: numba compiles for each, and anew for arrays with strides."""
     return st.sampled_from([np.int32, np.int64])
-
-
-def outcome(function, *args, **kwargs):
-    """Return what a call returned, or the type of what it raised."""
-    try:
-        return function(*args, **kwargs)
-    except Exception as error:  # noqa: BLE001  # whatever it is, its type is compared
-        return type(error)
 
 
 def check(pair, *args, **kwargs):

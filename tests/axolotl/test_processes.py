@@ -16,6 +16,8 @@ from tests.axolotl import support
 
 support.require()
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = str(Path(__file__).parent / "processes.py")
 SHIM = "axolotl/collators/seq2seq"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shimhub._compare import first_finding
 from tests.axolotl import support
-from tests.axolotl.test_multipack import outcome, uncollected
+from tests.axolotl.support import outcome, uncollected
 
 support.require("<0.18")
 
