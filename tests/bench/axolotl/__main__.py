@@ -76,7 +76,9 @@ def _started(python: str, path: list[str], rows: int) -> dict[str, Any]:
     done = subprocess.run(
         command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, check=True
     )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    # Loggers of older versions write to stdout, too.
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    found: dict[str, Any] = json.loads(lines[-1])
     return found
 
 

@@ -136,7 +136,7 @@ def _has(module: str, name: str) -> bool:
 def _config(longest: int) -> Any:
     """Return a config without numbers of processes: ``datasets`` then maps in this process."""
     told = {"sequence_len": longest, "sample_packing": True, "min_sample_len": 2}
-    told |= {"is_preprocess": True}
+    told |= {"is_preprocess": True, "sequence_parallel_degree": 1}
     return import_module("axolotl.utils.dict").DictDefault(told)
 
 
