@@ -62,6 +62,14 @@ def is_version(rule: str) -> bool:
     return SpecifierSet(rule).contains(version(), prereleases=True)
 
 
+def metadata_version() -> str:
+    """Return the version that an installed axolotl's metadata tells; empty without."""
+    try:
+        return metadata.version("axolotl")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
 def require(rule: str = "") -> str:
     """Return axolotl's version; skip where it is none of ``rule``, the whole file if at its top."""
     found = version()

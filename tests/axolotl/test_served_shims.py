@@ -99,7 +99,8 @@ tell(line='hasattr', kind=hasattr(axolotl, '__version__'))
     assert "pip install axolotl" in told["axolotl.utils.data.prepare_datasets"]["error"]
     assert "No module named 'axolotl.cli'" == told["import axolotl.cli"]["error"]
     assert told["hasattr"]["kind"] is False
-    assert 7 == len(told)
+    # Where axolotl is hidden and not absent its metadata lets the function of its newer ones in.
+    assert 7 - bool(support.metadata_version()) == len(told)
 
 
 def test_the_modules_have_the_functions():
