@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.axolotl import support
 from tests.axolotl.served import EIGHT, run, served, write_package
 
 HEAD = """
