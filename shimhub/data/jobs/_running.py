@@ -76,7 +76,7 @@ def _tidied(job: Job, runner: str) -> Iterator[None]:
     was_there = os.path.lexists(job.out)
     try:
         yield
-    except Exception:
+    except Exception:  # whatever ended the job: it is tidied up after, and raised again
         if runner == "local" and os.path.isdir(job.state):
             with contextlib.suppress(JobError, OSError), _locks.locked(job.state, job.out):
                 _remove_nothing_done(job, was_there)
