@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +30,9 @@ EIGHT = (
     "axolotl.utils.collators",
 )
 
+#: To hide both: without axolotl.
+BOTH = ("fast_axolotl", "axolotl")
+
 #: Code that hides an installed fast_axolotl from the imports of its process.
 HIDE = """
 import importlib.machinery as _machinery
@@ -45,7 +48,7 @@ _hide({name!r})
 @contextlib.contextmanager
 def served(*only: str) -> Iterator[Any]:
     """Give the served package for a block; axolotl is not there, and nothing is left behind."""
-    with _hidden("fast_axolotl", "axolotl"), shimhub.shimmed(only=only or ("fast-axolotl",)):
+    with _hidden(*BOTH), shimhub.shimmed(only=only or ("fast-axolotl",)):
         import fast_axolotl
 
         yield fast_axolotl
@@ -135,9 +138,9 @@ def Fire(component):
 }
 
 
-def write_package(folder: Path) -> Path:
-    """Write ``PACKAGE`` into a folder, and return it."""
-    for name, text in PACKAGE.items():
+def write_package(folder: Path, texts: Mapping[str, str] = PACKAGE) -> Path:
+    """Write files of a package, ``PACKAGE``'s at first, into a folder, and return it."""
+    for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     return folder

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from importlib.util import find_spec
-
-import pytest
-
-pytestmark = pytest.mark.skipif(
-    find_spec("fast_axolotl") is not None, reason="a real fast_axolotl is installed, and wins"
-)
+from tests.axolotl import served
 
 CODE = """
 import fast_axolotl
@@ -23,6 +15,4 @@ print("fast_create_padding_mask" in vars(module))
 
 def test_it_is_there_while_installed() -> None:
     """The name is there after the import, and not after `uninstall`."""
-    command = [sys.executable, "-W", "ignore", "-m", "shimhub", "run", "-c", CODE]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "True\nFalse\n" == told.stdout, told.stderr
+    assert "True\nFalse\n" == served.run(CODE, hide=served.BOTH).stdout

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.skipif(
-    find_spec("fast_axolotl") is not None, reason="a real fast_axolotl is installed, and wins"
-)
+from tests.axolotl import served
 
 CODE = """
 import fast_axolotl
@@ -37,13 +29,5 @@ def test_rows_are_kept_once(tmp_path: Path) -> None:
             "    return 'later', seen_hashes\n"
         ),
     }
-    for name, text in texts.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    inherited = os.environ.get("PYTHONPATH", "")
-    path = os.pathsep.join(filter(None, [str(tmp_path), inherited]))
-    command = [sys.executable, "-W", "ignore", "-m", "shimhub", "run", "-c", CODE]
-    env = {**os.environ, "PYTHONPATH": path}
-    told = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert "[{'a': 1}, {'a': 2}] [[0], [1]] later\n" == told.stdout, told.stderr
+    served.write_package(tmp_path, texts)
+    assert "[{'a': 1}, {'a': 2}] [[0], [1]] later\n" == served.run(CODE, path=(tmp_path,)).stdout

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from importlib.util import find_spec
-
-import pytest
-
-pytestmark = pytest.mark.skipif(
-    find_spec("fast_axolotl") is not None or find_spec("axolotl") is not None,
-    reason="a real one is installed, and wins",
-)
+from tests.axolotl import served
 
 CODE = """
 import fast_axolotl, sys
@@ -24,6 +15,4 @@ print("axolotl.utils.data" in sys.modules)
 
 def test_it_says_what_it_is() -> None:
     """Where axolotl is not installed: a stand-in that says so."""
-    command = [sys.executable, "-W", "ignore", "-m", "shimhub", "run", "-c", CODE]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "True True False\nFalse\n" == told.stdout, told.stderr
+    assert "True True False\nFalse\n" == served.run(CODE, hide=served.BOTH).stdout

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.skipif(
-    find_spec("fast_axolotl") is not None, reason="a real fast_axolotl is installed, and wins"
-)
+from tests.axolotl import served
 
 CODE = """
 import fast_axolotl, types
@@ -25,6 +17,7 @@ print(load("tokenizer", cfg, "default", "test"), cfg.dataset_prepared_path)
 def test_the_old_signature_reaches_the_later_function(tmp_path: Path) -> None:
     """The path that was the third argument is the configuration's for the call."""
     texts = {
+        "axolotl-0.19.0.dist-info/METADATA": "Name: axolotl\nVersion: 0.19.0\n",
         "axolotl/__init__.py": "__version__ = '0.19.0'\n",
         "axolotl/utils/__init__.py": "",
         "axolotl/utils/data/__init__.py": "",
@@ -33,13 +26,5 @@ def test_the_old_signature_reaches_the_later_function(tmp_path: Path) -> None:
             "    return cfg.dataset_prepared_path, split, processor, streaming\n"
         ),
     }
-    for name, text in texts.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    inherited = os.environ.get("PYTHONPATH", "")
-    path = os.pathsep.join(filter(None, [str(tmp_path), inherited]))
-    command = [sys.executable, "-W", "ignore", "-m", "shimhub", "run", "-c", CODE]
-    env = {**os.environ, "PYTHONPATH": path}
-    told = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert "('default', 'test', None, False) None\n" == told.stdout, told.stderr
+    served.write_package(tmp_path, texts)
+    assert "('default', 'test', None, False) None\n" == served.run(CODE, path=(tmp_path,)).stdout
