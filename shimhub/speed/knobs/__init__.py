@@ -1,0 +1,1 @@
+"""Settings that can be read, applied and restored exactly, one file each."""
