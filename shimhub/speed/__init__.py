@@ -3,7 +3,13 @@
 torch is imported by what needs it, not by this package.
 """
 
-from shimhub.speed.errors import KnobError, MeasureError, SpeedConfigError, SpeedError
+from shimhub.speed.errors import (
+    DeviceError,
+    KnobError,
+    MeasureError,
+    SpeedConfigError,
+    SpeedError,
+)
 from shimhub.speed.model import (
     Action,
     Decision,
@@ -20,6 +26,7 @@ from shimhub.speed.model import (
 __all__ = [
     "Action",
     "Decision",
+    "DeviceError",
     "Gate",
     "Hardware",
     "KnobError",

@@ -1,0 +1,102 @@
+"""YAML and TOML files of settings: their data, and where in the file each key stands."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from shimhub.errors import nearest
+from shimhub.speed.errors import SpeedConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+#: What a line of a message begins with, by the path of a key.
+Place = Callable[[tuple[str, ...]], str]
+
+#: Settings are written by hand; anything larger is something else.
+MAX_BYTES = 1024 * 1024
+#: As deep as keys go: ``compile.options.name``.
+_DEPTH = 3
+
+
+def no_place(_path: tuple[str, ...]) -> str:
+    """Return no place: a mapping has none."""
+    return ""
+
+
+def _text(path: str | os.PathLike[str]) -> str:
+    with Path(path).open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise SpeedConfigError(f"{path}: larger than {MAX_BYTES} bytes: no file of settings")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise SpeedConfigError(f"{path}, line {line}: is not UTF-8; save it as UTF-8") from None
+
+
+def read_toml(path: str | os.PathLike[str], table: str) -> tuple[Any, Place]:
+    """Return a table of a TOML file. Raises SpeedConfigError where it cannot be read."""
+    text = _text(path)
+    try:
+        data: Any = tomllib.loads(text)
+    except ValueError as error:  # an integer of thousands of digits is no TOMLDecodeError
+        raise SpeedConfigError(f"{path}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise SpeedConfigError(f"{path}: nested too deeply: no file of settings") from None
+    for name in filter(None, table.split(".")):
+        if not isinstance(data, Mapping) or name not in data:
+            near = nearest(name, data) if isinstance(data, Mapping) else ""
+            raise SpeedConfigError(f"{path}: has no table [{table}]: no {name!r}{near}")
+        data = data[name]
+    return data, lambda _path: f"{path}, [{table}]: " if table else f"{path}: "
+
+
+def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, Place]:
+    """Return the data of a YAML file. Raises SpeedConfigError where it cannot be read."""
+    yaml = _yaml()
+    text = _text(path)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # a day that no month has is a ValueError
+        raise SpeedConfigError(f"{path}: not valid YAML: {error}") from None
+    except RecursionError:
+        raise SpeedConfigError(f"{path}: nested too deeply: no file of settings") from None
+    lines: dict[tuple[str, ...], int] = {}
+    twice = list(_keys_twice(root, (), lines))
+    if twice:
+        raise SpeedConfigError(*(f"{path}, {one}" for one in twice))
+    return {} if data is None else data, lambda at: _line(path, lines, at)
+
+
+def _yaml() -> Any:
+    try:
+        return importlib.import_module("yaml")
+    except ImportError:
+        raise SpeedConfigError("YAML needs PyYAML: pip install 'shimhub[speed]'") from None
+
+
+def _line(path: str | os.PathLike[str], lines: dict[tuple[str, ...], int], at: Any) -> str:
+    return f"{path}, line {lines[at]}: " if at in lines else f"{path}: "
+
+
+def _keys_twice(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> Any:
+    """Note the line of each key, and yield those that are there twice; the last would win."""
+    if getattr(node, "id", "") != "mapping" or len(path) >= _DEPTH:
+        return
+    for key, value in node.value:
+        at = (*path, str(key.value))
+        line = key.start_mark.line + 1
+        if at in lines:
+            yield f"line {line}: {'.'.join(at)}: is there already, in line {lines[at]}"
+        lines.setdefault(at, line)
+        yield from _keys_twice(value, at, lines)
