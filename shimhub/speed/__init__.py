@@ -3,6 +3,11 @@
 torch is imported by what needs it, not by this package.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
 from shimhub.speed.errors import (
     DeviceError,
     KnobError,
@@ -23,7 +28,16 @@ from shimhub.speed.model import (
     Verdict,
 )
 
+if TYPE_CHECKING:
+    from shimhub.speed.config import SpeedConfig
+    from shimhub.speed.deciding import plan_of
+    from shimhub.speed.hardware import detect
+    from shimhub.speed.knobs import KNOBS
+    from shimhub.speed.knobs.applying import apply_plan, apply_speedups
+    from shimhub.speed.knobs.context import SpeedContext
+
 __all__ = [
+    "KNOBS",
     "Action",
     "Decision",
     "DeviceError",
@@ -35,8 +49,39 @@ __all__ = [
     "Numerics",
     "NumericsResult",
     "Plan",
+    "SpeedConfig",
     "SpeedConfigError",
+    "SpeedContext",
     "SpeedError",
     "Timing",
     "Verdict",
+    "apply_plan",
+    "apply_speedups",
+    "detect",
+    "plan_of",
 ]
+
+#: Public names by the module that has them; imported at first use.
+_MODULES: Final = {
+    "config": "SpeedConfig",
+    "deciding": "plan_of",
+    "hardware": "detect",
+    "knobs": "KNOBS",
+    "knobs.applying": "apply_plan apply_speedups",
+    "knobs.context": "SpeedContext",
+}
+_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a public name at its first use (PEP 562), and keep the name."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """List the public names, those not yet imported too."""
+    return sorted({*globals(), *__all__})
