@@ -1,0 +1,103 @@
+"""torch.compile in place: the model stays the same object, and checkpoints keep their keys.
+
+``Module.compile()`` of torch leaves a bare ``nn.Sequential`` eager without a word, because no
+frame of the user's runs in it; here the call is compiled through a function of ours, which torch
+inlines. A failure of the compiler is told once and the model runs eagerly from there on.
+https://docs.pytorch.org/docs/2.13/generated/torch.compile.html
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+import torch
+
+from shimhub.speed.errors import KnobError
+from shimhub.speed.knobs._compiled_call import CompiledCall, Settings, unknown_settings
+from shimhub.speed.knobs._toolchain import missing_tool
+from shimhub.speed.model import Hardware, Numerics, State, Targets
+
+#: What ``Module.__call__`` runs in place of ``_call_impl``; torch leaves it out of copies.
+_SLOT: Final = "_compiled_call_impl"
+
+
+class Compile:
+    """The knob ``compile``; its value names torch.compile's arguments, or is True for defaults.
+
+    They are ``backend``, ``mode``, ``fullgraph``, ``dynamic`` and ``options``, as attributes or
+    as keys.
+    """
+
+    id: Final = "compile"
+    numerics: Final = Numerics.REASSOCIATED
+    scope: Final = "model"
+
+    def why_not(self, value: Any, hardware: Hardware, targets: Targets) -> str:
+        """Return why the model cannot be compiled here."""
+        if targets.model is None:
+            return "no model was given"
+        settings = settings_of(value)
+        return _model_refusal(targets.model) or missing_tool(settings.backend, hardware.kind)
+
+    def read(self, targets: Targets) -> State:
+        """Return what the model's call runs, and whether the model has the slot of its own."""
+        found = {} if targets.model is None else vars(targets.model)
+        return {"call": found.get(_SLOT), "set": _SLOT in found}
+
+    def apply(self, value: Any, targets: Targets) -> None:
+        """Put a compiled call into the model; nothing is compiled before its first use."""
+        settings = settings_of(value)
+        reason = _model_refusal(targets.model) or unknown_settings(settings)
+        if reason:
+            raise KnobError(f"compile: {reason}")
+        vars(targets.model)[_SLOT] = CompiledCall(targets.model, settings)
+
+    def restore(self, before: State, targets: Targets) -> None:
+        """Put back what the call ran before; compiled code is freed with the call."""
+        if before["set"]:
+            vars(targets.model)[_SLOT] = before["call"]
+        else:
+            vars(targets.model).pop(_SLOT, None)
+
+
+KNOB: Final = Compile()
+
+
+def settings_of(value: Any) -> Settings:
+    """Return the settings of a value of the knob."""
+    if value is True:
+        return Settings()
+    names = Settings._fields
+    if isinstance(value, Mapping):
+        found = {name: value[name] for name in names if value.get(name) is not None}
+    else:
+        found = {name: one for name in names if (one := getattr(value, name, None)) is not None}
+    return Settings(**found)
+
+
+def fallback_reason(model: Any) -> str:
+    """Return why a model that is to be compiled runs eagerly; empty where it does not."""
+    call = vars(model).get(_SLOT)
+    return call.reason if isinstance(call, CompiledCall) else ""
+
+
+def _model_refusal(model: Any) -> str:
+    """Return why this model is left as it is."""
+    if isinstance(model, torch.jit.ScriptModule):
+        return "a torch.jit model cannot be compiled"
+    if isinstance(model, torch.nn.DataParallel):
+        return "the replicas of DataParallel would run the first one: use DistributedDataParallel"
+    if _is_wrapped(model):
+        return "the model is compiled by torch.compile already: yours is kept"
+    call = vars(model).get(_SLOT)
+    if call is not None and not isinstance(call, CompiledCall):
+        return "the model is compiled by its compile() already: yours is kept"
+    return ""
+
+
+def _is_wrapped(model: Any) -> bool:
+    """Whether the model is what torch.compile returned; nobody has one before dynamo is loaded."""
+    frames = sys.modules.get("torch._dynamo.eval_frame")
+    return frames is not None and isinstance(model, frames.OptimizedModule)
