@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shimhub.speed.knobs import KNOBS
     from shimhub.speed.knobs.applying import apply_plan, apply_speedups
     from shimhub.speed.knobs.context import SpeedContext
+    from shimhub.speed.timing import PairTest, compare
 
 __all__ = [
     "KNOBS",
@@ -48,6 +49,7 @@ __all__ = [
     "Measured",
     "Numerics",
     "NumericsResult",
+    "PairTest",
     "Plan",
     "SpeedConfig",
     "SpeedConfigError",
@@ -57,6 +59,7 @@ __all__ = [
     "Verdict",
     "apply_plan",
     "apply_speedups",
+    "compare",
     "detect",
     "plan_of",
 ]
@@ -69,6 +72,7 @@ _MODULES: Final = {
     "knobs": "KNOBS",
     "knobs.applying": "apply_plan apply_speedups",
     "knobs.context": "SpeedContext",
+    "timing": "PairTest compare",
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
 
