@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +18,25 @@ import pyarrow.parquet as pq
 
 from shimhub.data import streaming_dataset_reader
 from shimhub.data._kept import Kept
-from shimhub.data._model import Options, Source
+from shimhub.data._model import Options, Source, Span
+from shimhub.data.errors import SchemaDriftError
+from shimhub.data.formats import _json_arrow, _jsonl
 from shimhub.data.formats._formats import format_of
 
+
+def write_lines(table, path):
+    """Write rows as JSONL."""
+    Path(path).write_text("".join(f"{json.dumps(row)}\n" for row in table.to_pylist()))
+
+
+def write_array(table, path):
+    """Write rows as an array of JSON."""
+    Path(path).write_text(json.dumps(table.to_pylist()))
+
+
 WRITE = {
+    "jsonl": write_lines,
+    "json": write_array,
     "parquet": pq.write_table,
     "arrow": lambda table, path: pyarrow.feather.write_feather(table, path, "uncompressed"),
 }
@@ -26,7 +44,7 @@ WRITE = {
 
 @pytest.fixture(params=WRITE)
 def source(request, tmp_path):
-    """A small file of each kind that tells its schema."""
+    """A small file of each kind that is opened for its schema."""
     path = tmp_path / f"data.{request.param}"
     WRITE[request.param](pa.table({"n": range(5)}), path)
     return Source(str(path), request.param)
@@ -52,12 +70,15 @@ def is_open(source):
     return source.path in open_files()
 
 
-def test_a_reader_reads_the_file_whose_schema_it_told(source, tmp_path):
+@pytest.mark.parametrize("output", ["columns", "rows"])
+def test_a_reader_reads_the_file_whose_schema_it_told(source, tmp_path, output):
     """Another file of that name, written meanwhile, is not mixed with it."""
-    reader = streaming_dataset_reader(source.path, output="columns")
+    reader = streaming_dataset_reader(source.path, output=output)
     WRITE[source.format](pa.table({"n": range(100, 140)}), tmp_path / "other")
     os.replace(tmp_path / "other", source.path)
-    assert [{"n": [0, 1, 2, 3, 4]}] == list(reader)
+    wanted = {"columns": {"n": [0, 1, 2, 3, 4]}, "rows": [{"n": n} for n in range(5)]}
+    assert [wanted[output]] == list(reader)
+    assert not is_open(source)
 
 
 def test_it_is_closed_when_it_was_read(source):
@@ -71,8 +92,6 @@ def test_it_is_closed_when_it_was_read(source):
 
 
 def _parts(source, options):
-    from shimhub.data._model import Span
-
     return format_of(source).batches(source, Span(), options)
 
 
@@ -127,4 +146,59 @@ def test_a_look_that_fails_holds_none(tmp_path):
     with pytest.raises(Exception, match=r"bad\.parquet"):
         format_of(source).schema(source, options)
     assert options.kept.take(source) is None
+    assert not is_open(source)
+
+
+def parses(monkeypatch, call):
+    """Return what a call returns, and how many bytes of JSON Arrow was given meanwhile."""
+    read, sizes = _json_arrow.read_lines, []
+    monkeypatch.setattr(
+        _json_arrow, "read_lines", lambda data, *more: sizes.append(len(data)) or read(data, *more)
+    )
+    return call(), sum(sizes)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.json"])
+def test_the_block_that_tells_the_schema_is_parsed_once(tmp_path, monkeypatch, name):
+    """Of three mebibytes none is parsed twice, and blocks behind it follow without a gap."""
+    rows = [{"n": n, "t": "x" * 3000} for n in range(1000)]
+    text = json.dumps(rows) if name == "a.json" else "".join(f"{json.dumps(r)}\n" for r in rows)
+    data = gzip.compress(text.encode()) if name.endswith(".gz") else text.encode()
+    (tmp_path / name).write_bytes(data)
+    reader = streaming_dataset_reader(tmp_path / name, output="columns", batch_size=1000)
+    found, size = parses(monkeypatch, lambda: list(reader))
+    assert [{"n": list(range(1000)), "t": ["x" * 3000] * 1000}] == found
+    assert size < len(text) - _jsonl.FIRST // 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (['{"n": "2024-01-01"}', '{"n": "x"}'], ["2024-01-01", "x"]),
+        (['{"n": "2024-01-01"}', '{"n": "2024-01-02"}'], ["2024-01-01", "2024-01-02"]),
+        (['{"n": 0.5}', '{"n": 9007199254740992}'], [0.5, 9007199254740992.0]),
+        (['{"n": null}', '{"n": null}'], [None, None]),
+    ],
+)
+def test_what_arrow_guessed_otherwise_is_parsed_by_the_schema(tmp_path, lines, wanted):
+    """Strings that look like times stay strings; a large integer is looked at in the text."""
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    assert [{"n": wanted}] == list(streaming_dataset_reader(tmp_path / "a.jsonl", output="columns"))
+
+
+def test_an_integer_that_the_first_block_rounds_is_refused(tmp_path):
+    """As the same line is in any later block."""
+    (tmp_path / "a.jsonl").write_text('{"n": 0.5}\n{"n": 9007199254740993}\n')
+    with pytest.raises(SchemaDriftError, match="line 2, byte 11: column 'n': int, not exact"):
+        list(streaming_dataset_reader(tmp_path / "a.jsonl", output="columns"))
+
+
+def test_a_shard_reads_its_own_span(tmp_path):
+    """What is held is of the whole file."""
+    write_lines(pa.table({"n": range(200)}), tmp_path / "a.jsonl")
+    source = Source(str(tmp_path / "a.jsonl"), "jsonl", size=(tmp_path / "a.jsonl").stat().st_size)
+    options = looked_at(source)
+    spans = [Span(0, 500), Span(500)]
+    parts = [part.batch for span in spans for part in _jsonl.batches(source, span, options)]
+    assert list(range(200)) == pa.Table.from_batches(parts)["n"].to_pylist()
     assert not is_open(source)

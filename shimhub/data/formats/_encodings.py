@@ -41,7 +41,7 @@ class Recoded:
     def __init__(self, source: Source, stream: Stream, encoding: str) -> None:
         self._source, self._stream, self._encoding = source, stream, encoding
         self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._held: list[bytes] = []
+        self._held: list[bytes | memoryview] = []
         self._given = 0
 
     @property
@@ -58,6 +58,10 @@ class Recoded:
             found = self._recoded(size)
         self._given += len(found)
         return found
+
+    def view(self, size: int) -> memoryview:
+        """Return what ``read`` does."""
+        return memoryview(self.read(size))
 
     def _recoded(self, size: int) -> bytes:
         found = b""
@@ -76,7 +80,7 @@ class Recoded:
                 break
         return found
 
-    def unread(self, last: bytes) -> None:
+    def unread(self, last: bytes | memoryview) -> None:
         """Take back the last bytes that ``read`` gave out, to give them out again."""
         self._given -= len(last)
         self._held.insert(0, last)

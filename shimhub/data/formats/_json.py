@@ -18,6 +18,7 @@ from shimhub.data._model import Part, Span
 from shimhub.data.errors import DecodeError, FormatError, LimitError
 from shimhub.data.formats._encodings import open_content
 from shimhub.data.formats._json_arrow import batch_of, quick_batch
+from shimhub.data.formats._json_begun import Begun, begun
 from shimhub.data.formats._json_context import Context
 from shimhub.data.formats._json_rows import quick_rows, rows_of
 from shimhub.data.formats._json_schema import guessed
@@ -28,7 +29,7 @@ from shimhub.data.formats._refusals import Refusals
 from shimhub.kernels.lines import AFTER, BEGIN, END, INSIDE, SCALAR, JsonElements, line_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from shimhub.data._model import Options, Source
     from shimhub.data.formats._pieces import Quick, Told
@@ -68,8 +69,12 @@ def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:  # 
         SchemaDriftError: a row is not of the schema.
     """
     context = Context(source, options, schema(source, options))
-    for found in _told(context, quick_batch(context), pa.cpu_count(), READ):
-        yield Part(batch_of(context, found.piece.rows), found.first)
+    with begun(source, Span(), options, READ) as first:
+        quick = quick_batch(context)
+        if first is not None:
+            quick = first.quick(context.schema, quick)
+        for found in _told(context, first, quick, pa.cpu_count(), READ):
+            yield Part(batch_of(context, found.piece.rows), found.first)
 
 
 def rows(source: Source, span: Span, options: Options) -> Iterator[tuple[list[Any], int]]:
@@ -81,14 +86,18 @@ def rows(source: Source, span: Span, options: Options) -> Iterator[tuple[list[An
         for part in batches(source, span, options):
             yield rows_of_batch(part.batch), part.first
         return
-    for found in _told(context, quick_rows(context), 1, ROWS):
-        yield rows_of(context, found.piece.rows), found.first
+    with begun(source, Span(), options, ROWS) as first:
+        for found in _told(context, first, quick_rows(context), 1, ROWS):
+            yield rows_of(context, found.piece.rows), found.first
 
 
-def _told(context: Context, quick: Quick, threads: int, size: int) -> Iterator[Told]:
+def _told(
+    context: Context, first: Begun | None, quick: Quick, threads: int, size: int
+) -> Iterator[Told]:
     reader = Reader(line_bounds, quick, partial(strict_row, context))
-    blocks = _Elements(context.source, context.options, size)
-    with Refusals(context.source, context.options, blocks) as refusals:
+    elements = _Elements(context.source, context.options, size)
+    blocks, places = (elements, elements) if first is None else (first, first.blocks)
+    with Refusals(context.source, context.options, places) as refusals:
         yield from told(blocks, reader, refusals, threads)
 
 
@@ -99,7 +108,7 @@ class _Elements:
     """
 
     def __init__(self, source: Source, options: Options, size: int) -> None:
-        self._source, self._options, self._size = source, options, size
+        self._source, self._options, self.size = source, options, max(size, len(_BOM))
         self._machine = JsonElements()
         #: Of the last blocks: the first row, the block, and where its elements are in the file.
         self._given: deque[tuple[int, LineBlock, np.ndarray]] = deque(maxlen=pa.cpu_count() + 4)
@@ -110,7 +119,7 @@ class _Elements:
         self._offset = 0
         self._before = 0
 
-    def __iter__(self) -> Iterator[LineBlock]:
+    def __iter__(self) -> Generator[LineBlock, None, None]:
         with closing(open_content(self._source, self._options)) as stream:
             try:
                 yield from self._blocks(stream)
@@ -128,12 +137,12 @@ class _Elements:
 
     def _blocks(self, stream: Any) -> Iterator[LineBlock]:
         is_begun = False
-        while found := stream.read(max(self._size, len(_BOM))):
+        while found := stream.view(self.size):
             if not is_begun:
                 found = self._begun(found)
                 is_begun = True
             # What is held of a long element is copied where it ends, and not for each block.
-            head = self._tail.pop() if 0 < self._held <= self._size else b""
+            head = self._tail.pop() if 0 < self._held <= self.size else b""
             lines, end, starts, is_good = self._machine.feed(found, head)
             self._held -= len(head)
             self._pending = np.concatenate([self._pending, starts])
@@ -149,7 +158,8 @@ class _Elements:
                 raise self._too_long()
         yield from self._finished()
 
-    def _begun(self, head: bytes) -> bytes:
+    def _begun(self, found: memoryview) -> memoryview:
+        head = bytes(found[: len(_BOM)])
         if b"\0" in head[:2] or head.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise FormatError(
                 f"{self._source.path}: begins as UTF-16 does, and is read as UTF-8; give "
@@ -157,8 +167,8 @@ class _Elements:
             )
         if head.startswith(_BOM):
             self._before = len(_BOM)
-            return head[len(_BOM) :]
-        return head
+            return found[len(_BOM) :]
+        return found
 
     def _block(self, data: bytes | memoryview, *, is_last: bool = False) -> LineBlock:
         is_open = self._machine.state in (INSIDE, SCALAR) and not is_last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
@@ -12,6 +12,7 @@ from pyarrow import types
 from shimhub.data._model import Skipped
 from shimhub.data.errors import DecodeError, SchemaDriftError
 from shimhub.data.formats._json_arrow import certain_batch
+from shimhub.data.formats._json_begun import Begun, keep
 from shimhub.data.formats._json_lines import BadLineError, parse_line
 from shimhub.data.formats._json_types import (
     NO_FIELDS,
@@ -27,10 +28,18 @@ from shimhub.data.formats._refusals import Refusals
 from shimhub.kernels.lines import line_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator
 
     from shimhub.data._model import Options, Source
     from shimhub.data.formats._line_blocks import LineBlock
+
+    #: Rows, and Arrow's batch of them; None where that is not certain to be right.
+    Found = tuple[int, pa.RecordBatch] | None
+
+    class Blocks(Protocol):
+        """What blocks come from, one after the other."""
+
+        def __iter__(self) -> Generator[LineBlock, None, None]: ...  # noqa: PYI058 - it is closed
 
 
 _TWO_63: Final = float(1 << 63)
@@ -39,7 +48,7 @@ _TWO_63: Final = float(1 << 63)
 def guessed(
     source: Source,
     options: Options,
-    blocks: Iterable[LineBlock],
+    blocks: Blocks,
     *,
     all_of_them: bool,
     places: Any = None,
@@ -54,20 +63,24 @@ def guessed(
     # What is skipped is counted when the rows are read, and once.
     quiet = replace(options, skipped=Skipped())
     with Refusals(source, quiet, places) as refusals:
-        for block in blocks:
+        rest = iter(blocks)
+        for number, block in enumerate(rest):
             if block.error is not None:
                 refusals.block(block)
                 continue
-            guess = _widened(guess, block, refusals)
+            found = certain_batch(block.data, None)
+            guess = _widened(guess, block, found, refusals)
             if guess is not NO_FIELDS and not all_of_them:
+                if found is not None and number == 0:
+                    keep(source, options, Begun(blocks, rest, block, found), rest)
                 break
     return schema_of(guess)
 
 
-def _widened(guess: Guess, block: LineBlock, refusals: Refusals) -> Guess:
-    """Return the type of the rows so far and of those of a block."""
+def _widened(guess: Guess, block: LineBlock, found: Found, refusals: Refusals) -> Guess:
+    """Return the type of the rows so far and of those of a block, which Arrow may have read."""
     try:
-        quick = _by_arrow(block.data)
+        quick = None if found is None else _by_arrow(*found)
         if quick is not None:
             return merged(guess, quick)
     except (ConflictError, UnicodeDecodeError):  # of a name; the line is found out below
@@ -104,12 +117,8 @@ def _where(lines: Lines, i: int, block: LineBlock, refusals: Refusals) -> str:
     return ""
 
 
-def _by_arrow(data: bytes | memoryview) -> Guess | None:
+def _by_arrow(count: int, batch: pa.RecordBatch) -> Guess | None:
     """Return the type of all rows as Arrow sees it; None where it is not certain."""
-    found = certain_batch(data, None)
-    if found is None:
-        return None
-    count, batch = found
     if count == 0:
         return NO_FIELDS
     columns = zip(batch.schema.names, batch.columns, strict=True)

@@ -13,19 +13,21 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data._model import Part, Span
 from shimhub.data.formats._json_arrow import batch_of, quick_batch
+from shimhub.data.formats._json_begun import begun
 from shimhub.data.formats._json_context import Context
 from shimhub.data.formats._json_rows import quick_rows, rows_of
 from shimhub.data.formats._json_schema import guessed
 from shimhub.data.formats._json_strict import strict_row
-from shimhub.data.formats._line_blocks import line_blocks, line_spans
+from shimhub.data.formats._line_blocks import LineBlocks, line_blocks, line_spans
 from shimhub.data.formats._pieces import Reader, told
 from shimhub.data.formats._refusals import Refusals
 from shimhub.kernels.lines import line_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from shimhub.data._model import Options, Source
+    from shimhub.data.formats._line_blocks import LineBlock
     from shimhub.data.formats._pieces import Quick, Told
 
 #: Bytes whose lines give the schema.
@@ -50,13 +52,13 @@ def schema(source: Source, options: Options) -> pa.Schema:
     """
     if options.schema is not None:
         return options.schema
-    blocks = line_blocks(source, Span(), options, FIRST)
+    blocks = LineBlocks(source, Span(), options, FIRST)
     return guessed(source, options, blocks, all_of_them=False)
 
 
 def widest(source: Source, options: Options) -> pa.Schema:
     """Return the schema that holds all rows: the source is read to its end. Raises as `schema`."""
-    blocks = line_blocks(source, Span(), options, FIRST)
+    blocks = LineBlocks(source, Span(), options, FIRST)
     return guessed(source, options, blocks, all_of_them=True)
 
 
@@ -68,8 +70,13 @@ def batches(source: Source, span: Span, options: Options) -> Iterator[Part]:
         SchemaDriftError: a row is not of the schema.
     """
     context = Context(source, options, schema(source, options))
-    for found in told_lines(context, span, quick_batch(context), pa.cpu_count()):
-        yield Part(batch_of(context, found.piece.rows), found.first)
+    with begun(source, span, options, READ) as first:
+        quick = quick_batch(context)
+        if first is not None:
+            quick = first.quick(context.schema, quick)
+        blocks = line_blocks(source, span, options, READ) if first is None else first
+        for found in _told(context, blocks, quick, pa.cpu_count()):
+            yield Part(batch_of(context, found.piece.rows), found.first)
 
 
 def rows(source: Source, span: Span, options: Options) -> Iterator[tuple[list[Any], int]]:
@@ -81,15 +88,23 @@ def rows(source: Source, span: Span, options: Options) -> Iterator[tuple[list[An
         for part in batches(source, span, options):
             yield rows_of_batch(part.batch), part.first
         return
-    for found in told_lines(context, span, quick_rows(context), 1, ROWS):
-        yield rows_of(context, found.piece.rows), found.first
+    with begun(source, span, options, ROWS) as first:
+        blocks = line_blocks(source, span, options, ROWS) if first is None else first
+        for found in _told(context, blocks, quick_rows(context), 1):
+            yield rows_of(context, found.piece.rows), found.first
 
 
 def told_lines(
     context: Context, span: Span, quick: Quick, threads: int, size: int = READ
 ) -> Iterator[Told]:
     """Yield the pieces of a span that are rows, and refuse the others."""
-    reader = Reader(line_bounds, quick, partial(strict_row, context))
     blocks = line_blocks(context.source, span, context.options, size)
+    return _told(context, blocks, quick, threads)
+
+
+def _told(
+    context: Context, blocks: Iterable[LineBlock], quick: Quick, threads: int
+) -> Iterator[Told]:
+    reader = Reader(line_bounds, quick, partial(strict_row, context))
     with Refusals(context.source, context.options) as refusals:
         yield from told(blocks, reader, refusals, threads)

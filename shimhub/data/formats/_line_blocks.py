@@ -11,12 +11,14 @@ from shimhub.data.errors import DecodeError, FormatError, LimitError
 from shimhub.data.formats._encodings import open_content, recoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from shimhub.data._model import Options, Source
 
 #: Bytes of a block, but for lines that are longer. What is read does not depend on it.
 BLOCK: Final = 1 << 20
+#: Bytes that are copied at once to look for a line feed.
+_LOOK: Final = 1 << 14
 
 _BOM: Final = b"\xef\xbb\xbf"
 #: JSON begins with ASCII; and text with a BOM, where it is not UTF-8.
@@ -60,7 +62,7 @@ def line_blocks(
     Raises:
         FormatError: the file is UTF-16.
     """
-    return iter(_Lines(source, span, options, max(size, len(_BOM))))
+    return iter(LineBlocks(source, span, options, size))
 
 
 class LineCounter:
@@ -113,15 +115,15 @@ class LineCounter:
         self._stream = None
 
 
-class _Lines:
-    """The blocks of one span."""
+class LineBlocks:
+    """The blocks of one span: of about ``size`` bytes, which may change between two of them."""
 
     def __init__(self, source: Source, span: Span, options: Options, size: int) -> None:
         self._source, self._span, self._options = source, span, options
-        self._size = size
+        self.size = max(size, len(_BOM))
         #: Where the next block begins, and what of it was read: a line that is not yet complete.
         self._offset = span.start
-        self._tail: list[bytes] = []
+        self._tail: list[memoryview] = []
         self._held = 0
         #: Bytes dropped of a line that is too long, whose end was not yet seen.
         self._dropped = 0
@@ -130,7 +132,8 @@ class _Lines:
         self._failed: DecodeError | None = None
         self._stream: Any = None
 
-    def __iter__(self) -> Iterator[LineBlock]:
+    def __iter__(self) -> Generator[LineBlock, None, None]:
+        """Yield them, once."""
         with closing(self._open()) as self._stream:
             try:
                 if self._seek():
@@ -150,8 +153,8 @@ class _Lines:
         if self._span.start == 0:
             return True
         self._offset -= 1
-        while found := self._stream.read(self._size):
-            end = found.find(b"\n") + 1
+        while found := self._stream.view(self.size):
+            end = _behind_first(found, 0)
             self._offset += end or len(found)
             if end:
                 self._stream.unread(found[end:])
@@ -165,33 +168,34 @@ class _Lines:
                 found = self._begun(found)
             end, is_last = self._cut(found)
             if end:
-                # A view: copies of this size cost more than to read the rest again.
-                yield from self._complete(memoryview(found)[:end])
-                found = b"" if is_last else found[end:]
-                if found and len(found) < self._size // 2:
+                # Copies of this size cost more than to read the rest again.
+                yield from self._complete(found[:end])
+                found = found[len(found) if is_last else end :]
+                if found and len(found) < self.size // 2:
                     self._stream.unread(found)
-                    found = b""
+                    found = found[:0]
             yield from self._keep(found)
         if self._held or self._dropped:
-            yield from self._complete(b"")
+            yield from self._complete(memoryview(b""))
 
-    def _filled(self) -> bytes:
+    def _filled(self) -> memoryview:
         """Read a whole block, so that the last line of a small file is in its first one."""
         if self._failed is not None:
             raise self._failed
-        found: bytes = self._stream.read(self._size)
-        while found and len(found) < self._size and not self._is_end:
+        found: memoryview = self._stream.view(self.size)
+        while found and len(found) < self.size and not self._is_end:
             try:
-                more = self._stream.read(self._size - len(found))
+                more = self._stream.view(self.size - len(found))
             except DecodeError as error:  # told once what came before is given out
                 self._failed = error
                 break
             self._is_end = not more
-            found += more
+            found = memoryview(b"".join((found, more))) if more else found
         return found
 
-    def _begun(self, head: bytes) -> bytes:
+    def _begun(self, found: memoryview) -> memoryview:
         """Check how the file begins, and leave out its BOM."""
+        head = bytes(found[: len(_BOM)])
         if head.startswith(_WIDE) and not (b"\0" in head[:2] and self._source.format == "text"):
             raise FormatError(
                 f"{self._source.path}: begins as UTF-16 does, and is read as UTF-8; write it as "
@@ -199,21 +203,21 @@ class _Lines:
             )
         if head.startswith(_BOM):
             self._offset = len(_BOM)
-            return head[len(_BOM) :]
-        return head
+            return found[len(_BOM) :]
+        return found
 
-    def _cut(self, found: bytes) -> tuple[int, bool]:
+    def _cut(self, found: memoryview) -> tuple[int, bool]:
         """Where the last complete line ends in what was read, and if it is the span's last."""
         if self._span.stop is not None:
             left = self._span.stop - 1 - (self._offset + self._held + self._dropped)
-            end = found.find(b"\n", max(left, 0)) + 1
+            end = _behind_first(found, max(left, 0))
             if end:
                 return end, True
         if self._is_end:
             return len(found), True
-        return found.rfind(b"\n") + 1, False
+        return _behind_last(found), False
 
-    def _keep(self, found: bytes) -> Iterator[LineBlock]:
+    def _keep(self, found: memoryview) -> Iterator[LineBlock]:
         """Hold the beginning of a line, as long as it may be."""
         if self._dropped:
             self._dropped += len(found)
@@ -224,14 +228,13 @@ class _Lines:
                 yield self._too_long(self._offset)
                 self._dropped, self._held, self._tail = self._held, 0, []
 
-    def _complete(self, found: bytes | memoryview) -> Iterator[LineBlock]:
+    def _complete(self, found: memoryview) -> Iterator[LineBlock]:
         """Yield what is held and what was found to the end of a line."""
         if self._dropped:
-            found = bytes(found)
-            end = found.find(b"\n") + 1 or len(found)
+            end = _behind_first(found, 0) or len(found)
             self._offset += self._dropped + end
             found, self._dropped = found[end:], 0
-        data = b"".join([*self._tail, found]) if self._tail else found
+        data: Any = b"".join([*self._tail, found]) if self._tail else found
         self._tail, self._held = [], 0
         if len(data) > self._options.max_line:
             yield from self._parts(bytes(data))
@@ -262,3 +265,24 @@ class _Lines:
         return LineBlock(
             b"", offset, LimitError(self._source.path, problem, offset=offset), is_line=True
         )
+
+
+def _behind_last(found: memoryview) -> int:
+    """Return where the last line feed ends; 0 if there is none."""
+    stop = len(found)
+    while stop:
+        start = max(0, stop - _LOOK)
+        end = bytes(found[start:stop]).rfind(b"\n") + 1
+        if end:
+            return start + end
+        stop = start
+    return 0
+
+
+def _behind_first(found: memoryview, start: int) -> int:
+    """Return where the first line feed from there on ends; 0 if there is none."""
+    for at in range(start, len(found), _LOOK):
+        end = bytes(found[at : at + _LOOK]).find(b"\n") + 1
+        if end:
+            return at + end
+    return 0

@@ -54,7 +54,7 @@ class Stream:
     def __init__(self, source: Source, options: Options) -> None:
         self._source, self._options = source, options
         self._raw = open_raw(source, options)
-        self._held: list[bytes | bytearray] = []
+        self._held: list[bytes | bytearray | memoryview] = []
         self._failed: DecodeError | None = None
         self._given = 0
         self._total = 0
@@ -75,17 +75,26 @@ class Stream:
             found: bytes = self._raw.read(size)
             self._given += len(found)
             return found
-        return self._take(size)
+        room = bytearray(size)
+        count = self._take(memoryview(room))
+        return room if count == size else room[:count]
 
-    def _take(self, size: int) -> bytearray:
-        """Decompress into memory of that size: pieces would be copied once more to join them."""
-        found = bytearray(size)
-        room = memoryview(found)
+    def view(self, size: int) -> memoryview:
+        """Return what ``read`` does, in memory of Arrow's pool, whose pages are used again."""
+        if self._codec is None:
+            found = memoryview(self._raw.read_buffer(size)).cast("B")
+            self._given += len(found)
+            return found
+        room = memoryview(pa.allocate_buffer(size)).cast("B")
+        return room[: self._take(room)]
+
+    def _take(self, room: memoryview) -> int:
+        """Decompress into that memory: pieces would be copied once more to join them."""
         count = self._take_held(room)
-        while count < size and (step := self._step(room[count : count + STEP], count)):
+        while count < len(room) and (step := self._step(room[count : count + STEP], count)):
             count += step
         self._given += count
-        return found if count == size else found[:count]
+        return count
 
     def _take_held(self, room: memoryview) -> int:
         held = b"".join(self._held)
@@ -144,7 +153,7 @@ class Stream:
         self._raw.seek(offset)
         self._given = offset
 
-    def unread(self, last: bytes | bytearray) -> None:
+    def unread(self, last: bytes | bytearray | memoryview) -> None:
         """Take back the last bytes that ``read`` gave out, to give them out again."""
         self._given -= len(last)
         if self._codec is None:
