@@ -45,7 +45,9 @@ def apply_speedups(
     settings.validate()
     plan = plan_of(settings, detect(_device_of(settings.device, model)))
     cache = getattr(settings.amp, "autocast_cache_enabled", None)
-    return apply_plan(model, plan, optimizer=optimizer, cache=cache)
+    model, context = apply_plan(model, plan, optimizer=optimizer, cache=cache)
+    context.cfg = settings
+    return model, context
 
 
 def _device_of(asked: str | None, model: Any) -> str:

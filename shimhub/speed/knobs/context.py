@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from shimhub.speed.hardware import torch_device
 from shimhub.speed.knobs._layers import Layer, drop
 from shimhub.speed.model import Action, Decision, Plan, State, Targets
 
 if TYPE_CHECKING:
     from torch.amp.grad_scaler import GradScaler
     from typing_extensions import Self
+
+    from shimhub.speed.config import SpeedConfig
 
 #: The devices of torch's autocast by kind of hardware, where the words differ.
 _DEVICES: Final = {"rocm": "cuda"}
@@ -47,7 +50,10 @@ class SpeedContext:
 
     ``before``, ``after`` and ``restored`` have what each knob read; ``notes`` what is to be told.
     ``grad_scaler`` is always a ``torch.amp.GradScaler``; it scales only where precision is fp16.
+    ``cfg`` is the configuration, by the name that SpeedKit has for it; None for a bare plan.
     """
+
+    cfg: SpeedConfig | None = None
 
     def __init__(self, plan: Plan, targets: Targets, cache: bool | None = None) -> None:
         self.plan: Final = plan
@@ -60,6 +66,16 @@ class SpeedContext:
         self._cache: Final = cache
         self._layers: Final[list[Layer]] = []
         self._ended = False
+
+    @property
+    def device(self) -> torch.device:
+        """Return the device that the plan is for."""
+        return torch.device(torch_device(self.plan.hardware))
+
+    @property
+    def use_grad_scaler(self) -> bool:
+        """Whether ``grad_scaler`` scales."""
+        return self.grad_scaler.is_enabled()
 
     @property
     def active(self) -> bool:

@@ -1,0 +1,111 @@
+"""``speed``: what is detected, decided and why; flags applied and restored; a step measured."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from typing import Any
+
+from shimhub.cli.options import add_command
+from shimhub.cli.output import clean, print_json
+
+_UNMET = 5
+_FILE = "YAML, or a pyproject.toml with [tool.shimhub.speed]; default: precision auto"
+
+
+def add(commands: Any) -> None:
+    """Add ``speed`` and its four commands."""
+    told = "settings that make training faster: what fits here, measured, undone"
+    parser = commands.add_parser("speed", help=told, description=told)
+    below = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_report(below)
+    plan = add_command(below, "plan", _plan, "what a configuration comes to here, and why")
+    _add_config(plan)
+    told = "apply a configuration to this process, restore it, and compare every flag"
+    _add_config(add_command(below, "apply", _apply, told))
+    _add_measure(below)
+
+
+def _add_report(below: Any) -> None:
+    parser = add_command(below, "report", _report, "what was detected, what was decided, and why")
+    _add_config(parser)
+    parser.add_argument("--apply", action="store_true", help="apply it, and show every flag")
+    parser.add_argument("--restore", action="store_true", help="after --apply: restore, and show")
+
+
+def _add_measure(below: Any) -> None:
+    told = "measure settings on your own training step; keep none"
+    parser = add_command(below, "measure", _measure, told)
+    parser.add_argument(
+        "step",
+        metavar="FILE[:NAME]",
+        help="a Python file; NAME() returns the step, or (step, model, optimizer); "
+        "default: make_step",
+    )
+    told = "a setting to measure, as optimizer.fused; may repeat; default: all that can matter"
+    parser.add_argument("--knob", action="append", metavar="KNOB", help=told)
+    told = "seconds for all settings together; default: 60"
+    parser.add_argument("--budget", type=float, default=60.0, metavar="S", help=told)
+    parser.add_argument("--no-cache", action="store_true", help="measure again")
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help=_FILE)
+
+
+def _config(options: argparse.Namespace) -> Any:
+    from shimhub.speed.config import SpeedConfig
+
+    if options.config is None:
+        return None
+    is_toml = options.config.endswith(".toml")
+    return (SpeedConfig.from_toml if is_toml else SpeedConfig.from_yaml)(options.config)
+
+
+def _has_torch() -> bool:
+    if importlib.util.find_spec("torch") is not None:
+        return True
+    print("shimhub: torch is not installed; README.md tells which to install", file=sys.stderr)
+    return False
+
+
+def _report(options: argparse.Namespace) -> int:
+    return _examined(options, "speed-report", options.apply, options.restore)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    return _examined(options, "speed-plan", False, False)
+
+
+def _apply(options: argparse.Namespace) -> int:
+    return _examined(options, "speed-apply", True, True)
+
+
+def _examined(options: argparse.Namespace, kind: str, apply: bool, restore: bool) -> int:
+    config = _config(options)
+    if not _has_torch():
+        return _UNMET
+    from shimhub.speed import reporting
+
+    report = reporting.examine(config, apply=apply, restore=restore)
+    if options.format == "json":
+        print_json(kind, **reporting.data_of(report))
+    else:
+        print("\n".join(clean(line) for line in reporting.lines_of(report)))
+    return report.code
+
+
+def _measure(options: argparse.Namespace) -> int:
+    if not _has_torch():
+        return _UNMET
+    from shimhub.speed import measuring_file
+
+    measured = measuring_file.measure_file(
+        options.step, options.knob, options.budget, not options.no_cache
+    )
+    if options.format == "json":
+        print_json("speed-measure", **measuring_file.data_of(measured))
+    else:
+        print("\n".join(clean(line) for line in measuring_file.lines_of(measured)))
+    return measured.code
