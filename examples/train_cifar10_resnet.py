@@ -10,7 +10,7 @@ import logging
 
 import shimhub.auto  # noqa: F401  # serves torch_speedkit
 
-import torch  # noqa: I001
+import torch
 from torch import nn
 from torch_speedkit import SpeedConfig, Trainer, apply_speedups
 from torch_speedkit.utils import maybe_channels_last

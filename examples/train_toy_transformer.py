@@ -1,6 +1,6 @@
 """Train a small transformer on sums of random tokens, with settings from a file.
 
-    python examples/train_toy_transformer.py --config examples/configs/auto_speed.yaml
+python examples/train_toy_transformer.py --config examples/configs/auto_speed.yaml
 """
 
 import argparse
@@ -8,7 +8,7 @@ import logging
 
 import shimhub.auto  # noqa: F401  # serves torch_speedkit
 
-import torch  # noqa: I001
+import torch
 from torch import nn
 from torch_speedkit import SpeedConfig, Trainer, apply_speedups
 

@@ -1,4 +1,4 @@
-"""A small training loop with mixed precision, accumulation and clipping, as SpeedKit's guide has it.
+"""A small training loop with mixed precision, accumulation and clipping, as SpeedKit has it.
 
 Origin: https://github.com/officialcyber88/torch-tensorcore-speedkit (its surface). The loss is
 read from the device once a log line, not once a micro-step: that would wait for the device.

@@ -17,7 +17,9 @@ __all__ = ["get_device_capabilities", "optimize_config"]
 def get_device_capabilities() -> dict[str, Any]:
     """Return what this machine can do, and how that was decided."""
     hardware = detect()
-    plan = plan_of(SpeedConfig.from_dict({"precision": "auto", "compile": {"enabled": "auto"}}), hardware)
+    plan = plan_of(
+        SpeedConfig.from_dict({"precision": "auto", "compile": {"enabled": "auto"}}), hardware
+    )
     capability = hardware.capability or (0, 0)
     is_ampere = hardware.kind == "cuda" and capability >= (8, 0)
     return {

@@ -54,6 +54,7 @@ def substituted(block: str) -> str:
 
 DOCUMENT = _document()
 BLOCKS = blocks_of(DOCUMENT, "python")
+COMMANDS = "".join(blocks_of(DOCUMENT, "bash")).splitlines()
 STEPS = blocks_of(DOCUMENT[DOCUMENT.index(CHECKLIST) :].partition("\n---")[0], "python")
 SCRIPTS = [one for one in BLOCKS if one not in STEPS] + ["".join(STEPS)]
 
@@ -101,7 +102,9 @@ def test_a_configuration_that_asks_for_tf32_has_it(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [c for b in blocks_of(DOCUMENT, "bash") for c in b.splitlines()])
+@pytest.mark.parametrize(
+    "command", [c for b in blocks_of(DOCUMENT, "bash") for c in b.splitlines()]
+)
 def test_a_command_runs_as_printed(command):
     """From a checkout, where its examples are; the module by ``shimhub run``."""
     _, *words = command.split()

@@ -1,0 +1,129 @@
+"""A configuration against none on a small model: both arms in turns, and a verdict.
+
+For a look at a machine; what a configuration does to *your* training, ``measure`` tells.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from shimhub.speed.config import SpeedConfig
+from shimhub.speed.deciding import plan_of
+from shimhub.speed.hardware import detect, torch_device
+from shimhub.speed.knobs import KNOBS
+from shimhub.speed.knobs.applying import apply_plan
+from shimhub.speed.knobs.context import SpeedContext
+from shimhub.speed.model import Plan, Timing
+from shimhub.speed.timing import compare
+
+#: Width and batch of the guide's own figure, and what a CPU does in a fraction of a second.
+_GPU_SIZES, _CPU_SIZES = (8192, 512), (1024, 64)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A configuration against none: what was run, on what, and how it came out."""
+
+    work: str
+    plan: Plan
+    timing: Timing
+
+
+def benchmark(
+    config: SpeedConfig, *, dim: int = 0, batch: int = 0, budget_s: float = 30.0
+) -> Comparison:
+    """Time forward, backward and AdamW of two Linear(dim, dim), with a configuration and without.
+
+    Sizes that are 0 are chosen for the device. The flags of the process are as before, in the end.
+    """
+    plan = plan_of(config, detect(config.device or "auto"))
+    sizes = _CPU_SIZES if plan.hardware.kind == "cpu" else _GPU_SIZES
+    dim, batch = dim or sizes[0], batch or sizes[1]
+    device = torch_device(plan.hardware)
+    plain = _step(_model(dim, device), torch.randn(batch, dim, device=device), None)
+    with _applied(_model(dim, device), plan) as (model, ctx, switch):
+        other = _step(model, torch.randn(batch, dim, device=device), ctx)
+        timing = compare(plain, other, switch=switch, budget_s=budget_s, device=device)
+    work = f"2 x Linear({dim}, {dim}), batch {batch}: forward, backward, AdamW"
+    return Comparison(work, plan, timing)
+
+
+def _model(dim: int, device: str) -> nn.Module:
+    return nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim)).to(device)
+
+
+def _step(model: nn.Module, inputs: torch.Tensor, ctx: SpeedContext | None) -> Callable[[], None]:
+    """Return one step of training, with the context's autocast and scaler if there is one."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    scaler = torch.amp.GradScaler(enabled=False) if ctx is None else ctx.grad_scaler
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with nullcontext() if ctx is None else ctx.autocast():
+            loss = nn.functional.mse_loss(model(inputs), inputs)
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        scaler.step(optimizer)
+        scaler.update()
+
+    return step
+
+
+@contextmanager
+def _applied(
+    model: nn.Module, plan: Plan
+) -> Iterator[tuple[nn.Module, SpeedContext, Callable[[bool], None]]]:
+    """Give a model with what is its own applied, and a switch for the flags of the process."""
+    of_process = {one for one in KNOBS if KNOBS[one].scope == "process"}
+    own = tuple(one for one in plan.decisions if one.knob not in of_process)
+    flags = replace(plan, decisions=tuple(one for one in plan.decisions if one.knob in of_process))
+    held: list[SpeedContext] = []
+
+    def switch(on: bool) -> None:
+        if held:
+            held.pop().restore()
+        if on:
+            held.append(apply_plan(None, flags)[1])
+
+    with apply_plan(model, replace(plan, decisions=own))[1] as ctx:
+        try:
+            yield model, ctx, switch
+        finally:
+            switch(False)
+
+
+def lines_of(found: Comparison) -> list[str]:
+    """Return a comparison as text of 80 columns."""
+    hardware, timing = found.plan.hardware, found.timing
+    applied = [one for one in found.plan.decisions if one.action.value == "apply"]
+    told = ", ".join(f"{one.knob} {one.value}" for one in applied) or "nothing: all is left alone"
+    rows = {
+        "Device": f"{hardware.kind}: {hardware.name}, torch {hardware.torch}",
+        "Work": found.work,
+        "Applied": told,
+        "Plain step": f"{timing.plain_seconds * 1000:.2f} ms",
+        "Ratio": f"{timing.ratio:.3f} [{timing.low:.3f}, {timing.high:.3f}] "
+        f"after {timing.pairs} pairs, load {timing.load:.1f}",
+        "Verdict": timing.verdict.value + (f": {timing.reason}" if timing.reason else ""),
+    }
+    filled = [
+        textwrap.wrap(text, 80, initial_indent=f"{name + ':':<12}", subsequent_indent=" " * 12)
+        for name, text in rows.items()
+    ]
+    return [line for lines in filled for line in lines]
+
+
+def data_of(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as JSON takes it."""
+    hardware = asdict(found.plan.hardware) | {"features": sorted(found.plan.hardware.features)}
+    applied = {
+        one.knob: str(one.value) for one in found.plan.decisions if one.action.value == "apply"
+    }
+    timing = asdict(found.timing) | {"verdict": found.timing.verdict.value}
+    return {"work": found.work, "hardware": hardware, "applied": applied, "timing": timing}
