@@ -75,6 +75,7 @@ FLOORS = {
         {
             *("cli.activation", "cli.listing", "cli.checking", "cli.doctor", "cli.new"),
             *("cli.reporting", "cli.trusting", "cli.completion", "cli.data", "cli.compat"),
+            "cli.speed",
         },
         {"cli.commands"},
         {"cli"},

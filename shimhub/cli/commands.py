@@ -20,6 +20,7 @@ from shimhub.cli import (
     new,
     reporting,
     schema,
+    speed,
     trusting,
 )
 from shimhub.errors import ShimhubError
@@ -38,6 +39,7 @@ _FAMILIES = (
     trusting,
     reporting,
     data,
+    speed,
     schema,
     completion,
 )
