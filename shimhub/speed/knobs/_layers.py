@@ -18,7 +18,8 @@ from shimhub.speed.errors import KnobError
 from shimhub.speed.model import Knob, State, Targets
 
 _Key = tuple[str, int]
-_MISSING: Final = object()
+#: Where a layer's value was, and the user's came to light when the layer above went.
+_USERS: Final = object()
 #: Not held while code of the user runs; knobs run under it.
 _LOCK: Final = threading.RLock()
 
@@ -96,13 +97,14 @@ def _same(one: Any, other: Any) -> bool:
     return one is other or (type(one) is type(other) and bool(one == other))
 
 
-def _unwound(before: State, after: State, now: State) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return what to write to undo a change, and the names that others have changed since."""
-    changed = {
-        name for name in before if name in now and not _same(now[name], after.get(name, _MISSING))
-    }
-    wanted = {name: now[name] if name in changed else value for name, value in before.items()}
-    return wanted, tuple(sorted(name for name in changed if not _same(now[name], before[name])))
+def _changed(now: State, after: State) -> frozenset[str]:
+    """Return the names that hold another value than a layer wrote."""
+    return frozenset(name for name in after if name in now and not _same(now[name], after[name]))
+
+
+def _undone(before: State, now: State, kept: frozenset[str]) -> dict[str, Any]:
+    """Return what to write to bring back ``before``, but for the names that are kept."""
+    return {name: now[name] if name in kept else value for name, value in before.items()}
 
 
 def push(knob: Knob, value: Any, targets: Targets) -> Layer:
@@ -126,28 +128,36 @@ def drop(layer: Layer, targets: Targets) -> Dropped:
 
     Where restoring raises, the layer stays on and can be dropped again.
     """
-    knob = layer.knob
     with _LOCK:
-        layers = layers_of(knob, targets)
+        layers = layers_of(layer.knob, targets)
         if layer not in layers:
-            return Dropped(dict(knob.read(targets)))
-        above = layers[layers.index(layer) + 1 :]
-        dropped = _handed(layer, above[0], targets) if above else _restored(layer, targets)
-        _keep([one for one in layers if one is not layer], knob, targets)
+            return Dropped(dict(layer.knob.read(targets)))
+        dropped = _taken_off(layer, layers, targets)
+        _keep([one for one in layers if one is not layer], layer.knob, targets)
         return dropped
 
 
-def _handed(layer: Layer, above: Layer, targets: Targets) -> Dropped:
-    """Hand what was before a layer to the one above, which stays in force."""
-    above.saved, _ = _unwound(layer.saved, layer.written, above.saved)
-    note = f"{layer.knob.id}: {above.value!r} was applied later and stays"
-    return Dropped(dict(layer.knob.read(targets)), note=note)
+def _taken_off(layer: Layer, layers: list[Layer], targets: Targets) -> Dropped:
+    """Write what was before a layer, or hand it to the layer above; the user's values stay."""
+    knob, place = layer.knob, layers.index(layer)
+    above = layers[place + 1] if layer is not layers[-1] else None
+    now = above.saved if above else _snapshot(knob, targets)
+    kept = _changed(now, layer.written)
+    wanted = _undone(layer.saved, now, kept)
+    if above:
+        above.saved = wanted
+    else:
+        _write(knob, wanted, targets)
+    if place:
+        below = layers[place - 1]
+        below.written = {**below.written, **dict.fromkeys(kept, _USERS)}
+    told = sorted(name for name in kept if not _same(now[name], layer.saved.get(name)))
+    return Dropped(dict(knob.read(targets)), tuple(told), _note(layer, told, above))
 
 
-def _restored(layer: Layer, targets: Targets) -> Dropped:
-    """Write what was before a layer, but for what the user wrote on top of it."""
-    knob = layer.knob
-    wanted, kept = _unwound(layer.saved, layer.written, _snapshot(knob, targets))
-    _write(knob, wanted, targets)
-    note = f"{knob.id}: {', '.join(kept)} was changed since, and is kept" if kept else ""
-    return Dropped(dict(knob.read(targets)), kept, note)
+def _note(layer: Layer, kept: list[str], above: Layer | None) -> str:
+    """Return what a user should know of a layer that was taken off."""
+    notes = [f"{above.value!r} was applied later and stays"] if above else []
+    if kept:
+        notes.append(f"{', '.join(kept)} was changed since, and is kept")
+    return f"{layer.knob.id}: {'; '.join(notes)}" if notes else ""

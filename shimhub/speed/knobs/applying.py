@@ -70,7 +70,8 @@ def apply_plan(
             for decision in plan.decisions:
                 if decision.knob == name and decision.action is Action.APPLY:
                     _apply(decision, targets, context)
-        _seed(decided(plan, "seed"))
+        _tell_device(decided(plan, "device"), model, context)
+        _seed(decided(plan, "seed"), context)
     except BaseException:
         context.restore()
         raise
@@ -95,7 +96,7 @@ def _apply(decision: Decision, targets: Targets, context: SpeedContext) -> None:
         return
     context.notes.append(f"{knob.id}: not applied: {reason}")
     if decision.asked:
-        _LOG.warning("%s: not applied: %s", knob.id, reason)
+        _LOG.warning(context.notes[-1])
 
 
 def _passed_over(knob: Knob, decision: Decision, targets: Targets, plan: Plan) -> str:
@@ -107,7 +108,16 @@ def _passed_over(knob: Knob, decision: Decision, targets: Targets, plan: Plan) -
     return knob.why_not(decision.value, plan.hardware, targets)
 
 
-def _seed(seed: int | None) -> None:
+def _tell_device(device: str | None, model: Any, context: SpeedContext) -> None:
+    """Tell when the model is elsewhere than the settings are for: it is the user's to move."""
+    here = _device_of(None, model)
+    if device is None or here == "auto" or here.partition(":")[0] == device.partition(":")[0]:
+        return
+    context.notes.append(f"device: settings are for {device}, the model is on {here}: move it")
+    _LOG.warning(context.notes[-1])
+
+
+def _seed(seed: int | None, context: SpeedContext) -> None:
     """Seed Python, NumPy where it is loaded, and torch; it is done once, and not undone."""
     if seed is None:
         return
@@ -115,3 +125,4 @@ def _seed(seed: int | None) -> None:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed % 2**32)
     torch.manual_seed(seed)
+    context.notes.append(f"seed: seeded with {seed}, as asked; restore does not rewind that")

@@ -35,8 +35,7 @@ def _applied(decision: Decision) -> bool:
 
 def scaler_of(plan: Plan) -> GradScaler:
     """Return a gradient scaler, which passes everything through unless precision is fp16."""
-    wanted = decided(plan, "grad_scaler")
-    enabled = decided(plan, "precision") == "fp16" and wanted is not False
+    enabled = decided(plan, "precision") == "fp16" and decided(plan, "grad_scaler") is True
     return torch.amp.GradScaler(device_of(plan), enabled=enabled)
 
 

@@ -30,11 +30,13 @@ class CudnnFlag:
         self._write: Final = write
 
     def why_not(self, value: Any, hardware: Hardware, targets: Targets) -> str:
-        """Return why the flag means nothing here: there is no cuDNN, or it contradicts another."""
+        """Return why the flag means nothing here, is there already, or contradicts another."""
         if not isinstance(value, bool):
             return self._wrong(value)
         if hardware.kind not in {"cuda", "rocm"}:
             return f"{self._name} is a setting of GPU convolutions; this is {hardware.kind}"
+        if value is getattr(torch.backends.cudnn, self._flag):
+            return f"{self._name} is {value} already"
         return self._conflict(value)
 
     def _conflict(self, value: bool) -> str:

@@ -128,11 +128,13 @@ class Fp32Precision:
     scope: Final = "process"
 
     def why_not(self, value: Any, hardware: Hardware, targets: Targets) -> str:
-        """Return why the value means nothing here: on a CPU only 'medium' changes anything."""
+        """Return why the value means nothing here, or that it is there already."""
         if value not in _WRITES:
             return _wrong(value)
-        if hardware.kind == "cpu" and value == "high":
-            return "TF32 is a format of GPUs: a CPU computes float32 as before"
+        if value == _told(torch.get_float32_matmul_precision):
+            return f"{_WORD} is {value!r} already"
+        if value == "high" and hardware.kind == "cpu" and "amx_fp16" not in hardware.features:
+            return "this CPU has no TF32: it multiplies float32 as before"
         return ""
 
     def read(self, targets: Targets) -> State:

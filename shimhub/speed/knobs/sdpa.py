@@ -73,13 +73,15 @@ class Sdpa:
     scope: Final = "process"
 
     def why_not(self, value: Any, hardware: Hardware, targets: Targets) -> str:
-        """Return why the kernels cannot be set, or that a CPU has none of them."""
+        """Return why the kernels cannot be set, or what makes it pointless to."""
         try:
             names = kernels_of(value)
         except KnobError as error:
             return str(error)
         if hardware.kind == "cpu" and not _ON_CPU.intersection(names):
             return f"a CPU has the kernels {' and '.join(sorted(_ON_CPU))} alone"
+        if {name for name, kernel in KERNELS.items() if kernel.get()} == set(names):
+            return f"{', '.join(names)} are the kernels that are allowed already"
         return ""
 
     def read(self, targets: Targets) -> State:
