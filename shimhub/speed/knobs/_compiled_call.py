@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import types
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
@@ -59,17 +60,19 @@ def _hint(name: str, known: Any) -> str:
 
 
 class CompiledCall:
-    """The call of one model; ``reason`` tells why it is eager again, where it is."""
+    """The call of one model; ``reason`` tells why it is eager again, where it is.
+
+    It does not keep the model alive.
+    """
 
     def __init__(self, model: Any, settings: Settings) -> None:
         """Prepare the compilation; torch compiles at the first call."""
         self.settings = settings
         self.reason = ""
         self._ran = False
-        self._eager = model._call_impl
-        self._module = model
+        self._model = weakref.ref(model)
         self._compiled = torch.compile(
-            _call_of(self._eager),
+            _own_function(),
             backend=_Backend(settings, self.give_up),
             fullgraph=settings.fullgraph,
             dynamic=settings.dynamic,
@@ -81,25 +84,20 @@ class CompiledCall:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled model, or the model itself after a failure."""
+        model: Any = self._model()
         if self.reason:
-            return self._eager(*args, **kwargs)
-        before = None if self._ran else ForwardState.of(self._module)
+            return model._call_impl(*args, **kwargs)
+        before = None if self._ran else ForwardState.of(model)
         try:
-            result = self._compiled(*args, **kwargs)
+            result = self._compiled(model, *args, **kwargs)
         except _dynamo_errors() as error:
             failure = error
         else:
             self._ran = True
             return result
-        return self._again(failure, before, args, kwargs)
-
-    def _again(
-        self, failure: Exception, before: ForwardState | None, args: Any, kwargs: Any
-    ) -> Any:
-        """Run the call eagerly; an error of the model's own comes out as it is without us."""
         if before is not None:
             before.bring_back()
-        result = self._eager(*args, **kwargs)
+        result = model._call_impl(*args, **kwargs)  # a mistake of the model's own is raised here
         self.give_up(failure)
         return result
 
@@ -107,21 +105,22 @@ class CompiledCall:
         """Stay eager from the next call on, and tell why; once."""
         if not self.reason:
             self.reason = _first_line(error)
-            name = type(self._module).__name__
+            name = type(self._model()).__name__
             _log.warning("%s runs eagerly, as without compile: %s", name, self.reason)
 
 
-def _call_of(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that calls the model, with a code object of its own.
+def _forward(model: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Call a model; torch inlines what it calls."""
+    return model._call_impl(*args, **kwargs)
+
+
+def _own_function() -> Callable[..., Any]:
+    """Return ``_forward`` with a code object of its own.
 
     torch keeps compiled variants by code object, and at most eight of them.
     """
-
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        return call(*args, **kwargs)
-
-    code = forward.__code__.replace(co_name="forward")
-    return types.FunctionType(code, globals(), "forward", None, forward.__closure__)
+    code = _forward.__code__.replace(co_name="forward")
+    return types.FunctionType(code, _forward.__globals__, "forward")
 
 
 def _dynamo_errors() -> tuple[type[Exception], ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -21,6 +22,8 @@ from shimhub.speed.model import Hardware, Numerics, State, Targets
 
 #: What ``Module.__call__`` runs in place of ``_call_impl``; torch leaves it out of copies.
 _SLOT: Final = "_compiled_call_impl"
+#: The last call of each model: one that is switched on and off compiles once.
+_calls: Final[WeakKeyDictionary[Any, CompiledCall]] = WeakKeyDictionary()
 
 
 class Compile:
@@ -52,10 +55,10 @@ class Compile:
         reason = _model_refusal(targets.model) or unknown_settings(settings)
         if reason:
             raise KnobError(f"compile: {reason}")
-        vars(targets.model)[_SLOT] = CompiledCall(targets.model, settings)
+        vars(targets.model)[_SLOT] = _call(targets.model, settings)
 
     def restore(self, before: State, targets: Targets) -> None:
-        """Put back what the call ran before; compiled code is freed with the call."""
+        """Put back what the call ran before; compiled code is kept for a second ``apply``."""
         if before["set"]:
             vars(targets.model)[_SLOT] = before["call"]
         else:
@@ -75,6 +78,14 @@ def settings_of(value: Any) -> Settings:
     else:
         found = {name: one for name in names if (one := getattr(value, name, None)) is not None}
     return Settings(**found)
+
+
+def _call(model: Any, settings: Settings) -> CompiledCall:
+    """Return the call that the model had with these settings, or a new one."""
+    known = _calls.get(model)
+    if known is None or known.settings != settings:
+        known = _calls[model] = CompiledCall(model, settings)
+    return known
 
 
 def fallback_reason(model: Any) -> str:

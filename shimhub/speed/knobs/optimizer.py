@@ -40,6 +40,8 @@ class OptimizerImplementation:
         groups = targets.optimizer.param_groups
         if all(group[name] is on for group in groups):
             return f"the optimizer has {name}={on} already"
+        if name == "foreach" and on and all(map(_by_default, groups)):
+            return "torch takes foreach on this device by itself"
         return ""
 
     def read(self, targets: Targets) -> State:
@@ -99,6 +101,12 @@ def _setting(value: Mapping[str, bool]) -> tuple[str, bool]:
 def _other(name: str) -> str:
     """Return the setting that cannot be on beside this one."""
     return _SETTINGS[1 - _SETTINGS.index(name)]
+
+
+def _by_default(group: Mapping[str, Any]) -> bool:
+    """Whether torch takes foreach for a group that names no implementation."""
+    kinds = {one.device.type for one in group["params"]}
+    return all(group.get(name) is None for name in _SETTINGS) and kinds <= {"cuda", "xpu"}
 
 
 def _match_scaling(optimizer: Any) -> None:
