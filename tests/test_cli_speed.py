@@ -1,0 +1,85 @@
+"""``shimhub speed``: what users see, in 80 columns and as JSON, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+from shimhub.cli import main, schema
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process; gives its exit code and what it printed."""
+
+    def run(*words):
+        code = main(["speed", *words])
+        return code, capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.parametrize("words", [["report"], ["plan"], ["apply"], ["report", "--apply"]])
+def test_text_fits_a_terminal(run, words):
+    """No line is longer than 80 columns, and each decision has its reason."""
+    before = torch.get_float32_matmul_precision()
+    code, told = run(*words, *(["--restore"] if "--apply" in words else []))
+    assert 0 == code
+    assert [] == [line for line in told.splitlines() if len(line) > 80]
+    assert "  precision" in told
+    assert before == torch.get_float32_matmul_precision()
+
+
+@pytest.mark.parametrize("words", [["report"], ["plan"], ["apply"]])
+def test_json_is_valid_by_the_schema(run, words):
+    """One object of its kind; ``apply`` shows every flag three times."""
+    code, told = run(*words, "--format", "json")
+    answer = json.loads(told)
+    jsonschema.validate(answer, json.loads(schema.FILE.read_text()))
+    assert (0, f"speed-{words[0]}") == (code, answer["kind"])
+    assert (words == ["apply"]) == all(one["restored"] is not None for one in answer["flags"])
+
+
+def test_a_configuration_is_applied_and_restored(run, tmp_path):
+    """What the file asks for shows as after; what was there comes back."""
+    file = tmp_path / "speed.yaml"
+    file.write_text("tf32_matmul_precision: high\ncudnn_benchmark: true\n")
+    code, told = run("apply", "--config", str(file), "--format", "json")
+    flags = {one["name"]: one for one in json.loads(told)["flags"]}
+    matmul = flags["torch.get_float32_matmul_precision()"]
+    assert 0 == code
+    assert ("high", matmul["before"]) == (matmul["after"], matmul["restored"])
+
+
+def test_a_project_file_is_read(run, tmp_path):
+    """The table [tool.shimhub.speed] of a pyproject.toml is a configuration."""
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[tool.shimhub.speed]\nprecision = "bf16"\n')
+    _, told = run("plan", "--config", str(file), "--format", "json")
+    decided = {one["knob"]: one for one in json.loads(told)["decisions"]}
+    assert ("bf16", True) == (decided["precision"]["value"], decided["precision"]["asked"])
+
+
+def test_mistakes_are_told_all_at_once(tmp_path):
+    """Exit 2, with the file, each key and the nearest name."""
+    file = tmp_path / "speed.yaml"
+    file.write_text("precison: auto\ncompile: {mode: fast}\n")
+    command = [sys.executable, "-m", "shimhub", "speed", "plan", "--config", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert f"{file}, line 1: precison" in done.stderr
+    assert "did you mean 'precision'" in done.stderr
+    assert "max-autotune" in done.stderr
+
+
+def test_without_torch_it_says_so(capsys, monkeypatch):
+    """Exit 5: the environment is not met, and what to do."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert 5 == main(["speed", "report"])
+    assert "torch is not installed" in capsys.readouterr().err
