@@ -7,10 +7,11 @@ import importlib.util
 import sys
 from typing import Any
 
-from shimhub.cli.options import add_command
+from shimhub.cli.options import Work, add_command
 from shimhub.cli.output import clean, print_json
+from shimhub.speed.errors import SpeedConfigError, SpeedError
 
-_UNMET = 5
+_USAGE, _UNMET = 2, 5
 _FILE = "YAML, or a pyproject.toml with [tool.shimhub.speed]; default: precision auto"
 
 
@@ -20,15 +21,28 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("speed", help=told, description=told)
     below = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_report(below)
-    plan = add_command(below, "plan", _plan, "what a configuration comes to here, and why")
+    plan = _add_command(below, "plan", _plan, "what a configuration comes to here, and why")
     _add_config(plan)
     told = "apply a configuration to this process, restore it, and compare every flag"
-    _add_config(add_command(below, "apply", _apply, told))
+    _add_config(_add_command(below, "apply", _apply, told))
     _add_measure(below)
 
 
+def _add_command(below: Any, name: str, work: Work, told: str) -> argparse.ArgumentParser:
+    """Add a command whose errors about settings are told, not raised."""
+
+    def saying(options: argparse.Namespace) -> int:
+        try:
+            return work(options)
+        except SpeedError as error:
+            print(f"shimhub: {error}", file=sys.stderr)
+            return _USAGE if isinstance(error, SpeedConfigError) else _UNMET
+
+    return add_command(below, name, saying, told)
+
+
 def _add_report(below: Any) -> None:
-    parser = add_command(below, "report", _report, "what was detected, what was decided, and why")
+    parser = _add_command(below, "report", _report, "what was detected, what was decided, and why")
     _add_config(parser)
     parser.add_argument("--apply", action="store_true", help="apply it, and show every flag")
     parser.add_argument("--restore", action="store_true", help="after --apply: restore, and show")
@@ -36,7 +50,7 @@ def _add_report(below: Any) -> None:
 
 def _add_measure(below: Any) -> None:
     told = "measure settings on your own training step; keep none"
-    parser = add_command(below, "measure", _measure, told)
+    parser = _add_command(below, "measure", _measure, told)
     parser.add_argument(
         "step",
         metavar="FILE[:NAME]",
