@@ -30,16 +30,16 @@ _BODIES = {
         return {p}replacement({call})
     except {p}Exception as {p}error:
         {judge}
-    with {p}judge:
-        return {p}original({call})
+    with {p}judge as {p}instead:
+        return {p}original({call}) if {p}instead is None else {p}instead()
 """,
     "coroutine": """\
     try:
         return await {p}replacement({call})
     except {p}Exception as {p}error:
         {judge}
-    with {p}judge:
-        return await {p}original({call})
+    with {p}judge as {p}instead:
+        return await ({p}original({call}) if {p}instead is None else {p}instead())
 """,
     "generator": """\
     {p}inner = {p}replacement({call})
@@ -51,8 +51,8 @@ _BODIES = {
         {judge}
     else:
         return (yield from {p}resumed({p}inner, {p}value))
-    with {p}judge:
-        return (yield from {p}original({call}))
+    with {p}judge as {p}instead:
+        return (yield from {p}original({call}) if {p}instead is None else {p}instead())
 """,
     "async generator": """\
     {p}inner, {p}judge = {p}replacement({call}), {p}nothing

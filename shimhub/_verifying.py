@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from shimhub._compare import Finding, first_finding, shown
-from shimhub.errors import Decline
+from shimhub.errors import Decline, Raised
 
 if TYPE_CHECKING:
     from shimhub.guard import Guard
@@ -25,8 +25,13 @@ class _Outcome:
     def __init__(self, function: Callable[..., Any], call: _Call) -> None:
         self.error: Exception | None = None
         self.value: Any = None
+        self.is_own = False
         try:
             self.value = function(*call[0], **call[1])
+        except Raised as said:
+            self.error, self.is_own = said.error, True
+            if self.error.__traceback__ is None:  # made by the replacement, and never raised
+                self.error.__traceback__ = said.__traceback__
         except Exception as error:  # noqa: BLE001  # whatever it raises is what is compared
             self.error = error
 
@@ -82,13 +87,13 @@ def _copies(call: _Call) -> tuple[_Call, _Call] | str:
 
 def _unverified(guard: Guard, call: _Call) -> Any:
     mine = _Outcome(guard.replacement, call)
-    if mine.error is None:
-        return mine.value
+    if mine.error is None or mine.is_own:
+        return mine.get()
     judge = guard.caught(mine.error, *call)
     if judge is None:
         return mine.get()
-    with judge:
-        return guard.original(*call[0], **call[1])
+    with judge as instead:
+        return guard.original(*call[0], **call[1]) if instead is None else instead()
 
 
 def _raised(guard: Guard, mine: _Outcome) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn
 
     from shimhub.model import Problem
 
@@ -81,12 +82,45 @@ class Decline(ShimhubError):  # noqa: N818  # raised to say so, as StopIteration
     """Raised by a replacement that cannot serve its input: the original is called instead.
 
     Raise it before anything is written to the input. ``reason`` is what such calls are counted
-    by: a few constant words ("not contiguous"), not the values at hand.
+    by: a few constant words ("not contiguous"), not the values at hand. ``instead`` is called
+    in place of the original, with no arguments: the original on what is known by now.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, instead: Callable[[], Any] | None = None) -> None:
         self.reason = reason
+        self.instead = instead
         super().__init__(reason)
+
+
+class Raised(ShimhubError):  # noqa: N818  # raised to say so, as StopIteration is
+    """Raised by a replacement for an exception that is the original's own: the caller gets that.
+
+    The original is not called again, and no fault is counted. For what the original itself
+    raised when the replacement called it, or would raise at this very point.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        super().__init__(f"{type(error).__name__}: {error}")
+
+    @classmethod
+    def by(cls, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call what the original would call with this; its exceptions are the original's own."""
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # whatever it raises is the caller's
+            raise cls(error) from None
+
+    def give(self) -> NoReturn:
+        """Raise the exception as it was; no frame of it holds it."""
+        error, context = self.error, self.error.__context__
+        self.__context__ = None
+        del self.error
+        try:
+            raise error
+        finally:
+            error.__context__ = context
+            del error
 
 
 class VerifyError(ShimhubError):

@@ -20,7 +20,7 @@ from typing import Any
 
 from shimhub._guarded import annotate, make_guarded, told_of, unguarded
 from shimhub._tally import Tally
-from shimhub.errors import Decline, PatchError, VerifyError
+from shimhub.errors import Decline, PatchError, Raised, VerifyError
 from shimhub.model import Shim, ShimStats, Status, Verdict
 
 logger = logging.getLogger("shimhub")
@@ -153,10 +153,15 @@ class Guard:
         self._calls = itertools.count()
 
     def caught(self, error: Exception, args: Any, kwargs: Any) -> Any:
-        """Return the context to call the original in after ``error``; None where it goes on."""
+        """Return the context to call the original in after ``error``; None where it goes on.
+
+        Raises what a replacement says to be the original's own.
+        """
         if isinstance(error, Decline):
             self._fell_back(error.reason)
-            return _NOTHING
+            return contextlib.nullcontext(error.instead) if error.instead else _NOTHING
+        if isinstance(error, Raised):
+            error.give()
         if isinstance(error, RecursionError) and (self._unwinding or not self.broken):
             return self._out_of_stack(error)
         if self.broken:

@@ -20,7 +20,7 @@ from typing import Any
 from shimhub import paths
 from shimhub._compare import first_finding
 from shimhub.compiled import read_own, write_own
-from shimhub.errors import Decline, NotProvedError
+from shimhub.errors import Decline, NotProvedError, Raised
 from shimhub.fingerprint import fingerprint
 from shimhub.model import Context, Shim
 
@@ -86,6 +86,8 @@ def _proved(served: int, failed: int, declined: int) -> str:
 def _outcome(case: Case, function: Any) -> Any:
     try:
         return case(function)
+    except Raised as error:
+        return error.error
     except Exception as error:  # noqa: BLE001  # whatever it raises is what is compared
         return error
 

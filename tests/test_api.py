@@ -28,7 +28,7 @@ PUBLIC = {
     *("Status", "Problem", "Context", "ShimhubError", "RegistryError", "SelectionError"),
     *("ShimError", "PlaceholderError", "PatchError", "AdaptError", "UnknownShimError"),
     *("ActivationError", "TrustError", "ReportError", "child_environ"),
-    *("__version__", "Decline", "ShimStats", "VerifyError", "stats"),
+    *("__version__", "Decline", "Raised", "ShimStats", "VerifyError", "stats"),
     *("NotProvedError", "UntestedError", "enable", "disable"),
 }
 

@@ -8,6 +8,7 @@ Arrow's columns. What names, fingerprints and caches the result is the library's
 from __future__ import annotations
 
 import functools
+import traceback
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data import hf_rows
+from shimhub.errors import Raised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +64,31 @@ def quick(dataset: Any, rules: Rules) -> Any:
     return found
 
 
+def run(original: Any, *args: Any) -> Any:
+    """Call what was given datasets of :func:`quick`.
+
+    Raises Raised for what its own code raised, or a step that the library did as ever.
+    """
+    try:
+        return original(*args)
+    except Exception as error:
+        if _is_theirs(error, original):
+            raise Raised(error) from None
+        raise
+
+
+def _is_theirs(error: Exception, original: Any) -> bool:
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    mine = [code for code in codes if code.co_filename == run.__code__.co_filename]
+    own = (original.__code__, *original.__code__.co_consts)  # with functions within it
+    return codes[-1] in own or mine[-1] is _as_ever.__code__
+
+
+def _as_ever(dataset: Any, function: Any, options: dict[str, Any]) -> Any:
+    """Let the library's own ``map`` do it, on a dataset of its own class."""
+    return _library().Dataset.map(_copy(dataset), function, **options)
+
+
 def plain(dataset: Any, *sources: tuple[Any, Any]) -> Any:
     """Return a result as the library's own class.
 
@@ -91,10 +118,10 @@ def _kind() -> Any:
         def map(self, function: Any = None, **options: Any) -> Any:
             if _is_filter(function):
                 places = _filtered(self, function, options)
-                return base.map(_copy(self), function, **options) if places is None else places
+                return _as_ever(self, function, options) if places is None else places
             found = _mapped(self, function, options)
             if found is None:
-                found = base.map(_copy(self), function, **options)
+                found = _as_ever(self, function, options)
             return quick(found, self._shimhub_rules)
 
     class Asked(base):  # type: ignore[misc,unused-ignore]

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import shimhub
+
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _in_use() -> Iterator[None]:
+    """No replacement has a fault, or goes out of use: then two originals are compared."""
+    before = faults()
+    yield
+    assert before == faults()
+
+
+def faults() -> dict[str, tuple[dict[str, int], str]]:
+    """Return the unexpected exceptions of each of the pack's replacements, and why one is out."""
+    found = shimhub.stats().items()
+    return {name: (one.errors, one.breaker) for name, one in found if one.errors or one.breaker}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ import functools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import shimhub
 from tests.axolotl import support
 
 support.require()
@@ -57,6 +58,12 @@ def outcome(function, *args, **named):
     return list(found), found, kinds
 
 
+def asking(function, tokenizer, *args):
+    """Return what a call comes to, and what the tokenizer was asked on it."""
+    tokenizer.asked.clear()
+    return outcome(function, tokenizer, *args), list(tokenizer.asked)
+
+
 @functools.cache
 def functions():
     """Return original and replacement as functions of tokenizer, length, examples, and options."""
@@ -77,11 +84,11 @@ def test_rows_are_the_originals(call, concatenate):
     more = ("column", concatenate) if support.is_version(">=0.7") else ()
     for column in ("text", "column"):
         given = {column: texts}
-        expected = outcome(original, tokenizer, size, copy.deepcopy(given), *more)
-        assert expected == outcome(replacement, tokenizer, size, given, *more)
+        expected = asking(original, tokenizer, size, copy.deepcopy(given), *more)
+        assert expected == asking(replacement, tokenizer, size, given, *more)
         assert {column: texts} == given
-    expected = outcome(original, tokenizer, size, {"text": copy.deepcopy(texts)})
-    assert expected == outcome(replacement, tokenizer, size, {"text": texts})
+    expected = asking(original, tokenizer, size, {"text": copy.deepcopy(texts)})
+    assert expected == asking(replacement, tokenizer, size, {"text": texts})
 
 
 def test_rows_do_not_share_lists():
@@ -93,12 +100,24 @@ def test_rows_do_not_share_lists():
     assert 99 not in found["attention_mask"][0]
 
 
-def test_the_tokenizer_is_asked_as_before():
-    """Once, to cut what does not fit beside the two tokens that are added."""
+def test_a_tokenizer_is_asked_once():
+    """To cut what does not fit beside the two tokens that are added; and where it raises."""
     original, replacement = functions()
-    asked = []
-    for function in (original, replacement):
-        tokenizer = Tokens(1, 2, None)
-        function(tokenizer, 8, {"text": [[5, 6, 7], [8]]})
-        asked.append(tokenizer.asked)
-    assert asked[0] == asked[1]
+    for texts, mask in (([[5, 6, 7], [8]], None), ([[5], []], None), ([[5]], 0), ([None], 1)):
+        tokenizer = Tokens(1, 2, mask)
+        expected = asking(original, tokenizer, 8, {"text": texts})
+        assert expected == asking(replacement, tokenizer, 8, {"text": texts})
+        assert 1 == len(tokenizer.asked)
+
+
+def test_what_is_left_to_the_original_is_counted():
+    """Texts without tokens are declined after the tokenizer was asked."""
+    functions()
+    is_new, asked = support.is_version(">=0.13"), (Tokens(1, 2, None), 8)
+    attach = STREAMING if is_new else PRETRAINING
+    texts = {"text": [[5], []]}
+    with support.packed():
+        support.get(attach)(*((texts, *asked) if is_new else (*asked, texts)))
+        found = shimhub.stats()[f"axolotl/encode/{'streaming' if is_new else 'pretraining'}"]
+    assert found.fallbacks.get("a sequence without tokens, or no list")
+    assert not found.errors

@@ -93,16 +93,21 @@ def test_with_processes_rows_are_the_originals(selected):
     assert outcome(original, data, 3, cfg) == outcome(replacement, data, 3, cfg)
 
 
-def test_what_is_logged_is_the_originals(caplog):
-    """Lengths and how many rows were dropped."""
-    logged = []
+@pytest.mark.parametrize("strategy", ["drop", "raise"])
+@pytest.mark.parametrize("processes", [None, 2])
+def test_what_is_logged_is_the_originals(caplog, strategy, processes):
+    """Lengths, and how many rows were dropped; once where a long row is an error, too."""
+    cfg = Config(excess_length_strategy=strategy, dataset_processes=processes)
+    cfg["dataset_num_proc"] = processes
+    found = []
     logging.getLogger("axolotl").propagate = True
     for function in handlers():
         caplog.clear()
-        with caplog.at_level(logging.DEBUG):
-            function(hf_samples.made(pa.table(ROWS)), 3, Config())
-        logged.append([one.getMessage() for one in caplog.records])
-    assert logged[0] == logged[1]
+        with caplog.at_level(logging.DEBUG, "axolotl"):
+            came = outcome(function, hf_samples.made(pa.table(ROWS)), 3, cfg)
+        found.append((came, [one.getMessage() for one in caplog.records]))
+    assert found[0] == found[1]
+    assert found[0][1]
 
 
 def test_a_filter_of_someone_else_is_called(monkeypatch):

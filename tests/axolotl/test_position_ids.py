@@ -112,16 +112,18 @@ def test_more_rows_than_a_batch():
         assert outcome(original, cfg, data, None) == outcome(replacement, cfg, data, None)
 
 
-def test_what_is_logged_is_the_originals(caplog):
-    """How many rows were dropped, where any were."""
-    logged = []
+@pytest.mark.parametrize("labels", [ROWS["labels"], [[-100] * len(one) for one in IDS]])
+def test_what_is_logged_is_the_originals(caplog, labels):
+    """How many rows were dropped, where any were; once where no row is left, which is an error."""
+    found = []
+    rows = {**ROWS, "labels": labels}
     logging.getLogger("axolotl").propagate = True
     for function in support.pair(PACKING):
         caplog.clear()
-        with caplog.at_level(logging.DEBUG):
-            function(CONFIG, hf_samples.made(pa.table(ROWS)), None)
-        logged.append([one.getMessage() for one in caplog.records])
-    assert logged[0] == logged[1]
+        with caplog.at_level(logging.DEBUG, "axolotl"):
+            came = outcome(function, CONFIG, hf_samples.made(pa.table(rows)), None)
+        found.append((came, [one.getMessage() for one in caplog.records]))
+    assert found[0] == found[1]
 
 
 def test_results_are_the_librarys_own_class():

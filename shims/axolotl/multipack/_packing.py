@@ -99,22 +99,27 @@ def fitting(array: np.ndarray[Any, Any], capacity: Any) -> int:
 
 
 def calls(module: ModuleType, known: dict[str, list[str]]) -> Callable[[], None]:
-    """Return what declines once another object stands at one of these names of the module.
+    """Return what declines where another body than these stands at a name of the module.
 
     ``known`` has the fingerprints of the bodies that the replacement stands in for, besides its
     original's own. Raises PatchError where one of them is another already.
     """
-    names = {name: _at(module, name) for name in known}
-    for name, found in names.items():
-        if not is_ours(found) and fingerprint(found) not in known[name]:
-            raise PatchError(f"{module.__name__}.{name} is none of the bodies it was proved with")
+    names: dict[str, Any] = dict.fromkeys(known)
+
+    def stranger() -> str:
+        for name, before in names.items():
+            now = names[name] = _at(module, name)
+            if now is not before and not (is_ours(now) or fingerprint(now) in known[name]):
+                names[name] = None
+                return name
+        return ""
 
     def check() -> None:
-        for name, before in names.items():
-            now = _at(module, name)
-            if now is not before and not is_ours(now):
-                raise Decline("what it calls was patched")
+        if stranger():
+            raise Decline("what it calls was patched")
 
+    if name := stranger():
+        raise PatchError(f"{module.__name__}.{name} is none of the bodies it was proved with")
     return check
 
 

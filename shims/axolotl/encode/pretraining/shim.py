@@ -17,7 +17,11 @@ def build(original: Any, ctx: Any) -> Any:
     packed = ctx.load("shims/axolotl/encode/_packing.py").packer(original)
 
     def without_labels(tokenizer: Any, max_tokens: Any, examples: Any) -> Any:
-        return packed(examples["text"], tokenizer, max_tokens, False)
+
+        def again(asked: Any) -> Any:
+            return original(asked, max_tokens, examples)
+
+        return packed(examples["text"], tokenizer, max_tokens, False, again)
 
     def encode_pretraining(
         tokenizer: Any,
@@ -28,7 +32,11 @@ def build(original: Any, ctx: Any) -> Any:
     ) -> Any:
         if not concatenate:
             raise Decline("not concatenated")
-        return packed(examples[text_column], tokenizer, max_tokens, True)
+
+        def again(asked: Any) -> Any:
+            return original(asked, max_tokens, examples, text_column, concatenate)
+
+        return packed(examples[text_column], tokenizer, max_tokens, True, again)
 
     return encode_pretraining if ctx.parameters["has_labels"] else without_labels
 

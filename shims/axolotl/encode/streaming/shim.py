@@ -24,7 +24,11 @@ def build(original: Any, ctx: Any) -> Any:
     ) -> Any:
         if not concatenate:
             raise Decline("not concatenated")
-        return packed(examples[text_column], tokenizer, max_tokens, True)
+
+        def again(asked: Any) -> Any:
+            return original(examples, asked, max_tokens, text_column, concatenate)
+
+        return packed(examples[text_column], tokenizer, max_tokens, True, again)
 
     return encode_streaming
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from shimhub import Decline, kernels
+from shimhub import Decline, Raised, kernels
 
 Draw = tuple[list[Any], Any, kernels.Bins]
 
@@ -50,7 +50,7 @@ def _unkept(ctx: Any, shared: Any, check: Callable[[Any], None]) -> Any:
         if not self.len_across_ranks:
             check(self)
             found = [count(self) for _ in range(self.num_count_samples)]
-            self.len_across_ranks = self.gather_len_batches(min(found))
+            self.len_across_ranks = Raised.by(self.gather_len_batches, min(found))
         return self.len_across_ranks
 
     return __len__
@@ -71,9 +71,9 @@ def _kept(ctx: Any, shared: Any, check: Callable[[Any], None]) -> Any:
                 for turn in range(self.num_count_samples)
             ]
             module.gc.collect()
-            self._len_across_ranks = self.gather_len_batches(min(found))
+            self._len_across_ranks = Raised.by(self.gather_len_batches, min(found))
         elif self._batches is None:
-            self._batches = self.generate_batches(set_stats=True)
+            self._batches = Raised.by(self.generate_batches, set_stats=True)
         return self._len_across_ranks
 
     def _sample(self: Any, is_last: bool, asked: Any) -> int:
@@ -132,7 +132,7 @@ def _batch_count(self: Any, bins: int, drops: bool) -> int:
     if not self.drop_last or (bins and not rest):
         return full + bool(rest)
     if not drops and not full and not (bins and self.sequential):
-        raise IndexError("list index out of range")
+        raise Raised(IndexError("list index out of range"))
     return full
 
 

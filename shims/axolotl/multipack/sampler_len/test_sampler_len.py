@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from shimhub import Raised
+
 np = pytest.importorskip("numpy")
 HERE = Path(__file__).parent
 RULES = {
@@ -78,7 +80,7 @@ def test_up_to_018_the_dropped_batch_stays_in_the_totals_and_the_only_one_is_an_
     sampler = Sampler([6, 6, 6, 4, 3])
     assert 1 == build(drops_from_totals=False)(sampler)
     assert (25, 30) == (sampler.total_tokens_used, sampler.total_token_slots)
-    with pytest.raises(IndexError):
+    with pytest.raises(Raised, match="IndexError: list index out of range"):
         build(drops_from_totals=False)(Sampler([6]))
     assert 0 == build()(Sampler([6]))
 

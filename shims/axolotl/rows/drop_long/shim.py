@@ -18,7 +18,7 @@ def build(original: Any, ctx: Any) -> Any:
 
     def drop_long_seq_in_dataset(dataset: Any, cfg: Any) -> Any:
         (made,) = shared.served(original, known, dataset)
-        return hf_steps.plain(original(made, cfg), (made, dataset))
+        return hf_steps.plain(hf_steps.run(original, made, cfg), (made, dataset))
 
     return drop_long_seq_in_dataset
 

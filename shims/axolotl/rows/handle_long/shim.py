@@ -18,7 +18,7 @@ def build(original: Any, ctx: Any) -> Any:
 
     def handle_long_seq_in_dataset(dataset: Any, sequence_len: Any, cfg: Any) -> Any:
         (made,) = shared.served(original, known, dataset)
-        return hf_steps.plain(original(made, sequence_len, cfg), (made, dataset))
+        return hf_steps.plain(hf_steps.run(original, made, sequence_len, cfg), (made, dataset))
 
     return handle_long_seq_in_dataset
 

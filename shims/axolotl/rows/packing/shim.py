@@ -19,7 +19,8 @@ def build(original: Any, ctx: Any) -> Any:
     def process_datasets_for_packing(cfg: Any, train_dataset: Any, eval_dataset: Any) -> Any:
         train, held_out = shared.served(original, known, train_dataset, eval_dataset)
         pairs = (train, train_dataset), (held_out, eval_dataset)
-        return tuple(hf_steps.plain(one, *pairs) for one in original(cfg, train, held_out))
+        found = hf_steps.run(original, cfg, train, held_out)
+        return tuple(hf_steps.plain(one, *pairs) for one in found)
 
     return process_datasets_for_packing
 

@@ -19,7 +19,7 @@ def build(original: Any, ctx: Any) -> Any:
 
     def short(train_dataset: Any, sequence_len: Any, skip_position_ids: Any = True) -> Any:
         (train,) = shared.served(original, known, train_dataset)
-        found = original(train, sequence_len, skip_position_ids)
+        found = hf_steps.run(original, train, sequence_len, skip_position_ids)
         return hf_steps.plain(found, (train, train_dataset))
 
     def process_pretraining_datasets_for_packing(
@@ -29,7 +29,8 @@ def build(original: Any, ctx: Any) -> Any:
         drop_attention_mask: Any = False,
     ) -> Any:
         (train,) = shared.served(original, known, train_dataset)
-        found = original(train, sequence_len, skip_position_ids, drop_attention_mask)
+        args = (train, sequence_len, skip_position_ids, drop_attention_mask)
+        found = hf_steps.run(original, *args)
         return hf_steps.plain(found, (train, train_dataset))
 
     has_mask = "drop_attention_mask" in inspect.signature(original).parameters

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from shimhub import Decline
+from shimhub import Decline, Raised
 from shimhub.data import hf_lengths
 
 _TOKENS, _SUPERVISED = "total_num_tokens", "total_supervised_tokens"
@@ -27,7 +27,7 @@ def build(original: Any, ctx: Any) -> Any:
     def calculate_total_num_steps(cfg: Any, train_dataset: Any, update: Any = True) -> Any:
         counts = _counts(cfg, train_dataset, ctx.parameters["selected_rows"])
         if not counts:
-            return original(cfg, train_dataset, update)
+            return Raised.by(original, cfg, train_dataset, update)
         if not update:
             _check_unused(cfg, counts)
         with contextlib.nullcontext() if update else _restored(cfg, counts):
@@ -35,7 +35,7 @@ def build(original: Any, ctx: Any) -> Any:
                 message = f"{quote}{name}: {count:_}{quote}"
                 ctx.module.LOG.debug(message, **told)
                 setattr(cfg, name, count)
-            return original(cfg, train_dataset, update)
+            return Raised.by(original, cfg, train_dataset, update)
 
     return calculate_total_num_steps
 
