@@ -33,10 +33,10 @@ install: ## make .venv-test and install the checkout in place, with all that the
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install torch==2.13.0 -e '.[test]'
 
-test: ## run all tests
+test: ## run all tests, those that build packages and train models too
 	$(PYTHON) -m pytest -n 2
 
-test-fast: ## run the tests that neither build packages nor train models
+test-fast: ## run the tests that CI runs: none that builds packages or trains models
 	$(PYTHON) -m pytest -n 2 -m 'not slow and not e2e'
 
 test-axolotl: ## differential tests beside a real axolotl (AXOLOTL=0.19.0 or 0.8.1)
