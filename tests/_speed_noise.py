@@ -42,7 +42,7 @@ def drifting(sigma: float, over_all: float = 1.0) -> Noise:
 
 
 def bursts(sigma: float, slow: float = 1.7, stay: float = 0.9) -> Noise:
-    """A neighbour that comes and goes, and halves the speed while it is there."""
+    """A neighbour that comes and goes, and takes a share of the speed while it is there."""
 
     def noise(draw: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
         there = np.logical_xor.accumulate(draw.random(n) > stay)
@@ -56,6 +56,20 @@ def periodic(sigma: float, every: int = 4, slow: float = 1.5) -> Noise:
     return lambda draw, n: (
         np.log(slow) * (np.arange(n) % every == 0) + sigma * draw.standard_normal(n)
     )
+
+
+#: Kinds of noise; each takes how much a sample varies by itself, as the sigma of its logarithm.
+KINDS: dict[str, Callable[[float], Noise]] = {
+    "normal": normal,
+    "heavy-tailed": heavy,
+    "autocorrelated": autocorrelated,
+    "drifting slower": drifting,
+    "drifting faster": lambda sigma: drifting(sigma, -3.0),
+    "a neighbour in bursts": bursts,
+    "a neighbour in short bursts": lambda sigma: bursts(sigma, slow=3.0, stay=0.5),
+    "every fourth sample hit": periodic,
+    "every ninth sample hit": lambda sigma: periodic(sigma, every=9, slow=2.0),
+}
 
 
 def judged(noise: Noise, ratio: float, seed: int, *, max_pairs: int = 60) -> Timing:

@@ -1,4 +1,4 @@
-"""The judge of two arms timed in pairs: FASTER only where chance would say so once in 400 times.
+"""The judge of two arms timed in pairs: FASTER only where chance would say so once in 250 times.
 
 Which arm of a pair runs first is drawn by lot, so where a knob does nothing each pair favours it as
 a fair coin would, whatever the noise: heavy-tailed, autocorrelated or drifting. That makes the sign
@@ -20,7 +20,7 @@ from shimhub.speed.errors import MeasureError
 from shimhub.speed.model import Timing, Verdict
 
 #: The chance of each of FASTER and SLOWER where there is no difference, over all looks.
-ALPHA: Final = 0.0025
+ALPHA: Final = 0.004
 CONFIDENCE: Final = 1 - 2 * ALPHA
 NOISE_CONFIDENCE: Final = 0.95
 #: Two plain arms are compared at least so often before a knob can win.

@@ -44,16 +44,18 @@ def compare(
     max_pairs: int = 60,
     min_effect: float = 1.03,
     device: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> Timing:
     """Time ``plain`` against ``other`` until it is told which is faster, or the budget is spent.
 
     Both are functions of no argument that run one step. ``switch(on)`` is called before each
     sample, untimed, with whether the other arm comes; the first step after it is dropped. It is
-    off in the end, whatever happens; what a step raises is raised.
+    off in the end, whatever happens; what a step raises is raised. Orders are drawn by a
+    generator of its own, from ``seed`` or else from the system.
     """
     if not budget_s > 0:
         raise MeasureError(f"budget_s is {budget_s}: name the seconds that measuring may take")
+    seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
     test = PairTest(max_pairs=max_pairs, min_effect=min_effect, seed=seed)
     start = time.perf_counter()
     rig = _Rig({"A": plain, "B": other}, switch or _no_switch, clock_of(device), bool(switch))
