@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,7 @@ def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, Place]:
     except RecursionError:
         raise SpeedConfigError(f"{path}: nested too deeply: no file of settings") from None
     lines: dict[tuple[str, ...], int] = {}
-    twice = list(_keys_twice(root, (), lines))
-    if twice:
+    if twice := list(_keys_twice(root, (), lines, set())):
         raise SpeedConfigError(*(f"{path}, {one}" for one in twice))
     return {} if data is None else data, lambda at: _line(path, lines, at)
 
@@ -85,18 +84,23 @@ def _yaml() -> Any:
         raise SpeedConfigError("YAML needs PyYAML: pip install 'shimhub[speed]'") from None
 
 
-def _line(path: str | os.PathLike[str], lines: dict[tuple[str, ...], int], at: Any) -> str:
+def _line(
+    path: str | os.PathLike[str], lines: dict[tuple[str, ...], int], at: tuple[str, ...]
+) -> str:
     return f"{path}, line {lines[at]}: " if at in lines else f"{path}: "
 
 
-def _keys_twice(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> Any:
-    """Note the line of each key, and yield those that are there twice; the last would win."""
-    if getattr(node, "id", "") != "mapping" or len(path) >= _DEPTH:
+def _keys_twice(
+    node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], seen: set[int]
+) -> Iterator[str]:
+    """Note the line of each key, and yield those that are there twice: the last would win."""
+    if getattr(node, "id", "") != "mapping" or len(path) >= _DEPTH or id(node) in seen:
         return
+    seen.add(id(node))  # an alias is the same node again
     for key, value in node.value:
         at = (*path, str(key.value))
         line = key.start_mark.line + 1
-        if at in lines:
+        if at in lines and key.value != "<<":
             yield f"line {line}: {'.'.join(at)}: is there already, in line {lines[at]}"
         lines.setdefault(at, line)
-        yield from _keys_twice(value, at, lines)
+        yield from _keys_twice(value, at, lines, seen)

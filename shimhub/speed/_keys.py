@@ -45,7 +45,7 @@ def shown(value: Any) -> str:
     try:
         return reprlib.repr(value)
     except ValueError:  # an integer of thousands of digits
-        return f"a {type(value).__name__} too long to show"
+        return f"an {type(value).__name__} too long to show"
 
 
 def _refusal(value: Any, rule: Rule, cure: str = "") -> ValueError:
@@ -152,7 +152,7 @@ def _unquoted(value: Any) -> str:
 class Device:
     """A device of torch, with or without an index."""
 
-    told: str = "auto, cpu, cuda, xpu or mps, or one of them with an index, such as cuda:1"
+    told: str = "auto, cpu, cuda, xpu or mps, or cuda or xpu with an index, such as cuda:1"
 
     def read(self, value: Any) -> str:
         if isinstance(value, str) and re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d{1,4})?", value):

@@ -20,9 +20,11 @@ class Problem:
     text: str
     variable: str = ""
 
-    def __str__(self) -> str:
-        where = self.variable or ".".join(self.path) or "configuration"
-        return f"{where}: {self.text}"
+    def told(self, place: str) -> str:
+        """Return a line for people; ``place`` tells the file, which a variable is not in."""
+        if self.variable:
+            return f"{self.variable}: {self.text}"
+        return f"{place}{'.'.join(self.path) or 'configuration'}: {self.text}"
 
 
 def read(

@@ -178,7 +178,7 @@ def _made(
 
 def _refuse(problems: list[Problem], place: Place = no_place) -> None:
     if problems:
-        raise SpeedConfigError(*(f"{place(one.path)}{one}" for one in problems))
+        raise SpeedConfigError(*(one.told(place(one.path)) for one in problems))
 
 
 def _filled(

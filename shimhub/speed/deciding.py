@@ -13,8 +13,10 @@ _AMPERE, _TURING, _VOLTA = (8, 0), (7, 5), (7, 0)
 #: Instruction sets of CPUs that multiply in fewer bits, as /proc/cpuinfo and torch spell them.
 _CPU_FAST = {
     "bf16": ("amx_bf16", "avx512_bf16", "bf16"),
-    "fp16": ("amx_fp16", "avx512_fp16", "asimdhp"),
+    "fp16": ("amx_fp16", "avx512_fp16", "asimdhp", "fp16_arith"),
 }
+#: Backends of attention where they are not all four.
+_SDPA_OF: dict[str, tuple[str, ...]] = {"cpu": ("flash", "math"), "mps": ()}
 _UNSET = "not asked for: left as it is"
 _ASKED = "asked for"
 
@@ -31,8 +33,8 @@ def plan_of(config: SpeedConfig, hardware: Hardware) -> Plan:
         precision,
         _grad_scaler(config, precision),
         tf32,
-        _cudnn_benchmark(config, hardware),
-        _told("deterministic", config.deterministic),
+        _cudnn("cudnn_benchmark", config.cudnn_benchmark, hardware),
+        _cudnn("deterministic", config.deterministic, hardware),
         _channels_last(config),
         _sdpa(config, hardware),
         _optimizer(config),
@@ -111,7 +113,7 @@ def _auto_cuda(hardware: Hardware) -> tuple[str, str]:
         return "fp16", f"{sm} (Turing) -> fp16; scale the loss with ctx.grad_scaler"
     if capability >= _VOLTA:
         return "fp32", f"{sm} (Volta) -> fp32; its tensor cores take fp16: ask by precision: fp16"
-    return "fp32", f"{sm} (<7.0) -> fp32"
+    return "fp32", f"{sm}{' (<7.0)' if hardware.capability else ''} -> fp32"
 
 
 def _fast(hardware: Hardware, precision: str) -> str:
@@ -165,7 +167,9 @@ def _without_tf32(told: str, hardware: Hardware) -> Decision:
         device = _sm(hardware) if hardware.capability else hardware.kind
         reason = f"{device} has no TF32"
         return Decision("fp32_precision", Action.NOT_APPLICABLE, told, reason, asked=True)
-    reason = f"{_ASKED}; what it does is up to {hardware.kind}"
+    # https://github.com/pytorch/pytorch/pull/143549
+    rocm = "; it needs HIPBLASLT_ALLOW_TF32=1, too" if hardware.kind == "rocm" else ""
+    reason = f"{_ASKED}{rocm}"
     return Decision("fp32_precision", Action.APPLY, told, reason, asked=True)
 
 
@@ -186,12 +190,12 @@ def _seed(config: SpeedConfig) -> Decision:
     return _told("seed", config.seed)
 
 
-def _cudnn_benchmark(config: SpeedConfig, hardware: Hardware) -> Decision:
-    decision = _told("cudnn_benchmark", config.cudnn_benchmark)
-    if decision.asked and hardware.kind not in ("cuda", "rocm"):
-        reason = f"{hardware.kind} has no cuDNN"
-        return Decision(decision.knob, Action.NOT_APPLICABLE, decision.value, reason, asked=True)
-    return decision
+def _cudnn(knob: str, value: bool | None, hardware: Hardware) -> Decision:
+    """Return the decision on a flag of cuDNN, which ROCm's MIOpen reads, too."""
+    if value is None or hardware.kind in ("cuda", "rocm"):
+        return _told(knob, value)
+    reason = f"a flag of cuDNN, which {hardware.kind} does not use"
+    return Decision(knob, Action.NOT_APPLICABLE, value, reason, asked=True)
 
 
 def _channels_last(config: SpeedConfig) -> Decision:
@@ -210,17 +214,23 @@ def _sdpa(config: SpeedConfig, hardware: Hardware) -> Decision:
     if set(told.values()) == {None}:
         return _told("sdpa", None)
     allowed = tuple(name for name, allow in told.items() if allow is not False)
-    if hardware.kind == "mps":
-        reason = "mps has one backend"
+    here = _SDPA_OF.get(hardware.kind, allowed)
+    if not set(here) & set(allowed):
+        reason = f"{hardware.kind} has {' and '.join(here) or 'no choice of them'}"
         return Decision("sdpa", Action.NOT_APPLICABLE, allowed, reason, asked=True)
     return _told("sdpa", allowed)
 
 
 def _optimizer(config: SpeedConfig) -> Decision:
-    flags = {"fused": config.optimizer.fused, "foreach": config.optimizer.foreach}
-    told = {name: flag for name, flag in flags.items() if flag is not None}
-    on = {name: flag for name, flag in told.items() if flag}
-    return _told("optimizer", on or told or None)
+    """Return the decision on the one of two implementations that is asked for."""
+    fused, foreach = config.optimizer.fused, config.optimizer.foreach
+    if fused or foreach:
+        return _told("optimizer", {"fused": True} if fused else {"foreach": True})
+    if fused is None and foreach is None:
+        return _told("optimizer", None)
+    value = {"foreach": False} if fused is None else {"fused": False}
+    reason = f"{_ASKED}; with one of them off torch takes neither, unless the other is on"
+    return Decision("optimizer", Action.APPLY, value, reason, asked=True)
 
 
 def _compile(config: SpeedConfig, hardware: Hardware) -> Decision:
@@ -238,7 +248,7 @@ def _compile(config: SpeedConfig, hardware: Hardware) -> Decision:
 def _auto_compile(config: SpeedConfig, hardware: Hardware) -> tuple[Action, Any, str]:
     if hardware.system == "Windows":
         return Action.LEAVE, config.compile, "os=Windows -> compile left off"
-    if hardware.kind in ("cpu", "mps"):
+    if hardware.kind not in ("cuda", "rocm", "xpu"):
         return Action.LEAVE, config.compile, f"{hardware.kind} -> compile left off; measure it"
     if hardware.kind == "cuda" and (hardware.capability or (0, 0)) < _VOLTA:
         return Action.LEAVE, config.compile, f"{_sm(hardware)} (<7.0, Triton's) -> compile left off"

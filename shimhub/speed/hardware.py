@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +14,39 @@ from shimhub.speed.model import Hardware
 
 _CPUINFO = Path("/proc/cpuinfo")
 #: Instruction sets that a training step can feel, of x86-64 and of aarch64.
-_TOLD = re.compile(r"avx\w*|amx\w*|fma|f16c|asimd\w*|neon|sve\w*|bf16|i8mm|fphp")
+_TOLD = re.compile(r"avx\w*|amx\w*|fma|f16c|asimd\w*|neon|sve\w*|bf16|i8mm|fphp|fp16_arith")
+_DEVICE = re.compile(r"[a-z]\w*(:\d{1,4})?")
 #: What torch.cpu.get_capabilities writes with an underscore and /proc/cpuinfo without.
 _SPLIT = re.compile(r"avx512_(f|bw|cd|dq|vl|vbmi|ifma)")
 
 
 def detect(device: str = "auto") -> Hardware:
-    """Return the device as it is here; ``auto`` is torch's accelerator, or the CPU.
+    """Return the device as it is here; ``auto`` is a GPU that works, or the CPU.
 
     A GPU is opened only if there is one and it is asked for, by name or by ``auto``.
-    Raises DeviceError for one that is not here.
+    Raises DeviceError for a device that is not here, or that cannot be opened.
     """
     torch = _torch()
-    kind, index = _chosen(torch, device)
+    if device == "auto":
+        return _auto(torch)
+    if not _DEVICE.fullmatch(device):
+        raise DeviceError(f"{device!r} is no device: say auto, cpu or cuda, or cuda:1")
+    kind, _, index = device.partition(":")
+    count = 1 if kind == "cpu" else _count(torch, kind)
+    if int(index or 0) >= count:
+        raise DeviceError(f"device {device!r} is not here: {_seen(torch, kind, count)}")
     if kind == "cpu":
         return _cpu(torch)
-    return _gpu(torch, kind, index)
+    try:
+        return _accelerator(torch, kind, int(index) if index else None, count)
+    except RuntimeError as error:
+        raise DeviceError(f"device {device!r} cannot be opened: {error}") from error
 
 
 def torch_device(hardware: Hardware) -> str:
     """Return what torch calls the device: ROCm is ``cuda`` there."""
     kind = "cuda" if hardware.kind == "rocm" else hardware.kind
-    return f"{kind}:{hardware.index}" if kind in ("cuda", "xpu") else kind
+    return kind if kind in ("cpu", "mps") else f"{kind}:{hardware.index}"
 
 
 def _torch() -> Any:
@@ -45,55 +57,49 @@ def _torch() -> Any:
     return torch
 
 
-def _chosen(torch: Any, device: str) -> tuple[str, int | None]:
-    """Return torch's name of the device that is meant, and its index where one is named."""
-    kind, _, index = str(device).partition(":")
-    if kind == "auto":
-        found = next((one for one in ("cuda", "xpu", "mps") if _count(torch, one)), "cpu")
-        return found, None
-    count = 1 if kind == "cpu" else _count(torch, kind)
-    if int(index or 0) >= count:
-        raise DeviceError(f"device {device!r} is not here: {_told(torch, kind, count)}")
-    return kind, int(index) if index else None
+def _auto(torch: Any) -> Hardware:
+    for kind in ("cuda", "xpu", "mps"):
+        if count := _count(torch, kind):
+            try:
+                return _accelerator(torch, kind, None, count)
+            except RuntimeError:  # a driver too old, or a forked child: torch cannot use it either
+                continue
+    return _cpu(torch)
 
 
-def _told(torch: Any, kind: str, count: int) -> str:
+def _seen(torch: Any, kind: str, count: int) -> str:
     if torch is None:
         return "torch is not installed"
-    return f"torch {torch.__version__} sees {count} of {kind}; take device: auto"
+    return f"torch {torch.__version__} sees {count} of {kind}; say auto for what is here"
 
 
 def _count(torch: Any, kind: str) -> int:
     """Return how many devices of a kind torch sees."""
-    if torch is None:
-        return 0
-    if kind == "mps":
+    if kind == "mps" and torch is not None:
         return int(torch.backends.mps.is_available())
-    module = getattr(torch, kind, None)
     # device_count asks the driver's library and, unlike is_available, leaves CUDA asleep.
-    return module.device_count() if module is not None and module.device_count() else 0
+    counting = getattr(getattr(torch, kind, None), "device_count", None)
+    return int(counting()) if counting is not None else 0
 
 
-def _gpu(torch: Any, kind: str, index: int | None) -> Hardware:
+def _accelerator(torch: Any, kind: str, index: int | None, count: int) -> Hardware:
     if kind == "mps":
-        return _hardware(torch, "mps", platform.machine(), 0, None, _mps_features(torch), 1)
+        return _hardware(torch, "mps", platform.machine(), count=count)
     module = getattr(torch, kind)
-    index = index if index is not None else _current(module)
-    kind = "rocm" if kind == "cuda" and torch.version.hip else kind
-    properties = module.get_device_properties(index)
-    capability = (properties.major, properties.minor) if kind == "cuda" else None
-    features = {"bf16"} if module.is_bf16_supported(including_emulation=False) else set()
-    return _hardware(
-        torch, kind, properties.name, index, capability, features, module.device_count()
-    )
+    index = _current(module) if index is None else index
+    if kind not in ("cuda", "xpu"):
+        return _hardware(torch, kind, kind, index, count=count)
+    told = module.get_device_properties(index)
+    if kind == "xpu":
+        features = {"bf16"} if getattr(told, "has_bfloat16_conversions", False) else set()
+        return _hardware(torch, "xpu", told.name, index, features=features, count=count)
+    if torch.version.hip:  # torch says bf16 of every AMD GPU
+        return _hardware(torch, "rocm", told.name, index, features={"bf16"}, count=count)
+    return _hardware(torch, "cuda", told.name, index, (told.major, told.minor), count=count)
 
 
 def _current(module: Any) -> int:
     return int(module.current_device()) if module.is_initialized() else 0
-
-
-def _mps_features(torch: Any) -> set[str]:
-    return {"bf16"} if torch.backends.mps.is_macos_or_newer(14, 0) else set()
 
 
 def _cpu(torch: Any) -> Hardware:
@@ -101,7 +107,7 @@ def _cpu(torch: Any) -> Hardware:
     name, flags = _cpuinfo()
     flags |= {_SPLIT.sub(r"avx512\1", one) for one, value in told.items() if value is True}
     features = {one for one in flags if _TOLD.fullmatch(one)}
-    return _hardware(torch, "cpu", str(told.get("cpu_name") or name), 0, None, features, 1)
+    return _hardware(torch, "cpu", str(told.get("cpu_name") or name), features=features)
 
 
 def _capabilities(torch: Any) -> dict[str, Any]:
@@ -128,10 +134,10 @@ def _hardware(
     torch: Any,
     kind: str,
     name: str,
-    index: int,
-    capability: tuple[int, int] | None,
-    features: set[str],
-    count: int,
+    index: int = 0,
+    capability: tuple[int, int] | None = None,
+    features: Iterable[str] = (),
+    count: int = 1,
 ) -> Hardware:
     return Hardware(
         kind=kind,
