@@ -47,8 +47,10 @@ class OptimConfig:
     name: str | None = _key(Choice(("adamw",)), "the optimizer that make_adamw makes")
     lr: float | None = _key(Number(), "its learning rate")
     weight_decay: float | None = _key(Number(), "its weight decay")
-    fused: bool | None = _key(Flag(), "one kernel for the step")
-    foreach: bool | None = _key(Flag(), "few kernels for lists of parameters")
+    fused: bool | None = _key(
+        Flag(), "one kernel for the step of an optimizer that is handed over; excludes foreach"
+    )
+    foreach: bool | None = _key(Flag(), "a few kernels for all parameters; excludes fused")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class CompileConfig:
     enabled: bool | str | None = _key(
         Choice(("auto",), flag=True), "compile the model in place; auto: on a GPU, not on Windows"
     )
-    backend: str | None = _key(Word(), "who compiles; torch's own default is inductor")
+    backend: str | None = _key(Word(), "who compiles; torch takes inductor where it is unset")
     mode: str | None = _key(
         Choice(
             (
@@ -109,13 +111,19 @@ class SpeedConfig:
     precision: str | None = _key(
         Choice(("auto", "fp32", "bf16", "fp16")), "what autocast computes in"
     )
-    device: str | None = _key(Device(), "where the model goes; auto: it stays where it is")
+    device: str | None = _key(
+        Device(), "what the settings are for; auto: the device of the model, which is not moved"
+    )
     seed: int | None = _key(Whole(0, 2**32 - 1), "seed python, numpy and torch")
     tf32_matmul_precision: str | None = _key(
-        Choice(("highest", "high", "medium")), "torch.set_float32_matmul_precision"
+        Choice(("highest", "high", "medium")), "what torch.set_float32_matmul_precision is set to"
     )
-    cudnn_benchmark: bool | None = _key(Flag(), "let cuDNN time its kernels for each shape")
-    deterministic: bool | None = _key(Flag(), "deterministic kernels only")
+    cudnn_benchmark: bool | None = _key(
+        Flag(), "let cuDNN time its kernels for each shape; excludes deterministic"
+    )
+    deterministic: bool | None = _key(
+        Flag(), "deterministic kernels of cuDNN only; excludes cudnn_benchmark"
+    )
     channels_last: bool | None = _key(Flag(), "keep 4-D weights in channels_last")
     grad_scaler: GradScalerConfig = field(default_factory=GradScalerConfig)
     amp: AmpConfig = field(default_factory=AmpConfig)

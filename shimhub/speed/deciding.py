@@ -179,7 +179,7 @@ def _without_tf32(told: str, hardware: Hardware) -> Decision:
 def _device(config: SpeedConfig, hardware: Hardware) -> Decision:
     here = torch_device(hardware)
     if config.device in (None, "auto"):
-        return Decision("device", Action.LEAVE, here, "the model stays where it is")
+        return Decision("device", Action.LEAVE, here, "settings are for what is here")
     if config.device not in (here, here.partition(":")[0]):
         reason = f"{config.device} is asked for, and this plan is for {here}"
         return Decision("device", Action.NOT_APPLICABLE, config.device, reason, asked=True)
