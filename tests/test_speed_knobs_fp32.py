@@ -1,51 +1,23 @@
 """The knob ``fp32_precision`` against both of torch's families of settings."""
 
-import itertools
-
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from shimhub.speed.knobs import fp32  # noqa: E402
 from shimhub.speed.knobs._layers import drop, push  # noqa: E402
-from shimhub.speed.model import Targets  # noqa: E402
+from tests._speed_settings import (  # noqa: E402
+    PROCESS,
+    USERS,
+    field,
+    fresh,
+    write,
+)
 
 KNOB = fp32.KNOB
-PROCESS = Targets()
 WORDS = ("highest", "high", "medium")
 
 
-def field(backend, op, value):
-    """Write one of the nine fields."""
-    torch._C._set_fp32_precision_setter(backend, op, value)
-
-
-def allow_tf32(on):
-    """Write the flag of matmuls."""
-    torch.backends.cuda.matmul.allow_tf32 = on
-
-
-def cudnn_allow_tf32(on):
-    """Write the flag of convolutions."""
-    torch.backends.cudnn.allow_tf32 = on
-
-
-#: What users write before us, by what they would call it.
-USERS = {
-    "nothing": (),
-    "legacy high": ((torch.set_float32_matmul_precision, "high"),),
-    "legacy medium": ((torch.set_float32_matmul_precision, "medium"),),
-    "allow_tf32": ((allow_tf32, True),),
-    "cudnn off": ((cudnn_allow_tf32, False),),
-    "new matmul tf32": ((field, "cuda", "matmul", "tf32"),),
-    "new all tf32": ((field, "generic", "all", "tf32"),),
-    "new all ieee": ((field, "generic", "all", "ieee"),),
-    "both": (
-        (torch.set_float32_matmul_precision, "high"),
-        (field, "cuda", "matmul", "ieee"),
-        (field, "mkldnn", "matmul", "bf16"),
-    ),
-}
 #: More of them, for what cannot be read: values of their own beside the same value of a parent.
 HIDDEN = {
     "matmul and all": ((field, "generic", "all", "tf32"), (field, "cuda", "matmul", "tf32")),
@@ -76,22 +48,6 @@ LATER = {
     "leaves tf32": ((field, "cuda", "matmul", "tf32"), (field, "mkldnn", "matmul", "tf32")),
 }
 BOTH = {**USERS, **HIDDEN}
-
-
-def write(calls):
-    """Make the calls, one after the other."""
-    for function, *arguments in calls:
-        function(*arguments)
-
-
-def fresh():
-    """Bring torch's settings to those of a new process, as near as they can be read."""
-    torch.set_float32_matmul_precision("highest")
-    for backend, op in itertools.product(("generic", "cuda", "mkldnn"), ("all",)):
-        field(backend, op, "none")
-    for leaf in (("cuda", "matmul"), ("mkldnn", "matmul"), ("mkldnn", "conv"), ("mkldnn", "rnn")):
-        field(*leaf, "none")
-    cudnn_allow_tf32(True)
 
 
 @pytest.fixture(autouse=True)
