@@ -89,12 +89,23 @@ class NumericsGate:
         if needs_update and not self._plain.outcome.steps:
             return NumericsResult(Gate.UNVERIFIED, reason="the step steps no optimizer")
         with_knob = [self._with(switch, self._plain) for _ in range(_WITH_KNOB)]
-        is_exact = numerics is Numerics.BIT_EXACT
-        moved: list[Deviations] = []
-        if not is_exact and not all(one.equal for one in with_knob):
-            moved = self._moved_by(self._move(eps), self._plain)
-        rounding = 0.0 if is_exact else max(self.rounding(), eps)
-        return Judgement(self._plain, moved, with_knob, rounding).result()
+        band, rounding = self._noise(with_knob, numerics, eps)
+        is_lossy = numerics is Numerics.LOSSY
+        return Judgement(self._plain, band, with_knob, rounding, is_lossy=is_lossy).result()
+
+    def _noise(
+        self, with_knob: list[Deviations], numerics: Numerics, eps: float
+    ) -> tuple[list[Deviations], float]:
+        """Return runs that show the step's noise, and the rounding that is allowed beside it.
+
+        From equal gradients follow equal updates, but for the rounding of the update itself.
+        """
+        if numerics is Numerics.BIT_EXACT:
+            return [], 0.0
+        if not any(one.loss or any(one.kinds[GRADIENT].values()) for one in with_knob):
+            return [], self._parameters_eps()
+        assert self._plain is not None
+        return self._moved_by(self._move(eps), self._plain), max(self.rounding(), eps)
 
     def rounding(self) -> float:
         """Return the unit of rounding of the coarsest numbers that the step computes with."""
