@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from shimhub.speed.knobs import KNOBS
     from shimhub.speed.knobs.applying import apply_plan, apply_speedups
     from shimhub.speed.knobs.context import SpeedContext
+    from shimhub.speed.measuring import Report, measure
+    from shimhub.speed.numerics import NumericsGate
+    from shimhub.speed.state import TrainingState
     from shimhub.speed.timing import PairTest, compare
 
 __all__ = [
@@ -48,19 +51,23 @@ __all__ = [
     "MeasureError",
     "Measured",
     "Numerics",
+    "NumericsGate",
     "NumericsResult",
     "PairTest",
     "Plan",
+    "Report",
     "SpeedConfig",
     "SpeedConfigError",
     "SpeedContext",
     "SpeedError",
     "Timing",
+    "TrainingState",
     "Verdict",
     "apply_plan",
     "apply_speedups",
     "compare",
     "detect",
+    "measure",
     "plan_of",
 ]
 
@@ -72,6 +79,9 @@ _MODULES: Final = {
     "knobs": "KNOBS",
     "knobs.applying": "apply_plan apply_speedups",
     "knobs.context": "SpeedContext",
+    "measuring": "Report measure",
+    "numerics": "NumericsGate",
+    "state": "TrainingState",
     "timing": "PairTest compare",
 }
 _HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -63,6 +64,7 @@ class Observer:
         #: Kinds of numbers that were kept for the backward pass.
         self.dtypes: set[torch.dtype] = set()
         self.parameters = _parameters(state)
+        self._shapes = hashlib.sha256()
         self._names = {id(one): name for name, one in self.parameters.items()}
         self._stepped: list[torch.optim.Optimizer] = []
         self._outcome = Outcome()
@@ -99,7 +101,18 @@ class Observer:
         self._outcome = Outcome()
         self._stepped = []
 
+    def workload(self) -> str:
+        """Return a digest of the model, its optimizers, and all shapes of the probed step."""
+        found = self._shapes.copy()
+        for name, one in self.parameters.items():
+            found.update(f"{name} {one.dtype} {tuple(one.shape)} {one.requires_grad}\n".encode())
+        for thing in (*self.state.models, *self.state.optimizers):
+            found.update(f"{type(thing).__module__}.{type(thing).__qualname__}\n".encode())
+        found.update(f"{self.calls}".encode())
+        return found.hexdigest()
+
     def _note(self, tensor: torch.Tensor) -> torch.Tensor:
+        self._shapes.update(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
         if tensor.is_floating_point():
             self.dtypes.add(tensor.dtype)
         return tensor

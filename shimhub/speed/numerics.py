@@ -58,6 +58,15 @@ class NumericsGate:
         self._plain: Plain | None = None
         self._moved: dict[float, list[Deviations]] = {}
 
+    @property
+    def calls(self) -> int:
+        """How many calls of the step it takes until all its optimizers have stepped."""
+        return self._observer.calls
+
+    def workload(self) -> str:
+        """Return what stands for the model, its optimizers and the shapes that they work on."""
+        return self._observer.workload()
+
     def prepare(self) -> str:
         """Run the plain step until its noise when repeated is known. Return ``problem``."""
         if self._plain is None and not self.problem:
