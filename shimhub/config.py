@@ -14,15 +14,21 @@ from shimhub.registry import Source
 
 Files = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 Patterns = str | Iterable[str]
+#: The pack that ``speed`` settings turn on.
+SPEED = "speed"
 
 
 @dataclass(frozen=True)
 class Config:
-    """What an install asks for: registries in order, the user's word, and strictness."""
+    """What an install asks for: registries in order, the user's word, and strictness.
+
+    ``speed`` is ``auto``, ``off``, a file of settings, or a table of them as JSON.
+    """
 
     sources: tuple[Source, ...]
     selection: Selection
     strict: bool = False
+    speed: str = ""
 
 
 def config_of(
@@ -43,6 +49,9 @@ def config_of(
     told_only = only if only is not None else environ.get("SHIMHUB_ONLY") or told.get("only")
     on = tuple_of(environ.get("SHIMHUB_ENABLE")) + tuple_of(enable)
     off = tuple_of(environ.get("SHIMHUB_DISABLE")) + tuple_of(disable)
+    speed = environ.get("SHIMHUB_SPEED") or told.get("speed", "")
+    on += (SPEED,) if speed not in ("", "off") else ()
+    off += (SPEED,) if speed == "off" else ()
     selection = Selection(
         only=None if told_only is None else tuple_of(told_only),
         enable=tuple(one for one in tuple_of(told.get("enable")) if one not in off) + on,
@@ -51,7 +60,7 @@ def config_of(
     is_strict = strict or environ.get("SHIMHUB_STRICT", told.get("strict", "0")) not in ("", "0")
     files = [registry] if isinstance(registry, (str, os.PathLike)) else list(registry or ())
     named = [os.fspath(file) for file in files]
-    return Config(sources_of(environ, named, grant.sources), selection, is_strict)
+    return Config(sources_of(environ, named, grant.sources), selection, is_strict, speed)
 
 
 def variables_of(config: Config) -> dict[str, str]:
@@ -67,5 +76,6 @@ def variables_of(config: Config) -> dict[str, str]:
     lists = {"ONLY": chosen.only, "ENABLE": chosen.enable, "DISABLE": chosen.disable}
     told = {f"SHIMHUB_{name}": ",".join(words) for name, words in lists.items() if words}
     told |= {"SHIMHUB_STRICT": "1"} if config.strict else {}
+    told |= {"SHIMHUB_SPEED": config.speed} if config.speed else {}
     digest = digest_of(config.sources)
     return told | {"SHIMHUB_REGISTRY": os.pathsep.join(files), "SHIMHUB_DIGEST": digest}

@@ -38,7 +38,7 @@ class Hub:
         self.children = generated.AliasChildren(self._serve)
         self.config: Config | None = None
         self.guards = Guards()
-        self.guards.on_event = self._tell_event
+        self.guards.on_event = self.tell_event
         self.engine = empty_engine(Journal(), self.guards)
         self.record: records.Record | None = None
         self._running: dict[str, object] = {}
@@ -167,7 +167,8 @@ class Hub:
         if self.record is not None:
             self.record.tell_shims(self.engine.verdicts, self.engine.registry.digest)
 
-    def _tell_event(self, shim_id: str, kind: str, reason: str) -> None:
+    def tell_event(self, shim_id: str, kind: str, reason: str) -> None:
+        """Write into the record of this process what a shim did."""
         if self.record is not None:
             self.record.tell_event(kind, shim_id, reason)
             if self._ending != os.getpid():

@@ -18,7 +18,10 @@ _CALLS = {
     "breaker": "is switched off after failing",
     "mismatch": "differs from the original",
     "passive": "applied nothing",
+    "divided": "is off, as ranks differ,",
 }
+#: Lines of a record that tell what a shim did, and are neither calls nor findings.
+_TOLD = ("speed",)
 ROLES = ("rank", "worker", "process")
 _SHOWN = 4
 
@@ -85,6 +88,12 @@ class Report:
             for name, (status, _) in process.shims.items():
                 found.setdefault(name, Counter())[status] += 1
         return found
+
+    @property
+    def told(self) -> Counter[tuple[str, str]]:
+        """(shim, what it told) -> number of processes."""
+        events = [event for process in self.processes for event in process.events]
+        return Counter((one["shim"], one["reason"]) for one in events if one["kind"] in _TOLD)
 
     @property
     def fallbacks(self) -> dict[str, Counter[str]]:
@@ -264,5 +273,7 @@ def text_of(report: Report) -> str:
     for name, reasons in report.fallbacks.items():
         told = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
         lines.append(f"  {name}: fell back to the original {told}")
+    for (name, reason), count in report.told.items():
+        lines.append(f"  {name}: {reason}" + (f" (in {count} processes)" if count > 1 else ""))
     lines += [f"finding: {one}" for one in report.findings]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from shimhub.errors import RegistryError, TrustError, nearest
 from shimhub.finder import real_spec
 from shimhub.model import Problem, Shim
 from shimhub.registry import Registry, code_path
+from shimhub.speed.errors import SpeedConfigError
+from shimhub.speed.settings import WORDS, settings_of
 
 GROUP = "shimhub.registries"
 _HEADER = "# What `shimhub trust` allowed; `shimhub distrust` takes it back.\n"
 _LISTS = ("enable", "disable", "only")
-_KEYS = ("registry", *_LISTS, "strict")
+_KEYS = ("registry", *_LISTS, "strict", "speed")
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def trust_project(project: str) -> Trusted:
     registry = _loaded(project, registries)
     code = [file for shim in registry.shims if shim.file in registries for file in code_files(shim)]
     files = list(dict.fromkeys([project, *registries, *code]))
-    told = {name: ",".join(value) if name in _LISTS else "1" for name, value in settings.items()}
+    told = {name: _stored(name, value) for name, value in settings.items()}
     block = [("project", project), *(("registry", one) for one in registries), *told.items()]
     block += [("sha256", f"{_pinned(one)} {one}") for one in files]
     _replace("project", project, block)
@@ -157,23 +160,43 @@ def _settings_of(project: str) -> dict[str, Any]:
             problems.append(Problem(project, lines.get(("tool", "shimhub", key), 0), key, told))
     if problems:
         raise RegistryError(problems)
-    listed = {key: value for key, value in table.items() if key != "strict"}
+    listed = {key: value for key, value in table.items() if key not in ("strict", "speed")}
     made: dict[str, Any] = {
         key: [value] if isinstance(value, str) else value for key, value in listed.items()
     }
+    made |= {"speed": table["speed"]} if "speed" in table else {}
     return made | ({"strict": True} if table.get("strict") else {})
+
+
+def _stored(key: str, value: Any) -> str:
+    """Return a setting as one line of the store."""
+    if key == "speed":
+        return value if isinstance(value, str) else json.dumps(value)
+    return ",".join(value) if key in _LISTS else "1"
 
 
 def _wrong(key: str, value: Any) -> str:
     """Return what is wrong with a setting; empty when nothing is."""
     if key not in _KEYS:
         return f"unknown key{nearest(key, _KEYS)}; there are {', '.join(_KEYS)}"
+    if key == "speed":
+        return _wrong_speed(value)
     if key == "strict":
         return "" if isinstance(value, bool) else f"must be true or false, not {value!r}"
     words = [value] if isinstance(value, str) else value
     if not isinstance(words, list) or not all(isinstance(one, str) for one in words):
         return f"must be a string or a list of strings, not {value!r}"
     return "must not have line breaks" if any("\n" in one for one in words) else ""
+
+
+def _wrong_speed(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "" if value in WORDS else f"must be a table, 'auto' or 'off', not {value!r}"
+    try:
+        settings_of(json.dumps(value, default=str))
+    except SpeedConfigError as error:
+        return str(error)
+    return ""
 
 
 def _registries_of(project: str, names: Iterable[str]) -> list[str]:

@@ -334,7 +334,8 @@ def test_code_lines_are_counted_as_told():
 #: Parts of the core by what they are for, and how many lines of code each may have.
 PARTS = {
     "reads registry files": (READER, 630),
-    "commands alone": (COMMANDS, 180),
+    # A table of speed settings is checked by its own package, and kept as one line.
+    "commands alone": (COMMANDS, 200),
     # Four kinds of functions and a comparison by bits; half is for SHIMHUB_VERIFY alone.
     "call time": ({"guard", "_guarded", "_compare", "_tally", "_verifying"}, 640),
     "proofs of replacements": ({"proving"}, 130),
@@ -349,7 +350,7 @@ def test_the_core_is_small():
     told = {part: sum(map(sizes.__getitem__, names)) for part, (names, _) in PARTS.items()}
     assert {} == {part: lines for part, lines in told.items() if lines > PARTS[part][1]}
     patching = sum(sizes.values()) - sum(told.values())
-    assert 2740 >= patching, patching
+    assert 2750 >= patching, patching
 
 
 def test_no_module_is_long():

@@ -19,7 +19,7 @@ from shimhub.activation import runs
 from shimhub.activation.startup import is_activated
 from shimhub.config import config_of
 from shimhub.engines import registry_of
-from shimhub.errors import ReportError, nearest
+from shimhub.errors import ReportError, ShimhubError, nearest
 from shimhub.paths import with_site_dir
 
 #: Options that take a value, and the variable by which children learn of it.
@@ -28,18 +28,20 @@ _VALUED = {
     "--only": ("SHIMHUB_ONLY", ","),
     "--enable": ("SHIMHUB_ENABLE", ","),
     "--disable": ("SHIMHUB_DISABLE", ","),
+    "--speed": ("SHIMHUB_SPEED", ""),
 }
 _PROGRAM_STARTS = ("-m", "-c", "-")
 
 USAGE = """\
 usage: shimhub run [--registry FILE] [--only X] [--enable X] [--disable X]
-                   [--strict] [--report]
+                   [--speed auto|off|FILE] [--strict] [--report]
                    (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
 
 Runs a Python program with the shims that this environment needs. X is a shim's
-id, a pack or a glob; options may repeat. --report tells on stderr, at the end,
-in which processes shims were active. All that follows the program belongs to
-the program.
+id, a pack or a glob; options may repeat. --speed tries on the program's own
+training steps what may make them faster, and keeps what is measured to; FILE
+has settings as YAML or TOML. --report tells on stderr, at the end, in which
+processes shims were active. All that follows the program belongs to the program.
 """
 
 
@@ -106,7 +108,8 @@ def environment(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
         if any(os.pathsep in one for one in values) and option == "--registry":
             raise UsageError(f"--registry: a path cannot have {os.pathsep!r} in it: {values}")
         earlier = [made[name]] if made.get(name) and option != "--only" else []
-        made[name] = joint.join([*earlier, *values])
+        made[name] = joint.join([*earlier, *values]) if joint else values[-1]
+    made["SHIMHUB_SPEED"] = _speed(made.get("SHIMHUB_SPEED", ""))
     # Absolute, as the program and its children may change their working directory.
     registries = [one for one in made.get("SHIMHUB_REGISTRY", "").split(os.pathsep) if one]
     made["SHIMHUB_REGISTRY"] = os.pathsep.join(map(os.path.abspath, registries))
@@ -119,6 +122,19 @@ def environment(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
     made["SHIMHUB_DIGEST"] = compiled.digest_of(config.sources)
     made["SHIMHUB_RUN_DIR"] = runs.folder_for(made)
     return made
+
+
+def _speed(told: str) -> str:
+    """Return what ``--speed`` is told, a file by its full path; its mistakes end the run here."""
+    if not told or told in ("auto", "off"):
+        return told
+    from shimhub.speed.settings import settings_of
+
+    try:
+        settings_of(told)
+    except ShimhubError as error:
+        raise UsageError(f"--speed: {error}") from error
+    return told if told.startswith("{") else os.path.abspath(told)
 
 
 def _project(environ: Mapping[str, str]) -> str:
