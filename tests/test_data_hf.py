@@ -269,6 +269,21 @@ def test_what_is_skipped_is_told_also_from_the_cache_and_of_streams(tmp_path, ca
         caplog.clear()
 
 
+def test_nothing_that_could_be_read_is_an_error(tmp_path):
+    """As the reader tells it, and no file is left; of a share of several it is none."""
+    file = tmp_path / "a.jsonl"
+    file.write_text("{oops\n[1]\n")
+    with pytest.raises(DecodeError, match=r"a\.jsonl, line 1"):
+        to_hf(file, on_error="skip", cache_dir=tmp_path / "c")
+    assert not list((tmp_path / "c").iterdir())
+    with pytest.raises(DecodeError, match=r"a\.jsonl, line 1"):
+        list(to_hf(file, on_error="skip", streaming=True))
+    (tmp_path / "b.jsonl").write_text('{"a": 1}\n')
+    both = to_hf(tmp_path, on_error="skip", streaming=True, format="jsonl")
+    shares = [distributed.split_dataset_by_node(both, rank, 2) for rank in (0, 1)]
+    assert [[], [{"a": 1}]] == [list(share) for share in shares]
+
+
 @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.9999])
 def test_a_cache_that_was_cut_short_is_written_again(share, tmp_path):
     """Also between two batches, where it looks whole."""

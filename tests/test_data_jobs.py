@@ -565,6 +565,15 @@ def test_skipped_rows_are_counted(tmp_path):
     assert (2, 1) == (found.rows, found.skipped)
 
 
+def test_statistics_of_nothing_that_could_be_read_are_an_error(tmp_path):
+    """As all jobs and readers tell it; a file without rows has some of none."""
+    (tmp_path / "a.jsonl").write_text("{oops\n[1]\n")
+    with pytest.raises(data.DecodeError, match=r"no row that could be read.*a\.jsonl, line 1"):
+        data.stats(tmp_path / "a.jsonl", on_error="skip", workers=1)
+    (tmp_path / "b.jsonl").write_text("")
+    assert 0 == data.stats(tmp_path / "b.jsonl", on_error="skip", workers=1).rows
+
+
 def test_an_unknown_option_is_an_error(corpus):
     """A word that nobody knows is no option of reading, either."""
     with pytest.raises(TypeError, match="colums"):

@@ -515,6 +515,19 @@ def test_an_empty_file_of_lines_has_no_schema(tmp_path):
     assert [{"a": [1]}] == read(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_rows_without_columns_are_counted_or_refused(tmp_path, name):
+    """A dict of columns could not tell how many there are; rows and batches do."""
+    (tmp_path / name).write_text("{}\n{}\n{}\n" if name == "a.jsonl" else "[{}, {}, {}]")
+    path = tmp_path / name
+    assert [[{}, {}], [{}]] == list(streaming_dataset_reader(path, output="rows", batch_size=2))
+    batches = streaming_dataset_reader(path, output="arrow", batch_size=2)
+    assert [2, 1] == [batch.num_rows for batch in batches]
+    for output in ("columns", "numpy", "torch"):
+        with pytest.raises(DecodeError, match=rf'{name}, row 0: rows without.*output="rows"'):
+            list(streaming_dataset_reader(path, output=output))
+
+
 class TestSkip:
     """on_error="skip" leaves out what cannot be decoded, and tells what."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -233,6 +234,43 @@ def test_workers_end_with_their_parent(sent, status, tmp_path):
     assert 1 >= err.count(b"Traceback")  # the workers are silent
     job = blocks_job(tmp_path, begun=str(tmp_path / "begun"))
     assert len(job.blocks) == run_job(job, [stage(job, "write_number")], workers=1)["rows"]
+
+
+@pytest.mark.parametrize("place", ["_run_stage", "_prepare", "_manifest"])
+@pytest.mark.parametrize("there", [False, True])
+def test_ctrl_c_before_a_task_is_done_leaves_nothing(tmp_path, monkeypatch, place, there):
+    """Wherever it comes; a folder that was there stays, and what tasks have done is kept."""
+    from shimhub.data.jobs import _running
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    job = blocks_job(tmp_path)
+    if there:
+        (tmp_path / "out").mkdir()
+    before = sorted(tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(_running, place, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_job(job, [stage(job, "write_number")], workers=1)
+    if place == "_manifest":
+        assert marks.done(job, stage(job, "write_number"))
+    else:
+        assert before == sorted(tmp_path.iterdir())
+        assert not there or not list((tmp_path / "out").iterdir())
+    assert len(job.blocks) == run_job(job, [stage(job, "write_number")], workers=1)["rows"]
+
+
+@pytest.mark.parametrize("sent", [b"no pickle", pickle.dumps("no number")])
+def test_a_worker_tells_what_it_cannot_read(sent):
+    """And ends, as its parent would wait for it; with nothing sent it ends in silence."""
+    code = "from shimhub.data.runners._worker import main; main()"
+    done = subprocess.run(
+        python(code), env=environ(), input=sent, capture_output=True, timeout=60, check=False
+    )
+    assert (1, b"") == (done.returncode, done.stdout)
+    assert b"Traceback" in done.stderr
+    assert b"_listen" in done.stderr
 
 
 def test_two_processes_do_not_drive_one_job(tmp_path):

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from torch.utils.data._utils import worker as torch_worker  # noqa: E402
 
-from shimhub.data import DataError, IterableDataset  # noqa: E402
+from shimhub.data import DataError, DecodeError, IterableDataset  # noqa: E402
 from shimhub.data.feeding import _gather, _order, _slots  # noqa: E402
 
 ROWS = 103
@@ -323,6 +323,14 @@ def test_what_was_skipped_is_told(tmp_path, caplog):
     assert 1 == dataset.skipped.rows
     assert "1 rows" in caplog.text
     assert "a.jsonl, line 2" in caplog.text
+
+
+def test_nothing_that_could_be_read_is_an_error(tmp_path):
+    """As the reader tells it; of one share of several it is none."""
+    (tmp_path / "a.jsonl").write_text("{oops\n[1]\n")
+    with pytest.raises(DecodeError, match=r"a\.jsonl, line 1"):
+        ids(IterableDataset(str(tmp_path), shard=(0, 1), on_error="skip"))
+    assert [] == ids(IterableDataset(str(tmp_path), shard=(0, 2), on_error="skip", even="none"))
 
 
 # ---- state

@@ -77,6 +77,25 @@ class Skipped:
         if len(self.first) < self.limit:
             self.first.append(error)
 
+    @property
+    def amount(self) -> tuple[int, int]:
+        """Rows, and bytes of files that ended early."""
+        return self.rows, self.unread
+
+    def told(self, before: tuple[int, int] = (0, 0)) -> str:
+        """Return in words what came beyond that amount; empty if nothing did."""
+        if self.amount == before:
+            return ""
+        return (
+            f"{self.rows - before[0]} rows, and {self.unread - before[1]} bytes of files that "
+            f"ended early, were left out: first, {self.first[0]}"
+        )
+
+    def refuse_nothing(self) -> None:
+        """Raise the first error: for who has read all rows there are, and found none."""
+        if self.first:
+            raise self.first[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

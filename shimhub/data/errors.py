@@ -55,6 +55,11 @@ class NothingReadError(DecodeError):
     """``on_error="skip"``, and not a row of what a job reads is left."""
 
 
+def nothing_read(path: str, first: str) -> NothingReadError:
+    """Return the error that tells the first one."""
+    return NothingReadError(path, f"there is no row that could be read; the first error: {first}")
+
+
 class LimitError(DecodeError):
     """Content is larger than a limit allows: a line without end, or a decompression bomb."""
 

@@ -156,20 +156,9 @@ def _cached(job: Reading, folder: str | os.PathLike[str] | None, told: bool | No
     return path
 
 
-def _skipped(job: Reading, rows: int = 0, unread: int = 0) -> str:
-    """Return what ``on_error="skip"`` has left out beyond these; empty if nothing."""
-    skipped = job.options.skipped
-    if (rows, unread) == (skipped.rows, skipped.unread):
-        return ""
-    return (
-        f"{skipped.rows - rows} rows, and {skipped.unread - unread} bytes of files that ended "
-        f"early, were left out: first, {skipped.first[0]}"
-    )
-
-
 def _keep_skipped(job: Reading, path: str) -> None:
     """Write what was left out beside the cache file, for those that use it again."""
-    told = _skipped(job)
+    told = job.options.skipped.told()
     if told:
         with replacing(path) as file:
             file.write(told.encode(errors="replace"))
@@ -200,11 +189,15 @@ def _write(job: Reading, schema: pa.Schema, path: str, told: bool | None) -> Non
         replacing(path) as file,
         pa.ipc.new_stream(file, schema) as sink,
     ):
+        rows = 0
         for at, source in enumerate(job.sources):
             for batch in _feed.rows_of_piece(job, Piece(at, Span())):
                 sink.write_batch(_as(batch, schema))
                 tally.advance(rows=batch.num_rows)
+                rows += batch.num_rows
             tally.advance(bytes=max(0, source.size))
+        if not rows:
+            job.options.skipped.refuse_nothing()
         _keep_skipped(job, f"{path}.skipped")
 
 
@@ -252,14 +245,14 @@ def _temporary() -> str:
 def _streamed(job: Reading, name: str | None) -> Any:
     examples = importlib.import_module("datasets.iterable_dataset").ArrowExamplesIterable
     features = _features(job)
-    _warn(_skipped(job))
+    _warn(job.options.skipped.told())
     pieces = [
         Piece(at, span)
         for at, source in enumerate(job.sources)
         for span in format_of(source).spans(source, _SHARD, job.options)
     ]
     # A list among the arguments is what datasets split over nodes and workers.
-    arguments = {"job": job, "schema": features.arrow_schema, "pieces": pieces}
+    arguments = {"job": job, "schema": features.arrow_schema, "pieces": pieces, "all": len(pieces)}
     return _datasets().IterableDataset(
         examples(_tables, arguments),
         info=_datasets().DatasetInfo(features=features),
@@ -267,10 +260,15 @@ def _streamed(job: Reading, name: str | None) -> Any:
     )
 
 
-def _tables(job: Reading, schema: pa.Schema, pieces: list[Piece]) -> Iterator[tuple[str, pa.Table]]:
-    before = job.options.skipped.rows, job.options.skipped.unread
+def _tables(
+    job: Reading, schema: pa.Schema, pieces: list[Piece], **told: int
+) -> Iterator[tuple[str, pa.Table]]:
+    before, rows = job.options.skipped.amount, 0
     for piece in pieces:
         for at, batch in enumerate(_feed.rows_of_piece(job, piece)):
             key = f"{piece.source}_{piece.span.start}_{at}"
+            rows += batch.num_rows
             yield key, pa.Table.from_batches([_as(batch, schema)])
-    _warn(_skipped(job, *before))
+    _warn(job.options.skipped.told(before))
+    if not rows and len(pieces) == told["all"]:  # of a share it is no error
+        job.options.skipped.refuse_nothing()

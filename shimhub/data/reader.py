@@ -174,8 +174,8 @@ def _not_nothing(job: _reading.Reading, batches: Any) -> Any:
         for batch in batches:
             is_any = True
             yield batch
-    if not is_any and job.shard is None and job.options.skipped.first:
-        raise job.options.skipped.first[0]
+    if not is_any and job.shard is None:
+        job.options.skipped.refuse_nothing()
 
 
 def _converted(job: _reading.Reading, size: int, output: str) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from shimhub.data._model import Skipped
-from shimhub.data.errors import DataError
+from shimhub.data.errors import DataError, nothing_read
 from shimhub.data.jobs._blocks import read_block, skips
 from shimhub.data.jobs._jobs import Request, run, schema_of
 from shimhub.data.jobs._marks import all_told
@@ -138,11 +138,14 @@ def count_block(job: Job, index: int) -> dict[str, Any]:
 
 def merge_counts(job: Job, _: int) -> dict[str, Any]:
     """Merge the blocks' counts in order, and write them as people read them."""
-    merged, skipped = _Counts(schema_of(job)), 0
+    merged, skipped, first = _Counts(schema_of(job)), 0, list[tuple[str, str]]()
     for one in all_told(job, _stages(job)[0]):
         merged.merge(_Counts.read(one["counts"], schema_of(job)))
         skipped += one["skipped"]["rows"]
+        first += zip(one["skipped"]["files"], one["skipped"]["first"], strict=False)
     found = merged.stats(len(job.sources), skipped)
+    if first and not found.rows:
+        raise nothing_read(*first[0])
     write_json(os.path.join(job.out, _FILE), plain(found.told()), job.scratch())
     extremes = [one.told()["extremes"] for one in merged.summaries]
     return {"stats": plain(found.told()), "extremes": extremes, "files": [_FILE]}

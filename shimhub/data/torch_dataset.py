@@ -131,18 +131,15 @@ class Streaming:
         return Cursor(self._plan.job, pieces, slots, start)
 
     def _items(self, cursor: Cursor) -> Iterator[Any]:
-        before = self.skipped.rows, self.skipped.unread
+        before = self.skipped.amount
         if self._batch_size is None:
             yield from _torch_rows.rows(cursor, self._output)
         else:
             yield from _torch_rows.batches(cursor, self._output, self._batch_size)
-        if before != (self.skipped.rows, self.skipped.unread):
-            LOG.warning(
-                "%d rows, and %d bytes of files that ended early, were left out: first, %s",
-                self.skipped.rows - before[0],
-                self.skipped.unread - before[1],
-                self.skipped.first[0],
-            )
+        if told := self.skipped.told(before):
+            LOG.warning("%s", told)
+        if not cursor.rows and self._plan.order.world == 1 and this_worker()[1] <= 1:
+            self.skipped.refuse_nothing()  # of a share it is no error
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the pass that was begun here: a copy, as in a worker, begins its own."""

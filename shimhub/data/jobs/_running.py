@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from shimhub._version import __version__
-from shimhub.data.errors import JobError, NothingReadError
+from shimhub.data.errors import JobError, nothing_read
 from shimhub.data.jobs import _locks, _manifests, _marks, _places
 from shimhub.data.jobs._merging import merge_stages
 from shimhub.data.runners import Settings, open_runner
@@ -69,14 +69,14 @@ def run_job(
 
 @contextlib.contextmanager
 def _tidied(job: Job, runner: str) -> Iterator[None]:
-    """After an error with which no task was done, leave no folder that was not there before.
+    """After an error, or Ctrl-C, before a task was done, leave no folder that was not there before.
 
     Tasks of other runners than "local" may go on after it.
     """
     was_there = os.path.lexists(job.out)
     try:
         yield
-    except Exception:  # whatever ended the job: it is tidied up after, and raised again
+    except BaseException:  # Ctrl-C too is tidied up after; raised again
         if runner == "local" and os.path.isdir(job.state):
             with contextlib.suppress(JobError, OSError), _locks.locked(job.state, job.out):
                 _remove_nothing_done(job, was_there)
@@ -196,8 +196,7 @@ def _refuse_nothing(parts: list[dict[str, Any]], skipped: dict[str, Any]) -> Non
         NothingReadError: so it is, with the first error.
     """
     if parts and skipped["first"] and not any(one.get("rows", 0) for one in parts):
-        path, told = next(iter(skipped["files"])), skipped["first"][0]
-        raise NothingReadError(path, f"there is no row that could be read; the first error: {told}")
+        raise nothing_read(next(iter(skipped["files"])), skipped["first"][0])
 
 
 def _made(

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 
 def columns_of(batch: pa.RecordBatch) -> dict[str, list[Any]]:
-    """Return the columns as lists of Python objects; raises as ``kernels.to_columns``."""
+    """Return the columns as lists of Python objects; raises as ``kernels.to_columns``.
+
+    And ``ValueError`` for rows without columns, as a dict of columns does not tell how many.
+    """
+    _check_countable(batch)
     return kernels.to_columns(batch)
 
 
@@ -37,8 +41,9 @@ def numpy_of(batch: pa.RecordBatch, *, masked: bool = False) -> dict[str, Any]:
     column and row, as there is no number to put there. With ``masked`` numbers that have nulls are
     ``numpy.ma.MaskedArray``, and lists that have some an array of objects: None for a row that is
     null, a masked array for one that has nulls. Copies are made of booleans, of what is masked
-    and of objects alone. Raises as ``kernels.to_columns``, too.
+    and of objects alone. Raises as :func:`columns_of`, too.
     """
+    _check_countable(batch)
     from shimhub.data.reading import _numpy_columns
 
     return _numpy_columns.columns(batch, masked=masked)
@@ -52,6 +57,15 @@ def torch_of(batch: pa.RecordBatch) -> dict[str, Any]:
     copies. Raises ``kernels.CellError`` for nulls among numbers, as :func:`numpy_of`, and if torch
     has no such dtype (unsigned ones wider than a byte, before 2.3).
     """
+    _check_countable(batch)
     from shimhub.data.reading import _torch_columns
 
     return _torch_columns.columns(batch)
+
+
+def _check_countable(batch: pa.RecordBatch) -> None:
+    if batch.num_rows and not batch.num_columns:
+        raise ValueError(
+            "rows without columns: a dict of columns does not tell how many there are; read "
+            'output="rows" or "arrow"'
+        )
