@@ -83,3 +83,74 @@ def test_without_torch_it_says_so(capsys, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert 5 == main(["speed", "report"])
     assert "torch is not installed" in capsys.readouterr().err
+
+
+STEP = """
+import torch
+def make_step():
+    model = torch.nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    inputs = torch.ones(2, 4)
+    def step():
+        optimizer.zero_grad()
+        loss = model(inputs).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+    return step, model, optimizer
+def make_nothing():
+    return 3
+def make_forward():
+    model = torch.nn.Linear(4, 1)
+    return lambda: model(torch.ones(2, 4)).sum()
+"""
+
+
+@pytest.fixture
+def step(tmp_path):
+    """A file with three functions."""
+    file = tmp_path / "step.py"
+    file.write_text(STEP)
+    return str(file)
+
+
+def test_a_step_is_measured(run, step):
+    """One setting, compared and timed; JSON is valid, text fits a terminal."""
+    words = ["measure", step, "--knob", "optimizer=fused", "--budget", "2", "--no-cache"]
+    code, told = run(*words, "--format", "json")
+    answer = json.loads(told)
+    jsonschema.validate(answer, json.loads(schema.FILE.read_text()))
+    (one,) = answer["measured"]
+    assert ("optimizer", {"fused": True}) == (one["knob"], one["value"])
+    assert 2 == one["numerics"]["compared"] == one["numerics"]["total"]
+    assert (4 if one["timing"]["verdict"] == "UNDECIDED" else 0) == code
+    _, told = run(*words)
+    assert "optimizer=fused: " in told
+    assert [] == [line for line in told.splitlines() if len(line) > 80]
+
+
+def test_a_step_without_gradients_is_unverified(run, step):
+    """Nothing can be compared: exit 4, and the reason."""
+    code, told = run("measure", f"{step}:make_forward", "--knob", "fp32_precision=medium")
+    assert 4 == code
+    assert "UNVERIFIED" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["gone.py"], "there is no file 'gone.py'"),
+        (["{step}:make_stop"], "has no function 'make_stop'"),
+        (["{step}:make_nothing"], "returned no step"),
+        (["{step}", "--knob", "compiled"], "did you mean 'compile'"),
+        (["{step}", "--knob", "optimizer=fusd"], "optimizer=fused"),
+        (["{step}", "--budget", "0"], "budget"),
+    ],
+)
+def test_what_cannot_be_measured_is_told(capsys, step, words, told):
+    """A clear line on stderr, and no figures."""
+    code = main(["speed", "measure", *(word.format(step=step) for word in words)])
+    found = capsys.readouterr()
+    assert (5 if "--budget" in words else 2) == code
+    assert told in found.err
+    assert "" == found.out

@@ -54,10 +54,10 @@ def _add_measure(below: Any) -> None:
     parser.add_argument(
         "step",
         metavar="FILE[:NAME]",
-        help="a Python file; NAME() returns the step, or (step, model, optimizer); "
-        "default: make_step",
+        help="a Python file; NAME(), or make_step(), returns the step, or a tuple: the step, "
+        "the model, the optimizer",
     )
-    told = "a setting to measure, as optimizer.fused; may repeat; default: all that can matter"
+    told = "compile, optimizer=fused, autocast=bf16 ...; may repeat; default: what loses no bits"
     parser.add_argument("--knob", action="append", metavar="KNOB", help=told)
     told = "seconds for all settings together; default: 60"
     parser.add_argument("--budget", type=float, default=60.0, metavar="S", help=told)
@@ -113,13 +113,13 @@ def _examined(options: argparse.Namespace, kind: str, apply: bool, restore: bool
 def _measure(options: argparse.Namespace) -> int:
     if not _has_torch():
         return _UNMET
-    from shimhub.speed import measuring_file
+    from shimhub.speed import stepfile
 
-    measured = measuring_file.measure_file(
-        options.step, options.knob, options.budget, not options.no_cache
+    report = stepfile.measure_file(
+        options.step, options.knob or (), budget_s=options.budget, cache=not options.no_cache
     )
     if options.format == "json":
-        print_json("speed-measure", **measuring_file.data_of(measured))
+        print_json("speed-measure", **stepfile.data_of(report))
     else:
-        print("\n".join(clean(line) for line in measuring_file.lines_of(measured)))
-    return measured.code
+        print("\n".join(clean(line) for line in stepfile.lines_of(report)))
+    return report.code

@@ -21,6 +21,7 @@ from shimhub.speed.knobs import KNOBS
 from shimhub.speed.knobs.applying import apply_plan
 from shimhub.speed.knobs.context import SpeedContext
 from shimhub.speed.model import Plan, Timing
+from shimhub.speed.reporting import hardware_data
 from shimhub.speed.timing import compare
 
 #: Width and batch of the guide's own figure, and what a CPU does in a fraction of a second.
@@ -121,7 +122,7 @@ def lines_of(found: Comparison) -> list[str]:
 
 def data_of(found: Comparison) -> dict[str, Any]:
     """Return a comparison as JSON takes it."""
-    hardware = asdict(found.plan.hardware) | {"features": sorted(found.plan.hardware.features)}
+    hardware = hardware_data(found.plan.hardware)
     applied = {
         one.knob: str(one.value) for one in found.plan.decisions if one.action.value == "apply"
     }

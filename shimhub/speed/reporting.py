@@ -104,14 +104,17 @@ def _flags(
 
 def data_of(report: Report) -> dict[str, Any]:
     """Return the report as JSON takes it."""
-    hardware = asdict(report.plan.hardware)
-    hardware["features"] = sorted(report.plan.hardware.features)
     return {
-        "hardware": hardware,
+        "hardware": hardware_data(report.plan.hardware),
         "decisions": [_decision(one) for one in report.plan.decisions],
         "trace": list(report.plan.trace),
         "flags": [asdict(one) for one in report.flags],
     }
+
+
+def hardware_data(hardware: Hardware) -> dict[str, Any]:
+    """Return a device as JSON takes it."""
+    return asdict(hardware) | {"features": sorted(hardware.features)}
 
 
 def _decision(decision: Any) -> dict[str, Any]:
@@ -123,7 +126,7 @@ def _decision(decision: Any) -> dict[str, Any]:
 
 def lines_of(report: Report) -> list[str]:
     """Return the report as text of 80 columns."""
-    lines = [*_hardware(report.plan.hardware), "", "Decided:"]
+    lines = [*hardware_lines(report.plan.hardware), "", "Decided:"]
     size = max(len(one.knob) for one in report.plan.decisions)
     for one in report.plan.decisions:
         lead = f"  {one.knob:<{size}}  "
@@ -137,7 +140,8 @@ def _value(value: Any) -> str:
     return f" {value}" if isinstance(value, (bool, int, str)) and value != "" else ""
 
 
-def _hardware(found: Hardware) -> Iterable[str]:
+def hardware_lines(found: Hardware) -> list[str]:
+    """Return a device as text of 80 columns."""
     sm = "{}.{}".format(*found.capability) if found.capability else "none"
     count = f" ({found.count} of them)" if found.count > 1 else ""
     told = {

@@ -116,5 +116,5 @@ class Trainer:
         inputs, target = self.make_batch(batch_size, self.ctx.device)
         with self.ctx.sdp(), self.ctx.autocast():
             loss = self.loss_fn(self.model(inputs), target) / parts
-        self.scaler.scale(loss).backward()
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
