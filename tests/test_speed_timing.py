@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import sys
 
 import pytest
 
@@ -48,8 +49,8 @@ def test_gain_below_the_least_effect_is_not_faster():
     assert Verdict.NO_DIFFERENCE is fed(1.1, min_effect=1.2).verdict().verdict
 
 
-def test_gain_within_the_noise_of_plain_arms_is_not_faster():
-    """FASTER needs a lower bound above what two plain arms differ by."""
+def test_gain_within_the_noise_is_not_faster():
+    """FASTER needs a lower bound above what an arm differs by from itself."""
     test = PairTest()
     for _ in range(60):
         test.add(1.3, 1.0)
@@ -58,7 +59,7 @@ def test_gain_within_the_noise_of_plain_arms_is_not_faster():
     assert (Verdict.UNDECIDED, pytest.approx(1.4)) == (found.verdict, found.noise)
 
 
-def test_nothing_is_faster_before_plain_arms_were_compared():
+def test_nothing_is_faster_before_an_arm_was_compared_with_itself():
     """Without noise pairs there is no FASTER, however clear; SLOWER undoes, and may be told."""
     without = [PairTest(), PairTest()]
     for _ in range(60):
@@ -103,21 +104,22 @@ def test_meaningless_limits_are_refused(options):
 
 def test_block_of_another_length_is_refused():
     """Times that do not fit the layout are an error, not a shift of arms."""
-    with pytest.raises(MeasureError, match=r"a block of 4 times is no 'ABBAA'"):
-        PairTest().add_block("ABBAA", [1.0] * 4)
+    with pytest.raises(MeasureError, match=r"a block of 5 times is no 'ABBA'"):
+        PairTest().add_block("ABBA", [1.0] * 5)
     with pytest.raises(MeasureError, match="is no 'BBBB'"):
         PairTest().add_block("BBBB", [1.0] * 4)
 
 
-def test_layouts_pair_neighbours_and_favour_no_order():
-    """In a layout a pair is plain and other side by side, and over all each order is as often."""
-    firsts = []
+def test_layouts_pair_neighbours_and_favour_no_arm():
+    """Pairs are neighbours, each order of them comes once, and A and B can be exchanged."""
+    orders = set()
     for layout, (both, noise) in LAYOUTS.items():
-        assert "AA" == layout[noise[0]] + layout[noise[1]]
         assert ["AB"] * 2 == [layout[plain] + layout[other] for plain, other in both]
+        assert layout[noise[0]] == layout[noise[1]]
         assert {1} == {abs(a - b) for a, b in (*both, noise)}
-        firsts += [plain < other for plain, other in both]
-    assert [True] * 4 + [False] * 4 == sorted(firsts, reverse=True)
+        orders.add(tuple(plain < other for plain, other in both))
+    assert set(itertools.product([True, False], repeat=2)) == orders
+    assert set(LAYOUTS) == {one.translate({65: 66, 66: 65}) for one in LAYOUTS}
     assert 2 == sum(first < second for _, (first, second) in LAYOUTS.values())
 
 
@@ -267,3 +269,73 @@ def test_compare_refuses_a_budget_of_nothing():
     """A budget that measures nothing is an error with its value."""
     with pytest.raises(MeasureError, match="budget_s is 0"):
         compare(lambda: None, lambda: None, budget_s=0)
+
+
+def test_load_is_told_where_the_system_tells_it(monkeypatch, clocked):
+    """A Timing has the load average; where there is none, 0."""
+    monkeypatch.setattr("os.getloadavg", lambda: (1.5, 0.0, 0.0), raising=False)
+    assert 1.5 == compare(clocked.step(1.3), clocked.step(1.0), budget_s=3).load
+    monkeypatch.delattr("os.getloadavg")
+    assert 0.0 == compare(clocked.step(1.3), clocked.step(1.0), budget_s=3).load
+
+
+class Event:
+    """A CUDA event that reads a made-up clock when it is recorded."""
+
+    now, waits = 0.0, 0
+
+    def __init__(self, *, enable_timing: bool) -> None:
+        assert enable_timing
+
+    def record(self) -> None:
+        self.at = Event.now
+
+    def elapsed_time(self, end: Event) -> float:
+        return (end.at - self.at) * 1000
+
+
+def test_cuda_is_timed_by_events_with_one_wait(monkeypatch):
+    """Events stand between timings, and the device is waited for once, after all of them."""
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: setattr(Event, "waits", Event.waits + 1))
+    took = iter([1.0, 2.0, 3.0, 4.0])
+    step = lambda: setattr(Event, "now", Event.now + next(took))  # noqa: E731
+    assert [1.5, 3.5] == _clocks.clock_of("cuda:0")(step, 2, 2)
+    assert 1 == Event.waits
+
+
+def test_clock_of_no_named_device_is_that_in_use(monkeypatch):
+    """CUDA that this process has used is timed by events, all else by the wall clock."""
+    torch = pytest.importorskip("torch")
+    assert _clocks.wall is _clocks.clock_of()
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    assert _clocks.cuda_events is _clocks.clock_of()
+    assert _clocks.wall is _clocks.clock_of("cpu")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert _clocks.wall is _clocks.clock_of()
+
+
+def test_other_devices_are_waited_for(monkeypatch, clocked):
+    """XPU and MPS are timed by the wall clock, from and to a moment at which they are idle."""
+    torch = pytest.importorskip("torch")
+    waits = []
+    monkeypatch.setattr(torch.accelerator, "synchronize", lambda: waits.append(clocked.now))
+    assert [pytest.approx(2.0)] * 2 == _clocks.clock_of("mps")(clocked.step(2.0), 2, 1)
+    assert [0.0, 2.0, 4.0] == waits
+
+
+@pytest.mark.gpu
+def test_cuda_events_time_what_the_device_does():
+    """On a GPU, four times the work is told as about four times the time."""
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    matrix = torch.randn(4096, 4096, device="cuda")
+
+    def step(times: int):
+        return lambda: [matrix @ matrix for _ in range(times)]
+
+    found = compare(step(4), step(1), budget_s=10)
+    assert Verdict.FASTER is found.verdict
+    assert 3 < found.ratio < 5

@@ -133,7 +133,7 @@ class Timing:
     """A sequential test of two arms, in pairs: times of the plain arm over those of the other.
 
     ``ratio`` is the median over pairs, ``low`` and ``high`` bound it; above 1 the knob is faster.
-    ``noise`` is the upper bound for two plain arms, measured in between; 0 if there was none.
+    ``noise`` is the upper bound for an arm against itself, in between; 0 if there was none.
     """
 
     verdict: Verdict

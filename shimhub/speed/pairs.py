@@ -23,17 +23,18 @@ from shimhub.speed.model import Timing, Verdict
 ALPHA: Final = 0.004
 CONFIDENCE: Final = 1 - 2 * ALPHA
 NOISE_CONFIDENCE: Final = 0.95
-#: Two plain arms are compared at least so often before a knob can win.
+#: An arm is compared with itself at least so often before a knob can win.
 LEAST_NOISE: Final = 4
 _BLOCK = 2
 
 #: Samples of a block in order, A plain and B the other arm: positions of (plain, other) of both
-#: pairs, and of two plain neighbours. Each order of the pairs is as likely; half are ABBA or BAAB.
+#: pairs, and of two neighbours of one arm. Each order of both pairs is as likely. With A and B
+#: exchanged the set is the same: whatever comes of a place in the block comes to both arms alike.
 LAYOUTS: Final = {
-    "ABBAA": (((0, 1), (3, 2)), (3, 4)),
-    "BAAB": (((1, 0), (2, 3)), (1, 2)),
-    "AABAB": (((1, 2), (3, 4)), (1, 0)),
-    "BABAA": (((1, 0), (3, 2)), (4, 3)),
+    "ABBA": (((0, 1), (3, 2)), (1, 2)),
+    "BAAB": (((1, 0), (2, 3)), (2, 1)),
+    "ABABB": (((0, 1), (2, 3)), (4, 3)),
+    "BABAA": (((1, 0), (3, 2)), (3, 4)),
 }
 
 
@@ -82,9 +83,9 @@ class PairTest:
         insort(self._ordered, ratio)
         self._plain.append(plain)
 
-    def add_noise(self, plain: float, again: float) -> None:
-        """Add two neighbouring times of the plain arm. Raises MeasureError for what is no time."""
-        self._noise.append(self._log_ratio(plain, again))
+    def add_noise(self, once: float, again: float) -> None:
+        """Add two neighbouring times of one arm. Raises MeasureError for what is no time."""
+        self._noise.append(self._log_ratio(once, again))
 
     def add_block(self, layout: str, seconds: Sequence[float]) -> None:
         """Add the times of a whole block, in the order of its layout."""
