@@ -108,6 +108,27 @@ def test_text_stays_text(tmp_path: Path) -> None:
     assert rows == arrow_rows(source)
 
 
+@pytest.mark.parametrize("quoted", [b"7", b'"7"'])
+def test_columns_of_text_come_in_the_order_asked(tmp_path: Path, quoted: bytes) -> None:
+    """Whatever their order in the file, and none that was not asked for."""
+    source = written(tmp_path, b"a,b,c\n" + quoted + b",8,9\n", "csv")
+    for names in (("c", "a"), ("b",), ("c", "b", "a")):
+        found = arrow_rows(source, columns=names)
+        assert [[(name, {"a": "7", "b": "8", "c": "9"}[name]) for name in names]] == [
+            list(row.items()) for row in found
+        ]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.int64()])
+def test_rows_are_as_many_as_records_or_are_read_one_by_one(kind: pa.DataType) -> None:
+    """What finds records counts them; a reader that finds more or fewer rows is not believed."""
+    dialect = _csv_blocks.Dialect(",", '"')
+    table = _csv_arrow.Table(["a"], pa.schema([("a", kind)]), dialect)
+    for count, rows in ((2, 2), (None, 2), (1, None), (3, None)):
+        found = table.quick(b"1\n2\n", count)
+        assert rows == (None if found is None else found[0])
+
+
 @pytest.mark.parametrize(
     ("content", "line", "offset", "part"),
     [
