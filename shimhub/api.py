@@ -14,7 +14,7 @@ from shimhub.engines import registry_of
 from shimhub.environment import Environment
 from shimhub.errors import UnknownShimError, nearest
 from shimhub.hub import Hub, current
-from shimhub.model import Selection, Shim, ShimStats, Status, Verdict, Verdicts, tuple_of
+from shimhub.model import Pack, Selection, Shim, ShimStats, Status, Verdict, Verdicts, tuple_of
 from shimhub.patching import Patch
 from shimhub.planning import make_plan
 from shimhub.rebind import holders
@@ -147,10 +147,10 @@ def plan(
 
 
 def explain(what: str) -> Verdicts:
-    """Return the verdicts about a shim's id, an attach point or a module, with all evidence.
+    """Return the verdicts about a shim's id, an attach point, a module or a pack, with evidence.
 
     Answers from the installed hub, else from the plan. Raises UnknownShimError (a LookupError)
-    with the nearest id or attach point.
+    with the nearest id, attach point or pack.
     """
     hub = current()
     if hub.config is None:
@@ -168,6 +168,12 @@ def explain_plan(
     """Return the same as ``explain`` of what ``install`` with these arguments would decide."""
     config = config_of(registry, only, enable, disable, False, os.environ)
     return _explain(what, registry_of(config), plan(registry, only, enable, disable))
+
+
+def pack_of(what: str, registry: Files | None = None) -> Pack | None:
+    """Return the pack of this name that ``explain_plan`` would know; None where there is none."""
+    config = config_of(registry, None, None, None, False, os.environ)
+    return registry_of(config).packs.get(what)
 
 
 def child_environ(
@@ -196,10 +202,14 @@ def child_environ(
 
 
 def _explain(what: str, registry: Registry, found: Verdicts) -> Verdicts:
-    rows = [shim for shim in registry.shims if what in (shim.id, shim.attach, shim.module)]
+    rows = [
+        shim for shim in registry.shims if what in (shim.id, shim.attach, shim.module, *shim.packs)
+    ]
     if not rows:
         known = [word for shim in registry.shims for word in (shim.id, shim.attach, shim.module)]
-        raise UnknownShimError(f"no shim is called or attached to {what!r}{nearest(what, known)}")
+        known += registry.packs
+        told = f"no shim is called or attached to {what!r}, or in a pack of that name"
+        raise UnknownShimError(told + nearest(what, known))
     items = tuple(_explained(shim, found[shim.id], current()) for shim in rows)
     return Verdicts(items, found.active, found.digest)
 

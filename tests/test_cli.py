@@ -129,6 +129,49 @@ def test_explain_of_a_module_tells_all_its_rows(two):
     assert "target" in found["target/g"]["evidence"]
 
 
+def test_explain_of_a_pack_lists_its_shims(two):
+    """With what it is for, how many have which status, and why; a module of that name in full."""
+    two.rows(
+        TWO
+        + """
+        [packs.target]
+        summary = "All that the target lacks."
+        opt_in = true
+        [[shim]]
+        id = "target/h"
+        packs = ["target"]
+        attach = "other:h"
+        action = "alias"
+        to = "math:sqrt"
+        why = "h was missing."
+        """
+    )
+    told = two.cli("explain", "p", "--registry", "registry.toml").stdout
+    assert told.startswith("pack p\n  summary:      s\n  shims:        1 PENDING\n")
+    assert "PENDING     target/f  waits for" in told
+    assert "target/g" not in told
+    assert fits(told)
+    told = two.cli("explain", "target", "--registry", "registry.toml").stdout
+    assert told.startswith("target/f: PENDING\n")
+    assert "\ntarget/g: " in told
+    pack = told[told.index("pack target\n") :]
+    assert "  turned on by: --enable target\n" in pack
+    assert "PENDING     target/h  " in pack
+
+
+def test_explain_of_a_pack_in_json_names_it(two):
+    """The pack, and its shims with all evidence, as the schema has it."""
+    done = two.cli("explain", "p", "--registry", "registry.toml", "--format", "json")
+    told, found = shims(done)
+    assert {"name": "p", "summary": "s", "opt_in": False} == told["pack"]
+    assert ["target/f"] == list(found)
+    assert "target:f" == found["target/f"]["evidence"]["attach"]
+    done = two.cli("explain", "target/f", "--registry", "registry.toml", "--format", "json")
+    assert "pack" not in json.loads(done.stdout)
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator(json.loads(schema.FILE.read_text("utf-8"))).validate(told)
+
+
 def test_explain_of_an_unknown_name_suggests_one(two):
     """A name that nothing has is exit code 2, with the nearest id, on stderr."""
     done = two.cli("explain", "target/ff", "--registry", "registry.toml", check=False)

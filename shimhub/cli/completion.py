@@ -19,7 +19,7 @@ _VALUES = {
     "DIR": FILES,
     "folder": FILES,
     "X": SHIMS,
-    "ID|ATTACH|MODULE": SHIMS,
+    "ID|ATTACH|MODULE|PACK": SHIMS,
 }
 _RUN_OPTION = re.compile(r"\[(--\w+)(?: (\w+))?\]")
 

@@ -1,9 +1,14 @@
-"""Arguments that are integers in a range."""
+"""Arguments that are integers in a range, and the names that errors have for arguments."""
 
 from __future__ import annotations
 
+import contextlib
 import operator
-from typing import Any, Final
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: One more than the largest seed.
 SEEDS: Final = 1 << 64
@@ -30,3 +35,19 @@ def index(name: str, value: Any) -> int:
         except TypeError:
             pass
     raise TypeError(f"{name}: {type(value).__name__}, want an integer")
+
+
+@contextlib.contextmanager
+def told_as(**names: str) -> Iterator[None]:
+    """Within it, errors that begin with the name of an argument begin with the one given for it.
+
+    For functions that have other names for the arguments of kernels.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        word = re.match(r"\w+", str(error))
+        if word is None or word[0] not in names:
+            raise
+        told = names[word[0]] + str(error)[word.end() :]
+        raise type(error)(told) from None

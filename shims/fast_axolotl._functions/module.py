@@ -6,11 +6,14 @@ import os
 from typing import Any
 
 from shimhub import kernels
+from shimhub.kernels._arguments import told_as
 
 RUST_AVAILABLE = True
 _PLAIN = ("parquet", "arrow", "feather", "csv", "json", "jsonl", "text")
 _ENDS = dict(zip((*_PLAIN[:-1], "txt"), _PLAIN, strict=True))
 _ENDS |= {"ipc": "arrow", "tsv": "csv", "ndjson": "jsonl"}
+_PADDING = {"length": "target_length", "value": "pad_value", "rows": "sequences"}
+_PADDING |= {"multiple_of": "pad_to_multiple_of"}
 _PACKED = {"zst": "zstd", "zstd": "zstd", "gz": "gzip", "gzip": "gzip"}
 
 
@@ -64,7 +67,8 @@ def concatenate_and_pack(
 
 def parallel_hash_rows(rows: list[str], num_threads: int = 0) -> list[str]:
     """Return the SHA-256 of each row, in hexadecimal digits."""
-    return kernels.hash_rows(rows, threads=num_threads, output="hex")
+    with told_as(data="rows", threads="num_threads"):
+        return kernels.hash_rows(rows, threads=num_threads, output="hex")
 
 
 def deduplicate_indices(
@@ -92,7 +96,8 @@ def pad_sequences(
         return []
     told: Any = {"length": target_length, "multiple_of": pad_to_multiple_of or None}
     told |= {"side": padding_side, "value": pad_value, "truncate": True}
-    return kernels.pad(sequences, **told).tolist()  # type: ignore[no-any-return]
+    with told_as(**_PADDING):
+        return kernels.pad(sequences, **told).tolist()  # type: ignore[no-any-return]
 
 
 def create_padding_mask(current_length: int, target_length: int) -> list[int]:

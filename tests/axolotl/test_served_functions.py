@@ -206,6 +206,27 @@ def test_what_has_no_bytes_is_an_error(fa):
         fa.parallel_hash_rows([1])
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda fa: fa.parallel_hash_rows(["a", 1]), r"^rows\[1\]: int, want str"),
+        (lambda fa: fa.parallel_hash_rows(["\ud800"]), r"^rows\[0\]: a lone surrogate"),
+        (lambda fa: fa.parallel_hash_rows(["a"], -1), "^num_threads: -1"),
+        (lambda fa: fa.deduplicate_indices(["a"], None, "2"), "^num_threads: str"),
+        (lambda fa: fa.pad_sequences([[1], ["a"]]), r"^sequences\[1\]\[0\]: expected an int"),
+        (lambda fa: fa.pad_sequences([[2**70]]), r"^sequences\[0\]\[0\]: \d+ does not fit"),
+        (lambda fa: fa.pad_sequences([[1]], "3"), "^target_length: expected an int"),
+        (lambda fa: fa.pad_sequences([[1]], pad_value="a"), "^pad_value: expected an int"),
+        (lambda fa: fa.pad_sequences([[1]], pad_to_multiple_of=-1), "^pad_to_multiple_of: "),
+    ],
+)
+def test_errors_name_the_arguments_of_these_functions(fa, call, told):
+    """Not those of the kernels below, and the place in them."""
+    with pytest.raises((TypeError, ValueError, OverflowError), match=told) as caught:
+        call(fa)
+    assert caught.value.__cause__ is None
+
+
 def test_first_occurrences_are_kept(fa):
     """Indices of the new rows, and their hashes."""
     rows = ["a", "b", "a", "c", "b"]

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 
 from shimhub import Decline
+from tests.axolotl import without
 
 np = pytest.importorskip("numpy")
-HERE = Path(__file__).parent
-
-
-def build(**parameters):
-    """Return the replacement as it is for a module that nobody has."""
-    shared = SimpleNamespace(**runpy.run_path(str(HERE.parent / "_packing.py")))
-    module = SimpleNamespace(LOG=SimpleNamespace(debug=said.append))
-    parameters = {"calls": {}, **parameters}
-    ctx = SimpleNamespace(parameters=parameters, load=lambda name: shared, module=module)
-    return runpy.run_path(str(HERE / "shim.py"))["build"](lambda: None, ctx)
-
-
-said = []
+build = without.building(__file__)
 allocate = build()
 
 

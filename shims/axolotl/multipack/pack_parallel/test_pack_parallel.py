@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from shimhub import Decline
+from shimhub.errors import PatchError
+from shimhub.fingerprint import fingerprint
+from tests.axolotl import without
 
 np = pytest.importorskip("numpy")
-HERE = Path(__file__).parent
-
-
-def build(**parameters):
-    """Return the replacement as it is for a module that nobody has."""
-    shared = SimpleNamespace(**runpy.run_path(str(HERE.parent / "_packing.py")))
-    module = SimpleNamespace(LOG=SimpleNamespace(debug=said.append))
-    parameters = {"calls": {}, **parameters}
-    ctx = SimpleNamespace(parameters=parameters, load=lambda name: shared, module=module)
-    return runpy.run_path(str(HERE / "shim.py"))["build"](lambda: None, ctx)
-
-
-said = []
+build = without.building(__file__)
 pack_parallel = build(start_method="fork", most_processes=16)
 
 
@@ -39,9 +28,9 @@ def test_bins_are_those_of_first_fit():
 def test_one_process_is_said_as_the_original_says_it():
     """The line that tells of a single process comes for one, and for none that was asked."""
     for processes, lines in ((1, 1), (None, 1), (2, 0)):
-        said.clear()
+        build.said.clear()
         pack_parallel(np.ones(3, np.int32), 10, 100, 100, processes)
-        assert lines == len(said)
+        assert lines == len(build.said)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +59,23 @@ def test_what_numba_takes_in_another_way_is_its_own(changed):
 
 def test_another_body_under_it_is_not_stood_in_for():
     """Where what the original calls is none of the known bodies, there is no replacement."""
-    shared = runpy.run_path(str(HERE.parent / "_packing.py"))
     module = SimpleNamespace(__name__="m", pack_group=test_bins_are_those_of_first_fit)
-    with pytest.raises(Exception, match=r"m\.pack_group is none of the bodies"):
-        shared["calls"](module, {"pack_group": ["sha256:0"]})
+    with pytest.raises(PatchError, match=r"m\.pack_group is none of the bodies"):
+        without.shared(__file__).calls(module, {"pack_group": ["sha256:0"]})
+
+
+def test_a_body_is_known_whichever_object_has_it():
+    """A replacement of the pack may come and go; what somebody else puts there is declined."""
+    first, ours = (lambda: 1), (lambda: 2)
+    ours.__shimhub__ = "a replacement of the pack"
+    module = SimpleNamespace(__name__="m", f=ours)
+    check = without.shared(__file__).calls(module, {"f": [fingerprint(first)]})
+    for known in (first, ours, first):
+        module.f = known
+        check()
+    module.f = test_bins_are_those_of_first_fit
+    for _ in range(2):
+        with pytest.raises(Decline, match="was patched"):
+            check()
+    module.f = first
+    check()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 
 from shimhub import Raised
+from tests.axolotl import without
 
 np = pytest.importorskip("numpy")
-HERE = Path(__file__).parent
 RULES = {
     "keeps_batches": True,
     "most_processes": 16,
@@ -52,17 +48,7 @@ class Sampler:
         return ["made"]
 
 
-def build(**rules):
-    """Return ``__len__`` as it is for a class that nobody has."""
-    shared = SimpleNamespace(**runpy.run_path(str(HERE.parent / "_packing.py")))
-    quiet = SimpleNamespace(debug=lambda message: None, collect=lambda: 0)
-    ctx = SimpleNamespace(
-        parameters={"calls": {}, **RULES, **rules},
-        load=lambda name: shared,
-        module=SimpleNamespace(LOG=quiet, gc=quiet),
-        owner=Sampler,
-    )
-    return runpy.run_path(str(HERE / "shim.py"))["build"](None, ctx)
+build = without.building(__file__, owner=Sampler, **RULES)
 
 
 def test_each_count_is_a_draw_and_the_last_one_is_kept():
