@@ -78,11 +78,15 @@ def test_mistakes_are_told_all_at_once(tmp_path):
     assert "max-autotune" in done.stderr
 
 
-def test_without_torch_it_says_so(capsys, monkeypatch):
+@pytest.mark.parametrize("words", [["report"], ["measure", "step.py"]])
+def test_without_torch_it_says_so(words):
     """Exit 5: the environment is not met, and what to do."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert 5 == main(["speed", "report"])
-    assert "torch is not installed" in capsys.readouterr().err
+    hidden = "import sys; sys.modules['torch'] = None; from shimhub.cli import main; "
+    code = hidden + f"raise SystemExit(main(['speed', *{words}]))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (5, "") == (done.returncode, done.stdout), done.stderr
+    assert "torch is not installed" in done.stderr
 
 
 STEP = """

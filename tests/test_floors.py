@@ -350,7 +350,7 @@ def test_the_core_is_small():
     told = {part: sum(map(sizes.__getitem__, names)) for part, (names, _) in PARTS.items()}
     assert {} == {part: lines for part, lines in told.items() if lines > PARTS[part][1]}
     patching = sum(sizes.values()) - sum(told.values())
-    assert 2750 >= patching, patching
+    assert 2770 >= patching, patching
 
 
 def test_no_module_is_long():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 from typing import Any
 
@@ -37,6 +36,10 @@ def _add_command(below: Any, name: str, work: Work, told: str) -> argparse.Argum
         except SpeedError as error:
             print(f"shimhub: {error}", file=sys.stderr)
             return _USAGE if isinstance(error, SpeedConfigError) else _UNMET
+        except ModuleNotFoundError as error:
+            told = f"{error.name} is not installed here; README.md tells which build to install"
+            print(f"shimhub: {told}", file=sys.stderr)
+            return _UNMET
 
     return add_command(below, name, saying, told)
 
@@ -77,13 +80,6 @@ def _config(options: argparse.Namespace) -> Any:
     return (SpeedConfig.from_toml if is_toml else SpeedConfig.from_yaml)(options.config)
 
 
-def _has_torch() -> bool:
-    if importlib.util.find_spec("torch") is not None:
-        return True
-    print("shimhub: torch is not installed; README.md tells which to install", file=sys.stderr)
-    return False
-
-
 def _report(options: argparse.Namespace) -> int:
     return _examined(options, "speed-report", options.apply, options.restore)
 
@@ -98,8 +94,6 @@ def _apply(options: argparse.Namespace) -> int:
 
 def _examined(options: argparse.Namespace, kind: str, apply: bool, restore: bool) -> int:
     config = _config(options)
-    if not _has_torch():
-        return _UNMET
     from shimhub.speed import reporting
 
     report = reporting.examine(config, apply=apply, restore=restore)
@@ -111,8 +105,6 @@ def _examined(options: argparse.Namespace, kind: str, apply: bool, restore: bool
 
 
 def _measure(options: argparse.Namespace) -> int:
-    if not _has_torch():
-        return _UNMET
     from shimhub.speed import stepfile
 
     report = stepfile.measure_file(
