@@ -57,6 +57,7 @@ def test_the_mapping_is_read_and_not_changed():
         MappingProxyType(keys), environ={"SPEEDKIT_COMPILE": "1", "SPEEDKIT_PRECISION": "bf16"}
     )
     config.to_dict()["compile"]["options"]["more"] = 1
+    assert {"shape_padding": True} == config.compile.options
     config.compile.options["other"] = 1
     assert before == keys
 
@@ -97,6 +98,7 @@ NO_DEVICE = (
 def test_all_mistakes_are_told_at_once():
     """Each line begins with the key's place, and has a suggestion where there is one."""
     keys = {
+        "SEED": 1,
         "precison": "auto",
         "precision": "bfloat16",
         "seed": True,
@@ -106,6 +108,7 @@ def test_all_mistakes_are_told_at_once():
         "device": "rocm",
     }
     assert [
+        "SEED: no such key (did you mean 'seed'?)",
         "precison: no such key (did you mean 'precision'?)",
         "precision: 'bfloat16' is not auto, fp32, bf16 or fp16 (did you mean 'bf16'?)",
         "seed: True is not a whole number, 0 to 4294967295",
@@ -279,6 +282,22 @@ def test_the_table_of_this_test_has_every_key():
         else:
             names |= {f"{one.name}.{key.name}" for key in fields(one.default_factory)}
     assert set(KEYS) == names
+
+
+def alone(place, value):
+    """Return a mapping of one key."""
+    section, _, key = place.rpartition(".")
+    return {section: {key: value}} if section else {key: value}
+
+
+@pytest.mark.parametrize("place", KEYS)
+def test_every_value_is_taken_or_told_by_its_key(place):
+    """Each value of the table above, alone."""
+    good, bad = KEYS[place]
+    for value in good:
+        assert alone(place, value) == made(alone(place, value)).to_dict()
+    for value in bad:
+        assert [place] == [one.partition(":")[0] for one in refused(alone(place, value))]
 
 
 @st.composite

@@ -15,6 +15,9 @@ from shimhub.speed.model import Hardware
 _CPUINFO = Path("/proc/cpuinfo")
 #: Instruction sets that a training step can feel, of x86-64 and of aarch64.
 _TOLD = re.compile(r"avx\w*|amx\w*|fma|f16c|asimd\w*|neon|sve\w*|bf16|i8mm|fphp|fp16_arith")
+#: Accelerators that are looked for, in the order in which auto takes them.
+_KINDS = ("cuda", "xpu", "mps")
+_CURE = "say auto, cpu or cuda, or cuda:1"
 _DEVICE = re.compile(r"[a-z]\w*(:\d{1,4})?")
 #: What torch.cpu.get_capabilities writes with an underscore and /proc/cpuinfo without.
 _SPLIT = re.compile(r"avx512_(f|bw|cd|dq|vl|vbmi|ifma)")
@@ -30,8 +33,10 @@ def detect(device: str = "auto") -> Hardware:
     if device == "auto":
         return _auto(torch)
     if not _DEVICE.fullmatch(device):
-        raise DeviceError(f"{device!r} is no device: say auto, cpu or cuda, or cuda:1")
+        raise DeviceError(f"{device!r} is no device: {_CURE}")
     kind, _, index = device.partition(":")
+    if kind not in ("cpu", *_KINDS):
+        return _other(torch, device)
     count = 1 if kind == "cpu" else _count(torch, kind)
     if int(index or 0) >= count:
         raise DeviceError(f"device {device!r} is not here: {_seen(torch, kind, count)}")
@@ -58,7 +63,7 @@ def _torch() -> Any:
 
 
 def _auto(torch: Any) -> Hardware:
-    for kind in ("cuda", "xpu", "mps"):
+    for kind in _KINDS:
         if count := _count(torch, kind):
             try:
                 return _accelerator(torch, kind, None, count)
@@ -82,13 +87,20 @@ def _count(torch: Any, kind: str) -> int:
     return int(counting()) if counting is not None else 0
 
 
+def _other(torch: Any, device: str) -> Hardware:
+    """Return a device of a plugin by what torch calls it: a model may be on one."""
+    try:
+        found = torch.device(device)
+    except (AttributeError, RuntimeError):  # without torch, or of a kind that it does not know
+        raise DeviceError(f"{device!r} is no device: {_CURE}") from None
+    return _hardware(torch, found.type, found.type, found.index or 0)
+
+
 def _accelerator(torch: Any, kind: str, index: int | None, count: int) -> Hardware:
     if kind == "mps":
         return _hardware(torch, "mps", platform.machine(), count=count)
     module = getattr(torch, kind)
     index = _current(module) if index is None else index
-    if kind not in ("cuda", "xpu"):
-        return _hardware(torch, kind, kind, index, count=count)
     told = module.get_device_properties(index)
     if kind == "xpu":
         features = {"bf16"} if getattr(told, "has_bfloat16_conversions", False) else set()
