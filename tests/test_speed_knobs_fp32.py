@@ -1,9 +1,12 @@
 """The knob ``fp32_precision`` against both of torch's families of settings."""
 
+import re
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from shimhub.speed import Hardware, KnobError  # noqa: E402
 from shimhub.speed.knobs import fp32  # noqa: E402
 from shimhub.speed.knobs._layers import drop, push  # noqa: E402
 from tests._speed_settings import (  # noqa: E402
@@ -15,6 +18,7 @@ from tests._speed_settings import (  # noqa: E402
 )
 
 KNOB = fp32.KNOB
+CPU = Hardware("cpu", "a CPU")
 WORDS = ("highest", "high", "medium")
 
 
@@ -88,3 +92,87 @@ def test_what_cannot_be_read_is_brought_back_too(user, word, later):
     drop(layer, PROCESS)
     assert before == KNOB.read(PROCESS)
     assert expected == seen(later)
+
+
+READABLE = ["nothing", "legacy high", "legacy medium", "allow_tf32", "cudnn off", "new all ieee"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("user", READABLE)
+def test_both_families_stay_readable(user, word):
+    """Where the older getters could be read before, they can while our value is on, and say it."""
+    write(USERS[user])
+    KNOB.apply(word, PROCESS)
+    assert word == torch.get_float32_matmul_precision()
+    assert (word != "highest") is torch.backends.cuda.matmul.allow_tf32
+    assert {"highest": "ieee", "high": "tf32", "medium": "bf16"}[word] == (
+        torch.backends.mkldnn.matmul.fp32_precision
+    )
+
+
+@pytest.mark.parametrize("user", [name for name in USERS if name not in READABLE])
+def test_the_older_family_is_left_alone_where_it_raises(user):
+    """A user of the newer one finds the older word as it was, when fields agree with it again."""
+    write(USERS[user])
+    expected = fp32._word()
+    KNOB.apply("medium", PROCESS)
+    assert ("tf32", "bf16") == (
+        torch.backends.cuda.matmul.fp32_precision,
+        torch.backends.mkldnn.matmul.fp32_precision,
+    )
+    assert expected == fp32._word()
+
+
+@pytest.mark.parametrize("user", BOTH)
+def test_reading_changes_nothing(user, monkeypatch):
+    """Neither is anything written for a moment; a snapshot may do that, and puts it back."""
+    write(BOTH[user])
+    before = dict(KNOB.read(PROCESS))
+    with monkeypatch.context() as patched:
+        patched.setattr(fp32, "_set", None)
+        KNOB.read(PROCESS)
+    saved = KNOB.snapshot(PROCESS)
+    assert saved == KNOB.snapshot(PROCESS)
+    assert before == KNOB.read(PROCESS)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_torch_before_2_9_has_the_older_family_alone(word, monkeypatch):
+    """Without the nine fields the word is read, set and restored; nothing else is called."""
+    for name in ("_get", "_set"):
+        monkeypatch.setattr(fp32, name, None)
+    monkeypatch.setattr(fp32, "_HAS_FIELDS", False)
+    torch.set_float32_matmul_precision("medium")
+    before = dict(KNOB.read(PROCESS))
+    assert 3 == len(before)
+    layer = push(KNOB, word, PROCESS)
+    assert word == torch.get_float32_matmul_precision()
+    drop(layer, PROCESS)
+    assert before == KNOB.read(PROCESS)
+    KNOB.apply(word, PROCESS)
+    KNOB.restore(before, PROCESS)
+    assert before == KNOB.read(PROCESS)
+
+
+@pytest.mark.parametrize("value", ["hihg", "", None, True, 1, "HIGH"])
+def test_another_value_is_an_error(value):
+    """Torch would warn of it, or take it; the error names what it can be."""
+    told = f"fp32_precision is {value!r}: it can be 'highest', 'high' or 'medium'"
+    assert told == KNOB.why_not(value, CPU, PROCESS)
+    with pytest.raises(KnobError, match=re.escape(told)):
+        KNOB.apply(value, PROCESS)
+
+
+@pytest.mark.parametrize(
+    ("value", "hardware", "expected"),
+    [
+        ("highest", CPU, f"{fp32._WORD} is 'highest' already"),
+        ("high", CPU, "this CPU has no TF32: it multiplies float32 as before"),
+        ("high", Hardware("cpu", "", features=frozenset({"amx_fp16"})), ""),
+        ("high", Hardware("cuda", ""), ""),
+        ("medium", CPU, ""),
+    ],
+)
+def test_why_not(value, hardware, expected):
+    """What cannot matter is told, and neither set nor timed."""
+    assert expected == KNOB.why_not(value, hardware, PROCESS)

@@ -66,16 +66,21 @@ def apply_plan(
     targets = Targets(model=model, optimizer=optimizer)
     context = SpeedContext(plan, targets, cache)
     try:
-        for name in KNOBS:
-            for decision in plan.decisions:
-                if decision.knob == name and decision.action is Action.APPLY:
-                    _apply(decision, targets, context)
+        for decision in _in_order(plan):
+            _apply(decision, targets, context)
         _tell_device(decided(plan, "device"), model, context)
         _seed(decided(plan, "seed"), context)
     except BaseException:
         context.restore()
         raise
     return model, context
+
+
+def _in_order(plan: Plan) -> list[Decision]:
+    """Return what is to be applied: in the order of the knobs, what is turned off before them."""
+    order = {name: number for number, name in enumerate(KNOBS)}
+    chosen = [d for d in plan.decisions if d.knob in order and d.action is Action.APPLY]
+    return sorted(chosen, key=lambda one: (one.value is not False, order[one.knob]))
 
 
 def _check(plan: Plan) -> None:

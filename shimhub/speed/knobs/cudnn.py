@@ -15,6 +15,10 @@ import torch
 from shimhub.speed.errors import KnobError
 from shimhub.speed.model import Hardware, Numerics, State, Targets
 
+#: benchmark picks the fastest kernel of those that deterministic leaves, which is not always one.
+#: https://docs.pytorch.org/docs/2.13/notes/randomness.html
+_OTHERS: Final = {"benchmark": "deterministic", "deterministic": "benchmark"}
+
 
 class CudnnFlag:
     """One flag of ``torch.backends.cudnn``."""
@@ -40,10 +44,11 @@ class CudnnFlag:
         return self._conflict(value)
 
     def _conflict(self, value: bool) -> str:
-        if self._flag == "benchmark" and value and torch.backends.cudnn.deterministic:
+        other = _OTHERS[self._flag]
+        if value and getattr(torch.backends.cudnn, other):
             return (
-                "torch.backends.cudnn.deterministic is on, and kernels that are picked by "
-                "stopwatch differ from run to run: turn one of the two off"
+                f"torch.backends.cudnn.{other} is on, and kernels that are picked by stopwatch "
+                "differ from run to run: turn one of the two off"
             )
         return ""
 
