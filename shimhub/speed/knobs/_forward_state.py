@@ -1,4 +1,8 @@
-"""What a forward changes beside its result: random numbers drawn, and buffers of the model."""
+"""What a forward changes beside its result: random numbers drawn, and buffers of the model.
+
+What its code does to other objects cannot be taken back: where torch itself fails behind a break
+of the graph in the first call, the part before the break runs twice.
+"""
 
 from __future__ import annotations
 

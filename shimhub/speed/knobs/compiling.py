@@ -22,6 +22,7 @@ from shimhub.speed.model import Hardware, Numerics, State, Targets
 
 #: What ``Module.__call__`` runs in place of ``_call_impl``; torch leaves it out of copies.
 _SLOT: Final = "_compiled_call_impl"
+_ABSENT: Final = "absent"
 #: The last call of each model: one that is switched on and off compiles once.
 _calls: Final[WeakKeyDictionary[Any, CompiledCall]] = WeakKeyDictionary()
 
@@ -45,9 +46,8 @@ class Compile:
         return _model_refusal(targets.model) or missing_tool(settings.backend, hardware.kind)
 
     def read(self, targets: Targets) -> State:
-        """Return what the model's call runs, and whether the model has the slot of its own."""
-        found = {} if targets.model is None else vars(targets.model)
-        return {"call": found.get(_SLOT), "set": _SLOT in found}
+        """Return what the model's call runs in the place of torch's own."""
+        return {"call": _ABSENT if targets.model is None else _slot(targets.model)}
 
     def apply(self, value: Any, targets: Targets) -> None:
         """Put a compiled call into the model; nothing is compiled before its first use."""
@@ -59,10 +59,10 @@ class Compile:
 
     def restore(self, before: State, targets: Targets) -> None:
         """Put back what the call ran before; compiled code is kept for a second ``apply``."""
-        if before["set"]:
-            vars(targets.model)[_SLOT] = before["call"]
-        else:
+        if before["call"] == _ABSENT:
             vars(targets.model).pop(_SLOT, None)
+        else:
+            vars(targets.model)[_SLOT] = before["call"]
 
 
 KNOB: Final = Compile()
@@ -80,6 +80,11 @@ def settings_of(value: Any) -> Settings:
     return Settings(**found)
 
 
+def _slot(model: Any) -> Any:
+    """Return what the slot of a model holds; most have none of their own."""
+    return vars(model).get(_SLOT, _ABSENT)
+
+
 def _call(model: Any, settings: Settings) -> CompiledCall:
     """Return the call that the model had with these settings, or a new one."""
     known = _calls.get(model)
@@ -90,7 +95,7 @@ def _call(model: Any, settings: Settings) -> CompiledCall:
 
 def fallback_reason(model: Any) -> str:
     """Return why a model that is to be compiled runs eagerly; empty where it does not."""
-    call = vars(model).get(_SLOT)
+    call = _slot(model)
     return call.reason if isinstance(call, CompiledCall) else ""
 
 
@@ -102,8 +107,7 @@ def _model_refusal(model: Any) -> str:
         return "the replicas of DataParallel would run the first one: use DistributedDataParallel"
     if _is_wrapped(model):
         return "the model is compiled by torch.compile already: yours is kept"
-    call = vars(model).get(_SLOT)
-    if call is not None and not isinstance(call, CompiledCall):
+    if _slot(model) not in {_ABSENT, None} and not isinstance(_slot(model), CompiledCall):
         return "the model is compiled by its compile() already: yours is kept"
     return ""
 

@@ -33,12 +33,9 @@ class ChannelsLast:
             return f"channels_last is True or left alone, not {value!r}"
         if targets.model is None:
             return "no model was given"
-        if wrapped := _wrapper(targets.model):
-            return f"{wrapped} keeps views of gradients: apply to the model inside, before wrapping"
-        weights = dict(_weights(targets.model))
-        if not weights:
+        if not any(True for _ in _weights(targets.model)):
             return "the model has no weight of a 2-D convolution"
-        return _shared(weights, targets.model)
+        return _refusal(targets.model)
 
     def read(self, targets: Targets) -> State:
         """Return the strides of each weight by its name."""
@@ -47,7 +44,7 @@ class ChannelsLast:
 
     def apply(self, value: Any, targets: Targets) -> None:
         """Convert the weights, their gradients and their state in optimizers."""
-        if reason := self._refused(value, targets):
+        if reason := _refusal(targets.model):
             raise KnobError(f"channels_last: {reason}")
         wanted = {name: _last(one) for name, one in _weights(targets.model)}
         _convert(wanted, targets)
@@ -55,9 +52,6 @@ class ChannelsLast:
     def restore(self, before: State, targets: Targets) -> None:
         """Bring back the strides; weights that are gone or have another shape are left."""
         _convert(before, targets)
-
-    def _refused(self, value: Any, targets: Targets) -> str:
-        return self.why_not(value, Hardware("cpu", ""), targets)
 
 
 KNOB: Final = ChannelsLast()
@@ -76,23 +70,40 @@ def _weights(model: Any) -> Iterator[tuple[str, torch.nn.Parameter]]:
         yield f"{name}.weight".lstrip("."), weight
 
 
+def _refusal(model: Any) -> str:
+    """Return why weights of a model cannot be converted."""
+    if wrapped := _wrapper(model):
+        return f"{wrapped} keeps views of gradients: apply to the model inside, before wrapping"
+    return _shared(dict(_weights(model)), model)
+
+
 def _wrapper(model: Any) -> str:
     """Return the class of a wrapper that keeps memory of gradients; empty where there is none."""
-    kinds = [torch.nn.parallel.DistributedDataParallel]
-    found = [type(one).__name__ for one in model.modules() if isinstance(one, tuple(kinds))]
-    return found[0] if found else ""
+    wrapper = torch.nn.parallel.DistributedDataParallel
+    found = (type(one).__name__ for one in model.modules() if isinstance(one, wrapper))
+    return next(found, "")
 
 
 def _shared(weights: dict[str, torch.nn.Parameter], model: Any) -> str:
     """Return which weight is part of a storage that others read; empty where none is."""
     owners: dict[int, list[str]] = {}
     for name, one in [*model.named_parameters(), *model.named_buffers()]:
-        owners.setdefault(one.untyped_storage().data_ptr(), []).append(name)
+        if _is_plain(one):
+            owners.setdefault(one.untyped_storage().data_ptr(), []).append(name)
     for name, one in weights.items():
-        others = owners.get(one.untyped_storage().data_ptr(), [])
-        if len(others) > 1 and one.device.type != "meta":
+        if not _is_plain(one):
+            return f"{name} is a {type(one.data).__name__}, whose memory is not its own"
+        others = owners[one.untyped_storage().data_ptr()]
+        if len(others) > 1:
             return f"{name} shares its memory with {next(x for x in others if x != name)}"
     return ""
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has memory to look at: no lazy one, no tensor of a library's own class."""
+    if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
+        return False
+    return type(tensor.data) is torch.Tensor
 
 
 def _last(weight: torch.Tensor) -> _Strides:
@@ -134,14 +145,19 @@ def _state(optimizer: Any, weight: torch.Tensor) -> Iterator[torch.Tensor]:
 
 
 def _optimizers(ids: set[int], targets: Targets) -> list[Any]:
-    """Return the optimizers of these parameters: the one given, and those alive elsewhere.
+    """Return the optimizers of these parameters: the one given, or those found alive.
 
     An optimizer that was made after ``apply`` is known to nobody but its owner.
     """
+    given = targets.optimizer
+    if given is not None and ids <= _ids(given):
+        return [given]
     found = [one for one in gc.get_objects() if issubclass(type(one), torch.optim.Optimizer)]
-    found += [targets.optimizer] if targets.optimizer is not None else []
-    return [
-        one
-        for one in {id(one): one for one in found}.values()
-        if any(id(p) in ids for group in getattr(one, "param_groups", ()) for p in group["params"])
-    ]
+    found += [given] if given is not None else []
+    return [one for one in {id(one): one for one in found}.values() if ids & _ids(one)]
+
+
+def _ids(optimizer: Any) -> set[int]:
+    """Return the ids of an optimizer's parameters; one that is being made has none yet."""
+    groups = getattr(optimizer, "param_groups", ())
+    return {id(one) for group in groups for one in group["params"]}
