@@ -79,6 +79,13 @@ def test_pairs_after_the_last_do_not_count():
     assert (before.low, before.high, 11) == (after.low, after.high, after.pairs)
 
 
+@pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0])
+def test_result_of_few_pairs_is_undecided(ratio):
+    """Nine pairs that agree are no verdict, when the time is up either."""
+    assert Verdict.UNDECIDED is fed(ratio, pairs=9).result("the time is up").verdict
+    assert Verdict.UNDECIDED is not fed(ratio, pairs=10).result("the time is up").verdict
+
+
 def test_result_of_few_pairs_tells_how_sure_it_is():
     """Below ten pairs the bounds are the extremes, with the confidence that those have."""
     found = fed(1.3, pairs=3).result("stopped")

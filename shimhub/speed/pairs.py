@@ -114,7 +114,7 @@ class PairTest:
             return Timing(Verdict.UNDECIDED, 1.0, 0.0, 0.0, 0, 0.0, 0.0, reason=why_undecided)
         low, high = self._bounds()
         noise = self._noise_high()
-        said = self._said(low, high, noise)
+        said = self._said(low, high, noise) if self._is_enough() else Verdict.UNDECIDED
         return Timing(
             verdict=said,
             ratio=math.exp(statistics.median(self._ordered)),
@@ -144,25 +144,26 @@ class PairTest:
             return Verdict.SLOWER
         return Verdict.NO_DIFFERENCE if -effect < low and high < effect else Verdict.UNDECIDED
 
+    def _is_enough(self) -> bool:
+        """Whether pairs are so many that the sign test has bounds."""
+        return self._needed[self.pairs] <= self.pairs
+
     def _sign_bounds(self) -> tuple[float, float]:
-        """Return the bounds of the median by the sign test; the extremes where it has none."""
-        needed = self._needed[self.pairs]
-        if needed > self.pairs:
+        if not self._is_enough():
             return -math.inf, math.inf
+        needed = self._needed[self.pairs]
         return self._ordered[-needed], self._ordered[needed - 1]
 
     def _bounds(self) -> tuple[float, float]:
-        low, high = self._sign_bounds()
-        drawn = median_bounds(
-            self._ratios, confidence=self._confidence(), block=_BLOCK, seed=self.seed
-        )
-        if math.isinf(low):
+        if not self._is_enough():
             return self._ordered[0], self._ordered[-1]
+        low, high = self._sign_bounds()
+        drawn = median_bounds(self._ratios, confidence=CONFIDENCE, block=_BLOCK, seed=self.seed)
         return min(low, drawn[0]), max(high, drawn[1])
 
     def _confidence(self) -> float:
         """Return that of the interval: of its extremes where pairs are too few for the test."""
-        if self._needed[self.pairs] <= self.pairs:
+        if self._is_enough():
             return CONFIDENCE
         return 1 - 2.0 ** (1 - self.pairs)
 
