@@ -289,6 +289,22 @@ def test_offsets_outside_of_their_buffer_are_an_error(numbers):
     assert [0, 10, 15] == [part.first for part in parts]
 
 
+@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("columns", [None, ("text",)])
+def test_offsets_that_a_codec_hides_are_looked_at(tmp_path, kind, codec, columns):
+    """They are what was compressed, so no codec finds them wrong; in memory they are checked."""
+    buffers = [None, pa.py_buffer(struct.pack("<3i", 0, 1 << 20, 4)), pa.py_buffer(b"text")]
+    text = pa.Array.from_buffers(pa.string(), 2, buffers)
+    table = [pa.record_batch({"n": [1, 2], "text": text})]
+    schema = table[0].schema
+    path = tmp_path / "n.arrow"
+    with MAKERS[kind](path, schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as sink:
+        sink.write_batch(table[0])
+    with pytest.raises(DecodeError, match=r"n\.arrow, byte \d+: .*[Oo]ffset"):
+        lab.read(lab.source(path, "arrow"), columns=columns)
+
+
 def test_damage_in_a_column_that_is_not_asked_for_does_not_matter(numbers):
     """Its values are not looked at."""
     source, table, _kind = numbers
