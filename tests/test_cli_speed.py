@@ -57,6 +57,20 @@ def test_a_configuration_is_applied_and_restored(run, tmp_path):
     assert ("high", matmul["before"]) == (matmul["after"], matmul["restored"])
 
 
+def test_what_acts_on_a_model_is_planned_and_not_applied(run, tmp_path):
+    """No model is here, so its settings cannot fail; nothing is seeded, and flags are applied."""
+    file = tmp_path / "speed.yaml"
+    text = "channels_last: true\nseed: 3\ntf32_matmul_precision: high\ncompile: {enabled: true}\n"
+    file.write_text(text + "optimizer: {fused: true}\n")
+    before = torch.get_rng_state()
+    code, told = run("apply", "--config", str(file), "--format", "json")
+    answer = json.loads(told)
+    decided = {one["knob"]: one["action"] for one in answer["decisions"]}
+    assert (0, "apply", "apply") == (code, decided["channels_last"], decided["compile"])
+    assert ["high"] == [one["after"] for one in answer["flags"] if "get_float32" in one["name"]]
+    assert torch.equal(before, torch.get_rng_state())
+
+
 def test_a_project_file_is_read(run, tmp_path):
     """The table [tool.shimhub.speed] of a pyproject.toml is a configuration."""
     file = tmp_path / "pyproject.toml"

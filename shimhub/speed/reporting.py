@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from shimhub.speed.config import SpeedConfig
@@ -54,10 +54,11 @@ class Report:
 def examine(
     config: SpeedConfig | None = None, *, apply: bool = False, restore: bool = False
 ) -> Report:
-    """Return the plan of a configuration and the flags here; ``apply`` applies it to this process.
+    """Return the plan of a configuration and the flags here; ``apply`` sets those of this process.
 
-    Without ``restore`` what was applied stays. Raises KnobError for a knob that was asked for and
-    cannot be applied, with all of them as they were.
+    What acts on a model, an optimizer or generators of random numbers is planned and not applied:
+    there is none here. Without ``restore`` what was applied stays. Raises KnobError for a knob
+    that was asked for and cannot be applied, with all of them as they were.
     """
     chosen = SpeedConfig.from_dict(AUTO) if config is None else config
     plan = plan_of(chosen, detect(chosen.device or "auto"))
@@ -66,13 +67,21 @@ def examine(
         return Report(plan, tuple(_flags(before)))
     from torch import nn
 
-    from shimhub.speed import apply_speedups
+    from shimhub.speed import apply_plan
 
-    _, ctx = apply_speedups(nn.Identity(), chosen)
+    _, ctx = apply_plan(nn.Identity(), _of_the_process(plan))
     after = _read()
     if restore:
         ctx.restore()
     return Report(plan, tuple(_flags(before, after, _read() if restore else None)))
+
+
+def _of_the_process(plan: Plan) -> Plan:
+    """Return the plan without what acts on something else than flags of the process."""
+    from shimhub.speed.knobs import KNOBS
+
+    flags = [name for name, knob in KNOBS.items() if knob.scope == "process"]
+    return replace(plan, decisions=tuple(one for one in plan.decisions if one.knob in flags))
 
 
 def _read() -> dict[tuple[str, str], str]:

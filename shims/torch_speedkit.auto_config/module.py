@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from shimhub.speed.config import SpeedConfig
 from shimhub.speed.deciding import plan_of
 from shimhub.speed.hardware import detect
 from shimhub.speed.model import Action
+
+#: What devices have that multiply in bf16, beside NVIDIA's.
+_BF16 = {"bf16", "avx512_bf16", "amx_bf16"}
 
 __all__ = ["get_device_capabilities", "optimize_config"]
 
@@ -23,13 +27,13 @@ def get_device_capabilities() -> dict[str, Any]:
     capability = hardware.capability or (0, 0)
     is_ampere = hardware.kind == "cuda" and capability >= (8, 0)
     return {
-        "os": hardware.system,
-        "cuda_available": hardware.kind == "cuda",
+        "os": sys.platform,
+        "cuda_available": hardware.kind in ("cuda", "rocm"),
         "gpu_name": None if hardware.kind == "cpu" else hardware.name,
         "compute_capability": capability,
         "supports_compile": hardware.system != "Windows",
         "supports_tf32": is_ampere,
-        "supports_bf16": is_ampere or "avx512_bf16" in hardware.features,
+        "supports_bf16": is_ampere or bool(_BF16 & hardware.features),
         "recommended_precision": plan.of("precision").value,
         "decision_trace": list(plan.trace),
     }
