@@ -91,7 +91,8 @@ class TestYaml:
 
     def test_anchors_and_merges_are_read(self, write):
         """An alias is no key that is there twice, and a merged key no mistake."""
-        text = "amp: &a {enabled: true}\ngrad_scaler: *a\ncompile:\n  <<: *a\n  enabled: false\n"
+        text = "amp: &a {enabled: true}\ngrad_scaler: *a\ncompile:\n  <<: *a\n  <<: {mode: lite}\n"
+        text += "  enabled: false\n"
         found = SpeedConfig.from_yaml(write(text), environ={})
         assert (True, True, False) == (
             found.amp.enabled,
