@@ -170,7 +170,7 @@ def test_a_projects_table_is_read(write):
     """[tool.shimhub.speed] of pyproject.toml; a table of another name, and a whole file."""
     path = write(PROJECT, "pyproject.toml")
     assert SET == SpeedConfig.from_toml(path, environ={}).to_dict()
-    whole = write(PROJECT.partition("speed]\n")[2], "speed.toml")
+    whole = write("\ufeff" + PROJECT.partition("speed]\n")[2], "speed.toml")
     assert SET == SpeedConfig.from_toml(whole, "", environ={}).to_dict()
     mine = write("[my.fast]\nseed = 3\n", "mine.toml")
     found = SpeedConfig.from_toml(mine, "my.fast", environ={"SPEEDKIT_PRECISION": "fp16"})
