@@ -96,27 +96,29 @@ class _Rig:
     def _settled(self, arm: str, budget_s: float) -> float:
         """Run an arm until its steps no longer get faster; return the time of one, above zero."""
         self.switch(arm == "B")
-        best, end = math.inf, time.perf_counter() + budget_s
-        for turn in range(_MOST_WARM_UPS):
-            (taken,) = self.clock(self.arms[arm], 1, 1)
-            steady = taken < _SETTLED * best and taken > best / _SETTLED
-            best = min(best, taken)
-            if turn + 1 >= _LEAST_WARM_UPS and (steady or time.perf_counter() > end):
+        taken: list[float] = []
+        end = time.perf_counter() + budget_s
+        while len(taken) < _MOST_WARM_UPS:
+            taken += self.clock(self.arms[arm], 1, 1)
+            last = taken[-_LEAST_WARM_UPS:]
+            steady = max(last) < _SETTLED * min(last) and min(last) < _SETTLED * min(taken)
+            if len(last) == _LEAST_WARM_UPS and (steady or time.perf_counter() > end):
                 break
-        return max(best, 1e-9)
+        return max(statistics.median(last), 1e-9)
 
 
 def _judged(rig: _Rig, test: PairTest, end: float, seed: int) -> Timing:
-    """Run blocks until the test tells, or the next block would end after ``end``."""
+    """Run blocks until the test tells, or a block ends or would end after ``end``."""
     longest = 0.0
     for layout in layouts(seed):
         start = time.perf_counter()
-        if start + longest > end:
+        samples = [rig.sample(arm) for arm in layout if time.perf_counter() + longest <= end]
+        if len(samples) < len(layout):
             break
-        test.add_block(layout, [rig.sample(arm) for arm in layout])
+        test.add_block(layout, samples)
         if found := test.verdict():
             return found
-        longest = max(longest, time.perf_counter() - start)
+        longest = max(longest, (time.perf_counter() - start) / len(layout))
     return test.result(f"the time was up after {test.pairs} of {test.max_pairs} pairs")
 
 
