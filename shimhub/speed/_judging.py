@@ -12,7 +12,7 @@ from shimhub.speed._observing import GRADIENT, UPDATE, Outcome, dense, parameter
 from shimhub.speed.model import Gate, NumericsResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 #: A knob may be this many times as far away as the step is from itself.
 _TIMES: Final = 8.0
@@ -24,7 +24,7 @@ _WIDEST_ROUNDINGS: Final = 20_000.0
 #: A tensor is not compared where its tolerance is this share of it.
 _BLIND: Final = 0.5
 _FLOAT32: Final = torch.finfo(torch.float32).eps
-_LOSS: Final = "loss"
+LOSS: Final = "loss"
 
 
 @dataclass
@@ -55,13 +55,22 @@ class Plain:
             roundings[UPDATE][name] = own + rounding / _ROUNDINGS
         return cls(outcome, sizes, roundings)
 
-    def farthest(self, some: list[Deviations], kind: str) -> float:
-        """Return the greatest distance of a kind as a whole, as a share of its size."""
-        if kind == _LOSS:
-            loss = abs(self.outcome.loss or 0.0)
-            return max(_share(one.loss, loss) for one in some)
-        size = joined(self.sizes.get(kind, {}))
-        return max(_share(joined(one.kinds.get(kind, {})), size) for one in some)
+    def farthest(
+        self, some: list[Deviations], kind: str, names: Collection[str] | None = None
+    ) -> float:
+        """Return the greatest distance of a kind as a whole, as a share of its size.
+
+        Of ``names`` alone, where they are given.
+        """
+        if kind == LOSS:
+            return max(_share(one.loss, abs(self.outcome.loss or 0.0)) for one in some)
+        size = _whole(self.sizes.get(kind, {}), names)
+        return max(_share(_whole(one.kinds.get(kind, {}), names), size) for one in some)
+
+
+def _whole(lengths: Mapping[str, float], names: Collection[str] | None) -> float:
+    """Return the length of all, or of those that are named."""
+    return joined({name: one for name, one in lengths.items() if names is None or name in names})
 
 
 def _norms(tensors: Mapping[str, torch.Tensor]) -> dict[str, float]:
@@ -93,15 +102,35 @@ class Judgement:
         self._rounding = rounding
         self._is_lossy = is_lossy
         band = [*plain.repeats, *moved]
-        found = {kind: None for one in [*band, *knob] for kind in one.kinds}
-        self._kinds = (_LOSS, *found)
-        self._noise = {kind: plain.farthest(band, kind) for kind in self._kinds}
-        self._far = {kind: plain.farthest(knob, kind) for kind in self._kinds}
-        self._tolerance = {kind: self._whole_tolerance(kind) for kind in self._kinds}
-        self._fars = {kind: widest(knob, kind) for kind in found}
-        self._tolerances = {kind: self._each_tolerance(band, kind) for kind in found}
+        kinds = sorted({kind for one in [*band, *knob] for kind in one.kinds})
+        self._bands = {kind: widest(band, kind) for kind in kinds}
+        self._fars = {kind: widest(knob, kind) for kind in kinds}
+        self._visible = {kind: self._visible_of(kind) for kind in kinds}
+        named = {LOSS: None, **self._visible}
+        self._noise = {kind: plain.farthest(band, kind, names) for kind, names in named.items()}
+        self._far = {kind: plain.farthest(knob, kind, names) for kind, names in named.items()}
+        self._tolerance = {kind: self._whole_tolerance(kind) for kind in named}
+        self._tolerances = {kind: self._each_tolerance(kind) for kind in kinds}
 
     # ---- tolerances
+
+    def _visible_of(self, kind: str) -> set[str]:
+        """Return the tensors that are more than noise.
+
+        The gradient of a bias in front of a BatchNorm is none of them: it is zero but for
+        rounding, and Adam makes a full step of its sign.
+        """
+        sizes, band = self._plain.sizes.get(kind, {}), self._bands[kind]
+        return {
+            name
+            for name, size in sizes.items()
+            if size and _TIMES * band.get(name, 0.0) + self._own(kind, name) <= _BLIND * size
+        }
+
+    def _own(self, kind: str, name: str) -> float:
+        """Return what rounding of the tensor itself may come to."""
+        roundings = self._plain.roundings.get(kind, {})
+        return _ROUNDINGS * roundings.get(name, 0.0) if self._rounding else 0.0
 
     def _whole_tolerance(self, kind: str) -> float:
         """Return by how much a kind as a whole may be another, as a share of it."""
@@ -111,24 +140,20 @@ class Judgement:
     def _whole_floor(self, kind: str) -> float:
         if not self._rounding:
             return 0.0
-        if kind == _LOSS:
+        if kind == LOSS:
             return _ROUNDINGS * _FLOAT32 + self._rounding
-        size = joined(self._plain.sizes.get(kind, {}))
-        own = _share(joined(self._plain.roundings.get(kind, {})), size) if size else 0.0
-        return _ROUNDINGS * own + self._rounding
+        names = self._visible[kind]
+        size = _whole(self._plain.sizes.get(kind, {}), names)
+        own = joined({name: self._own(kind, name) for name in names})
+        return self._rounding + (own / size if size else 0.0)
 
-    def _each_tolerance(self, band: list[Deviations], kind: str) -> dict[str, float]:
-        """Return by how much each tensor may be another.
-
-        A tensor that is zero but for rounding, such as the gradient of a bias in front of a
-        BatchNorm, may be as far away as one rounding of all tensors of its kind.
-        """
-        sizes, noise = self._plain.sizes.get(kind, {}), widest(band, kind)
+    def _each_tolerance(self, kind: str) -> dict[str, float]:
+        """Return by how much each tensor may be another: at least by one rounding of them all."""
+        sizes, band = self._plain.sizes.get(kind, {}), self._bands[kind]
         floor = self._rounding * joined(sizes)
-        own = self._plain.roundings.get(kind, {}) if self._rounding else {}
         return {
-            name: _TIMES * max(noise.get(name, 0.0), self._noise[kind] * size)
-            + _ROUNDINGS * own.get(name, 0.0)
+            name: _TIMES * max(band.get(name, 0.0), self._noise[kind] * size)
+            + self._own(kind, name)
             + floor
             for name, size in sizes.items()
         }
@@ -143,7 +168,7 @@ class Judgement:
             gate=gate,
             compared=len(compared),
             total=len(total),
-            loss=self._far[_LOSS],
+            loss=self._far[LOSS],
             gradient=self._far[GRADIENT],
             update=self._far[UPDATE],
             noise=dict(self._noise),

@@ -188,19 +188,26 @@ def _prefix(state: TrainingState, place: int) -> str:
 
 def _parameters(state: TrainingState) -> dict[str, torch.Tensor]:
     """Return parameters by name: of the models, and those that optimizers alone know."""
-    found: dict[str, torch.Tensor] = {
-        f"{_prefix(state, place)}{name}": one
-        for place, model in enumerate(state.models)
-        for name, one in model.named_parameters()
-    }
-    known = {id(one) for one in found.values()}
+    found: dict[str, torch.Tensor] = {}
+    known: set[int] = set()
+    for name, one in (*_of_models(state), *_of_optimizers(state)):
+        if id(one) not in known:
+            known.add(id(one))
+            found[name] = one
+    return found
+
+
+def _of_models(state: TrainingState) -> Iterator[tuple[str, torch.Tensor]]:
+    for place, model in enumerate(state.models):
+        for name, one in model.named_parameters():
+            yield f"{_prefix(state, place)}{name}", one
+
+
+def _of_optimizers(state: TrainingState) -> Iterator[tuple[str, torch.Tensor]]:
     for place, optimizer in enumerate(state.optimizers):
         own = [one for group in optimizer.param_groups for one in group["params"]]
         for index, one in enumerate(own):
-            if id(one) not in known:
-                known.add(id(one))
-                found[f"optimizer[{place}] parameter {index}"] = one
-    return found
+            yield f"optimizer[{place}] parameter {index}", one
 
 
 def _unscaled(gradient: torch.Tensor, scale: torch.Tensor | None) -> torch.Tensor:

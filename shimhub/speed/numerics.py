@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import torch
 
 from shimhub.speed._deviations import Deviations, deviations, joined, norm
-from shimhub.speed._judging import Judgement, Plain
-from shimhub.speed._observing import GRADIENT, Observer, Outcome, UnsupportedStepError, is_finite
+from shimhub.speed._judging import LOSS, Judgement, Plain
+from shimhub.speed._observing import (
+    BUFFER,
+    GRADIENT,
+    Observer,
+    Outcome,
+    UnsupportedStepError,
+    is_finite,
+)
 from shimhub.speed._saved import copied
 from shimhub.speed.model import Gate, Numerics, NumericsResult
 
@@ -155,15 +162,16 @@ class NumericsGate:
     def _moves_on(self, plain: Plain) -> str:
         """Return why the step is not the same when it is repeated; empty where it is."""
         most = min(_REPEATABLE, _REPEATABLE_ROUNDINGS * self.rounding())
-        far, loss = (plain.farthest(plain.repeats, kind) for kind in (GRADIENT, "loss"))
-        if max(far, loss) <= most:
+        far = {kind: plain.farthest(plain.repeats, kind) for kind in (LOSS, GRADIENT, BUFFER)}
+        if max(far.values()) <= most:
             return ""
         reads = self.state.iterators
         why = f"it reads {reads[0]}, which moves on" if reads else "data or other state move on"
+        apart = ", ".join(f"{kind} {one:.1e}" for kind, one in far.items())
         return (
-            f"the step does not repeat from the same state (loss {loss:.1e}, gradients {far:.1e} "
-            f"apart): {why}; measure a step of one batch that is taken before, and give what has "
-            "state as model=, optimizer= or state="
+            f"the step does not repeat from the same state ({apart} apart): {why}; measure a step "
+            "of one batch that is taken before, and give what has state as model=, optimizer= or "
+            "state="
         )
 
     def _with(self, switch: Switch, plain: Plain) -> Deviations:
