@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import inspect
 import json
@@ -366,6 +367,24 @@ def test_every_argument_has_an_option_or_is_known_to_have_none():
         for argument in [*own[1:], *shared]:
             text = f"give {argument}= or not"
             assert text != data_words.in_options(text, parsers[name]), (name, argument)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("leave it out, as in columns=['a', 'b c']", "leave it out, as in --columns a,'b c'"),
+        ("give columns=['a']", "give --columns a"),
+        ("on_error='skip' or 'raise'", "--on-error skip or raise"),
+    ],
+)
+def test_values_are_as_a_shell_takes_them(text, told):
+    """Lists with commas, choices without quotes."""
+    from shimhub.cli import data_words
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--columns")
+    parser.add_argument("--on-error")
+    assert told == data_words.in_options(text, parser)
 
 
 def test_paths_and_data_keep_their_words(run):
