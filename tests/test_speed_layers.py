@@ -148,6 +148,30 @@ def test_a_restore_that_fails_can_be_tried_again():
     assert {"a": 0} == drop(layer, here).state
 
 
+def test_a_restore_that_fails_half_way_is_not_taken_for_the_user():
+    """Tried again it brings back the rest, and the layer below brings back what was before it."""
+    knob, here = Values(a=0, b=0), Targets()
+    low, high = push(knob, {"a": 1, "b": 1}, here), push(knob, {"a": 2, "b": 2}, here)
+    real, knob.restore = knob.restore, lambda before, targets: knob.values.update(a=1) or 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        drop(high, here)
+    knob.restore = real
+    assert {"a": 1, "b": 1} == drop(high, here).state
+    assert {"a": 0, "b": 0} == drop(low, here).state
+
+
+def test_what_the_user_wrote_is_kept_by_a_restore_that_is_tried_again():
+    """The first try had kept it, and so does the second."""
+    knob, here = Values(a=0, b=0), Targets()
+    layer = push(knob, {"a": 1, "b": 1}, here)
+    knob.values["b"] = 5
+    knob.failing = OSError("not now")
+    with pytest.raises(OSError, match="not now"):
+        drop(layer, here)
+    knob.failing = None
+    assert {"a": 0, "b": 5} == drop(layer, here).state
+
+
 def test_layers_of_two_targets_are_apart():
     """A layer on one model says nothing of another's."""
     knob = Values("model", a=0)

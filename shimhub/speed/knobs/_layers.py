@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shimhub.speed.errors import KnobError
@@ -39,6 +39,8 @@ class Layer:
     after: State
     saved: State
     written: State
+    #: What a restore that failed half-way was about to write.
+    tried: State = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,15 @@ def _same(one: Any, other: Any) -> bool:
     return one is other or (type(one) is type(other) and bool(one == other))
 
 
-def _changed(now: State, after: State) -> frozenset[str]:
-    """Return the names that hold another value than a layer wrote."""
-    return frozenset(name for name in after if name in now and not _same(now[name], after[name]))
+def _changed(now: State, layer: Layer) -> frozenset[str]:
+    """Return the names that hold what others wrote since a layer did."""
+    names = (name for name in layer.written if name in now)
+    return frozenset(name for name in names if not _is_ours(name, now[name], layer))
+
+
+def _is_ours(name: str, value: Any, layer: Layer) -> bool:
+    """Whether a value is what a layer wrote, or brought back before its restore failed."""
+    return any(_same(value, one[name]) for one in (layer.written, layer.tried) if name in one)
 
 
 def _undone(before: State, now: State, kept: frozenset[str]) -> dict[str, Any]:
@@ -142,11 +150,12 @@ def _taken_off(layer: Layer, layers: list[Layer], targets: Targets) -> Dropped:
     knob, place = layer.knob, layers.index(layer)
     above = layers[place + 1] if layer is not layers[-1] else None
     now = above.saved if above else _snapshot(knob, targets)
-    kept = _changed(now, layer.written)
+    kept = _changed(now, layer)
     wanted = _undone(layer.saved, now, kept)
     if above:
         above.saved = wanted
     else:
+        layer.tried = {name: one for name, one in wanted.items() if name not in kept}
         _write(knob, wanted, targets)
     if place:
         below = layers[place - 1]

@@ -44,7 +44,7 @@ def apply_speedups(
     settings = config if isinstance(config, SpeedConfig) else SpeedConfig.from_dict(config or {})
     settings.validate()
     plan = plan_of(settings, detect(_device_of(settings.device, model)))
-    cache = getattr(settings.amp, "autocast_cache_enabled", None)
+    cache = settings.amp.autocast_cache_enabled
     model, context = apply_plan(model, plan, optimizer=optimizer, cache=cache)
     context.cfg = settings
     return model, context
