@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shimhub.speed.knobs import KNOBS
     from shimhub.speed.knobs.applying import apply_plan, apply_speedups
     from shimhub.speed.knobs.context import SpeedContext
+    from shimhub.speed.knobs.loader import Advice, advise
     from shimhub.speed.measuring import Report, measure
     from shimhub.speed.numerics import NumericsGate
     from shimhub.speed.state import TrainingState
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KNOBS",
     "Action",
+    "Advice",
     "Decision",
     "DeviceError",
     "Gate",
@@ -63,6 +65,7 @@ __all__ = [
     "Timing",
     "TrainingState",
     "Verdict",
+    "advise",
     "apply_plan",
     "apply_speedups",
     "compare",
@@ -79,6 +82,7 @@ _MODULES: Final = {
     "knobs": "KNOBS",
     "knobs.applying": "apply_plan apply_speedups",
     "knobs.context": "SpeedContext",
+    "knobs.loader": "Advice advise",
     "measuring": "Report measure",
     "numerics": "NumericsGate",
     "state": "TrainingState",

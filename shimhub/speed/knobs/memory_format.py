@@ -121,7 +121,7 @@ def _convert(wanted: State, targets: Targets) -> None:
     ]
     if not changed:
         return
-    optimizers = _optimizers({id(one) for one, _ in changed}, targets)
+    optimizers = _optimizers([one for one, _ in changed], targets)
     for weight, strides in changed:
         followers = [state for each in optimizers for state in _state(each, weight)]
         for one in (weight, weight.grad, *followers):
@@ -144,14 +144,15 @@ def _state(optimizer: Any, weight: torch.Tensor) -> Iterator[torch.Tensor]:
             yield one
 
 
-def _optimizers(ids: set[int], targets: Targets) -> list[Any]:
-    """Return the optimizers of these parameters: the one given, or those found alive.
+def _optimizers(weights: list[torch.Tensor], targets: Targets) -> list[Any]:
+    """Return the optimizers of these weights: the one given, or those found alive.
 
     An optimizer that was made after ``apply`` is known to nobody but its owner.
     """
     given = targets.optimizer
-    if given is not None and ids <= _ids(given):
+    if given is not None and {id(one) for one in weights if one.requires_grad} <= _ids(given):
         return [given]
+    ids = {id(one) for one in weights}
     found = [one for one in gc.get_objects() if issubclass(type(one), torch.optim.Optimizer)]
     found += [given] if given is not None else []
     return [one for one in {id(one): one for one in found}.values() if ids & _ids(one)]
