@@ -218,6 +218,14 @@ def test_compare_ends_undecided_when_the_time_is_up(clocked):
     assert clocked.now < 17  # three steps of each arm warm up, whatever the budget
 
 
+def test_compare_takes_shorter_samples_when_the_machine_slows_down(clocked):
+    """Steps ten times as long as in the warm-up still make ten pairs within the budget."""
+    clocked.noise = lambda: 1.0 if clocked.now < 0.2 else 10.0
+    found = compare(clocked.step(0.013), clocked.step(0.010), budget_s=10)
+    assert (Verdict.FASTER, 10) == (found.verdict, found.pairs)
+    assert clocked.now < 10
+
+
 def test_compare_switches_before_each_sample_and_drops_the_next_step(clocked):
     """With ``switch`` one step follows each switch untimed, so what it costs is not timed."""
     since = {"switch": 0}

@@ -29,6 +29,8 @@ _LEAST_TIMING: Final = 200e-6
 #: Steps of one sample; more do not make it steadier.
 _MOST_TIMINGS: Final = 21
 _SAMPLES_OF_PAIR: Final = 2.25
+#: The budget is to be enough for so many pairs, or samples get shorter.
+_AIMED_PAIRS: Final = 20
 _WARM_UP_SHARE: Final = 0.15
 _LEAST_WARM_UPS: Final = 3
 _MOST_WARM_UPS: Final = 50
@@ -93,6 +95,11 @@ class _Rig:
         afforded = int(share / (taken * self.inner)) - self.drops
         self.timings = min(_MOST_TIMINGS, max(1, afforded))
 
+    def pace(self, took: float, share: float) -> None:
+        """Make samples shorter where a block took more than its share of the budget."""
+        if took > share:
+            self.timings = max(1, int(self.timings * share / took))
+
     def _settled(self, arm: str, budget_s: float) -> float:
         """Run an arm until its steps no longer get faster; return the time of one, above zero."""
         self.switch(arm == "B")
@@ -118,7 +125,10 @@ def _judged(rig: _Rig, test: PairTest, end: float, seed: int) -> Timing:
         test.add_block(layout, samples)
         if found := test.verdict():
             return found
-        longest = max(longest, (time.perf_counter() - start) / len(layout))
+        took = time.perf_counter() - start
+        longest = max(longest, took / len(layout))
+        blocks = max(1, (_AIMED_PAIRS - test.pairs) // 2)
+        rig.pace(took, (end - start - took) / blocks)
     return test.result(f"the time was up after {test.pairs} of {test.max_pairs} pairs")
 
 
