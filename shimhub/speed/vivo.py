@@ -52,6 +52,7 @@ class Session:
         self._ranks: Alone | Ranks | None = None
         self._restarts = self._rounds = 0
         self._hook: Any = None
+        self._has_met = False
         self._speaks = environ.get("RANK", "0") == "0"
         self.lines: list[str] = []
 
@@ -77,7 +78,7 @@ class Session:
         elif self._loop is not None:
             steps = self._loop.steps
             self._say(f"{steps} steps of optimizers: {_GONE}" if steps else "no optimizer stepped")
-        if self._known and self._speaks and sys.stderr is not None:
+        if self._has_met and self._speaks and sys.stderr is not None:
             with contextlib.suppress(OSError, ValueError):  # the program closed it
                 sys.stderr.write(f"shimhub: speed: {'; '.join(self.lines)}\n")
 
@@ -128,6 +129,7 @@ class Session:
 
     def _meet(self, optimizer: Any) -> None:
         """Take in an optimizer; one like those that were measured gets what they got."""
+        self._has_met = True
         self._known.add(optimizer)
         self._asked.take(optimizer, self._say)
         if (kept := self._settled.get(_kind(optimizer))) is not None:
