@@ -202,3 +202,12 @@ def test_a_shard_reads_its_own_span(tmp_path):
     parts = [part.batch for span in spans for part in _jsonl.batches(source, span, options)]
     assert list(range(200)) == pa.Table.from_batches(parts)["n"].to_pylist()
     assert not is_open(source)
+
+
+def test_what_a_first_block_of_errors_leaves_out_is_counted(tmp_path):
+    """The block that tells the schema then is not the first: reading begins with that."""
+    bad = b"{" + b"x" * ((1 << 16) - 2) + b"\n"
+    (tmp_path / "a.jsonl").write_bytes(bad * (_jsonl.FIRST // len(bad)) + b'{"n": 1}\n')
+    reader = streaming_dataset_reader(tmp_path / "a.jsonl", output="columns", on_error="skip")
+    assert [{"n": [1]}] == list(reader)
+    assert 16 == reader.skipped.rows
