@@ -68,6 +68,39 @@ def test_formatted_columns_stay():
     assert original == replacement
 
 
+def _strict(table):
+    return table.cast(pa.schema([field.with_nullable(False) for field in table.schema]))
+
+
+def _told(table):
+    return table.cast(pa.schema([field.with_metadata({"a": "b"}) for field in table.schema]))
+
+
+def _named(table):
+    kind = pa.list_(pa.field("element", pa.int32(), nullable=False))
+    return table.set_column(0, "input_ids", pa.array(table["input_ids"].to_pylist(), kind))
+
+
+@pytest.mark.parametrize("change", [_strict, _told, _named])
+def test_schemas_come_out_as_the_library_writes_them(change):
+    """Columns without nulls, with metadata, and lists whose items have another name."""
+    rows = hf_samples.made(change(dataset([[1, 2], [3, 4, 5]], x=[1, 2]).data.table))
+    for cfg in (CONFIG, Config(CONFIG, group_by_length=True)):
+        original, replacement = packed(cfg, rows, rows.select([1]))
+        assert original == replacement
+
+
+def test_tables_side_by_side_are_the_originals():
+    """As concatenate_datasets joins columns: there is no single table under them."""
+    left = dataset([[1, 2], [3, 4, 5], [6]])
+    right = left.rename_columns({name: f"{name}_2" for name in left.column_names})
+    rows = support.load("datasets").concatenate_datasets([left, right], axis=1)
+    rows._fingerprint = "first"
+    for one in (rows, rows.select([2, 0])):
+        original, replacement = packed(CONFIG, one, None)
+        assert original == replacement
+
+
 def test_no_row_left_to_number():
     """A filter has left nothing, and positions are asked for."""
     original, replacement = support.pair(STREAMED)
