@@ -90,7 +90,7 @@ RANK = {
 }
 #: Packages beside the core, which know nothing of the hub; and the start-up file, which is no
 #: module of the package but a PYTHONPATH entry.
-BESIDE = ("kernels", "data", "speed", "activation.site")
+BESIDE = ("kernels", "data", "speed", "accel", "pure", "activation.site")
 #: What runs in every active process, before the user's code.
 START_UP = (
     "",
@@ -183,6 +183,8 @@ LOWER = {
     "kernels": ("shimhub._version",),
     "data": ("shimhub._version", "shimhub.errors", "shimhub.kernels"),
     "speed": ("shimhub._version", "shimhub.errors", "shimhub.paths"),
+    "accel": ("shimhub._version", "shimhub.errors", "shimhub.paths", "shimhub.kernels"),
+    "pure": ("shimhub.errors", "shimhub.accel"),
 }
 
 

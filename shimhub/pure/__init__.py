@@ -1,0 +1,1 @@
+"""Deep learning on numpy and our kernels: tensors with gradients, layers, optimizers, a trainer."""
