@@ -61,3 +61,9 @@ def test_rival_that_is_not_installed_is_left_out(monkeypatch):
     ours, *_, last = judges.JUDGES
     assert ("", "slowai==0.10.0") == (ours.missing(), last.missing())
     assert "slowai==0.10.0" == falsepos._asked(last, 1).missing
+
+
+def test_slow_judge_is_asked_once_and_no_more():
+    """A judge whose time is up is asked no more, but once at least: the page tells how often."""
+    slow = judges.Judge("slow", "its way", lambda turn: (False, 1.0, "same"), 200, limit_s=-1.0)
+    assert 1 == falsepos._asked(slow, 200).times
