@@ -227,6 +227,34 @@ def test_two_optimizers_get_the_knob_both():
     assert (None, None) == (fused(mlp), fused(other))
 
 
+def test_what_cannot_take_a_knob_is_left_out_of_it(clock):
+    """A knob is set on the optimizers that take it, and applied nowhere if one raises."""
+    mlp, other = Mlp(), Mlp(optimizer=torch.optim.Rprop)
+
+    def step():
+        mlp.step()
+        other.step()
+
+    report = measure(step, knobs=FUSED)
+    assert (FUSED, True) == (report.kept, fused(mlp))
+    report.restore()
+    assert 1 == clock.calls
+
+
+@pytest.mark.usefixtures("clock")
+def test_iterators_that_moved_on_are_told():
+    """What the step reads, and goes on with each call, is told where the step repeats, too."""
+    mlp, batches = Mlp(), itertools.repeat(1)
+
+    def step():
+        next(batches)
+        return mlp.step()
+
+    report = measure(step, knobs=FUSED)
+    assert ("batches has moved on: it cannot be brought back",) == report.notes
+    report.restore()
+
+
 def test_a_measurement_is_asked_of_the_cache(clock):
     """The second time the clock is not asked, and the gate is; without a cache both are."""
     first = measure(Mlp().step, knobs=FUSED)

@@ -445,6 +445,25 @@ def test_sparse_and_tied_parameters_are_compared():
     assert Gate.DIFFERENT is judge(step, groups(optimizers[0], lr=0.2)).gate
 
 
+def test_a_step_of_torch_func_is_compared():
+    """Inside torch.func nothing tells what is kept for backward; the step is compared all the same.
+
+    Another error of the step is raised as it is.
+    """
+    mlp = Mlp()
+
+    def step():
+        mlp.optimizer.zero_grad()
+        slope = torch.func.grad(lambda x: x.square().sum())(mlp.x)
+        cross_entropy(mlp.model(slope), mlp.y).backward()
+        mlp.optimizer.step()
+
+    assert Gate.EQUAL is judge(step).gate
+    mlp.y = mlp.y[:3]
+    with pytest.raises(ValueError, match="batch_size"):
+        judge(step)
+
+
 def test_masks_of_infinity_are_no_difference():
     """A buffer of infinities, as attention's masks are, is equal to itself."""
     mlp = Mlp()

@@ -372,13 +372,16 @@ def test_data_is_copied_back_only_where_it_was_written():
     assert [0.0, 0.0, 0.0] == x.tolist()
 
 
-def test_large_data_is_left_out(monkeypatch):
-    """Tensors of the step's own are saved up to a limit: data sets are not copied."""
+def test_large_data_is_left_alone_and_told(monkeypatch):
+    """Tensors of the step's own are copied up to a limit; of others a write is told."""
     monkeypatch.setattr(_walking, "_DATA_BYTES", 8)
     x = torch.zeros(3)
     state = TrainingState.capture(lambda: x)
-    x.add_(1)
+    state.restore()
     assert [] == state.differences()
+    x.add_(1)
+    state.restore()
+    assert ["x"] == state.differences()
 
 
 def test_bits_tell_what_equality_does_not():

@@ -41,7 +41,7 @@ def deviations(
         found.kinds[UPDATE] = dict.fromkeys(found.kinds[UPDATE], math.inf)
     distances = [far for kind in found.kinds.values() for far in kind.values()]
     found.equal = not any([found.loss, *distances])
-    found.other_random = not torch.equal(one.random, other.random)
+    found.other_random = not all(map(torch.equal, one.random, other.random))
     return found
 
 

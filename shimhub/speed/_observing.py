@@ -45,7 +45,7 @@ class Outcome:
     #: How often any optimizer stepped.
     steps: int = 0
     #: Where torch's random numbers are after it.
-    random: torch.Tensor = field(default_factory=torch.get_rng_state)
+    random: tuple[torch.Tensor, ...] = ()
 
     @property
     def gradients(self) -> dict[str, torch.Tensor]:
@@ -70,10 +70,23 @@ class Observer:
         self._outcome = Outcome()
 
     def probe(self) -> None:
-        """Call the step until all its optimizers have stepped, and count the calls."""
+        """Call the step until all its optimizers have stepped, and count the calls.
+
+        torch tells which numbers are kept for the backward pass, but inside of ``torch.func``.
+        """
+        try:
+            with torch.autograd.graph.saved_tensors_hooks(self._note, _same):
+                self._probe()
+        except RuntimeError as error:
+            if "saved tensor hooks" not in str(error):
+                raise
+            self.state.restore()
+            self._probe()
+
+    def _probe(self) -> None:
         wanted = {id(one) for one in self.state.optimizers}
         self._begin()
-        with self._watching(), torch.autograd.graph.saved_tensors_hooks(self._note, _same):
+        with self._watching():
             for call in range(1, MAX_CALLS + 1):
                 before = {id(one) for one in self._stepped}
                 self.step()
@@ -94,7 +107,7 @@ class Observer:
         found.kinds[UPDATE] = {name: one.detach() for name, one in self.parameters.items()}
         found.kinds[BUFFER] = self._buffers()
         self._add_kept(found)
-        found.random = torch.get_rng_state()
+        found.random = _random()
         return found
 
     def _begin(self) -> None:
@@ -176,6 +189,12 @@ class Observer:
 def parameter_of(name: str) -> str:
     """Return the parameter that a gradient is of: an optimizer may step several times."""
     return name.partition(_STEP)[0]
+
+
+def _random() -> tuple[torch.Tensor, ...]:
+    """Return the states of torch's own generators."""
+    cuda: Any = torch.cuda  # whose is_initialized has no types
+    return (torch.get_rng_state(), *(cuda.get_rng_state_all() if cuda.is_initialized() else ()))
 
 
 def _same(tensor: torch.Tensor) -> torch.Tensor:

@@ -118,6 +118,22 @@ class SavedData(SavedTensor):
             self.version = _writes(self.tensor)
 
 
+class CountedData:
+    """A tensor that is too large to be copied: that it was written is told, and not undone."""
+
+    def __init__(self, tensor: torch.Tensor, where: str) -> None:
+        self.where = where
+        self.tensor = tensor
+        self.version = _writes(tensor)
+
+    def restore(self) -> None:
+        """Do nothing."""
+
+    def differs(self) -> bool:
+        """Whether it was written."""
+        return _writes(self.tensor) != self.version
+
+
 def _writes(tensor: torch.Tensor) -> int:
     """Return how often the tensor was written; an inference tensor is not counted."""
     return -1 if tensor.is_inference() else tensor._version

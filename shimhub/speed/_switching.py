@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from shimhub.speed.errors import KnobError
@@ -45,27 +46,26 @@ class Applied:
         return _ROUNDINGS.get(str(self.value), 0.0) if is_lossy else 0.0
 
     def why_not(self, hardware: Hardware) -> str:
-        """Return why it cannot be set on anything here; empty where it can."""
+        """Return why it cannot be set on anything here; what cannot take it is left out."""
         reasons = [self.knob.why_not(self.value, hardware, one) for one in self.targets]
-        return "" if reasons and not all(reasons) else (reasons or ["there is nothing to set"])[0]
+        pairs = zip(self.targets, reasons, strict=True)
+        self.targets = [one for one, reason in pairs if not reason]
+        return "" if self.targets else (reasons or ["the step has nothing that takes it"])[0]
 
     def on(self) -> None:
         """Apply it everywhere, or nowhere."""
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.off)
             for one in self.targets:
                 self._layers.append((push(self.knob, self.value, one), one))
-        except KnobError:
-            self.off()
-            raise
+            undo.pop_all()
 
-    def off(self) -> list[str]:
-        """Undo it, in the opposite order. Return notes on what was kept."""
+    def off(self) -> None:
+        """Undo it, in the opposite order."""
         self.void = self.void or self._fallback()
-        notes = []
         while self._layers:
-            notes.append(drop(*self._layers[-1]).note)
+            drop(*self._layers[-1])
             self._layers.pop()
-        return [note for note in notes if note]
 
     def _fallback(self) -> str:
         if self.name != "compile" or not self._layers:
@@ -84,8 +84,11 @@ class Together:
 
     def on(self) -> None:
         """Apply all, or none."""
-        for one in self.knobs:
-            one.on()
+        with ExitStack() as undo:
+            for one in self.knobs:
+                undo.callback(one.off)
+                one.on()
+            undo.pop_all()
 
     def off(self) -> None:
         """Undo all, in the opposite order."""

@@ -15,6 +15,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from shimhub.speed._saved import (
+    CountedData,
     Saved,
     SavedCell,
     SavedData,
@@ -72,11 +73,12 @@ class Walker:
         """Save tensors that are no training state, such as batches, as far as they are small."""
         left = _DATA_BYTES
         for tensor, where in self._data:
-            left -= tensor.element_size() * tensor.numel()
-            if left < 0 or id(tensor) in self._seen:
+            if id(tensor) in self._seen:
                 continue
+            left -= tensor.element_size() * tensor.numel()
             self._seen[id(tensor)] = tensor
-            self.saved.append(SavedData(tensor, where))
+            kind = SavedData if left >= 0 else CountedData
+            self.saved.append(kind(tensor, where))
             if tensor.is_leaf and tensor.grad is not None:
                 self._tensor(tensor.grad, f"{where}.grad", owned=True)
 

@@ -133,8 +133,8 @@ class _Session:
                 self._take(name, value, len(wanted) - place, keep=keep)
         finally:
             self.state.restore()
-        lost = self.state.differences()
-        self.notes += [f"{one} is not what it was: it cannot be brought back" for one in lost]
+        lost = (*self.state.iterators, *self.state.differences())
+        self.notes += [f"{one} has moved on: it cannot be brought back" for one in lost]
         Together(self.kept).on()
         seconds = time.perf_counter() - start
         found = tuple(self.measured), tuple(self.left_out), seconds, tuple(self.notes)

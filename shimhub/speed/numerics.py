@@ -198,17 +198,25 @@ class NumericsGate:
             self.state.restore()
 
     def _move_all(self, by: float, seed: int) -> dict[str, torch.Tensor]:
-        """Move every parameter up or down; draw from a generator of our own."""
+        """Move every parameter up or down; draw from generators of our own."""
+        generators: dict[torch.device, torch.Generator] = {}
         shift = {}
-        generator = torch.Generator().manual_seed(seed)
         for name, one in self._observer.parameters.items():
             if one.is_floating_point():
-                signs = torch.randint(0, 2, one.shape, generator=generator, dtype=torch.int8)
-                factor = 1 + by * (2 * signs - 1).to(torch.float64)
-                before = self.state.before(one)
-                one.data.copy_((before * factor.to(before.device)).to(one.dtype))
-                shift[name] = one.data - before.to(one.device)
+                own = generators.setdefault(
+                    one.device, torch.Generator(one.device).manual_seed(seed)
+                )
+                shift[name] = _moved(one, self.state.before(one).to(one.device), by, own)
         return shift
+
+
+def _moved(
+    one: torch.Tensor, before: torch.Tensor, by: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Move a parameter by a share of itself, up or down; return by how much it is another."""
+    ups = torch.randint(0, 2, one.shape, generator=generator, device=one.device, dtype=torch.int8)
+    one.data.copy_(before + before * (by * (2 * ups - 1).to(one.dtype)))
+    return one.data - before
 
 
 def _eps(kind: torch.dtype) -> float:
