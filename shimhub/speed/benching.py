@@ -6,9 +6,8 @@ For a look at a machine; what a configuration does to *your* training, ``measure
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -17,7 +16,6 @@ from torch import nn
 from shimhub.speed.config import SpeedConfig
 from shimhub.speed.deciding import plan_of
 from shimhub.speed.hardware import detect, torch_device
-from shimhub.speed.knobs import KNOBS
 from shimhub.speed.knobs.applying import apply_plan
 from shimhub.speed.knobs.context import SpeedContext
 from shimhub.speed.model import Plan, Timing
@@ -42,61 +40,47 @@ def benchmark(
 ) -> Comparison:
     """Time forward, backward and AdamW of two Linear(dim, dim), with a configuration and without.
 
-    Sizes that are 0 are chosen for the device. The flags of the process are as before, in the end.
+    Sizes that are 0 are chosen for the device. Everything is as before, in the end.
     """
     plan = plan_of(config, detect(config.device or "auto"))
     sizes = _CPU_SIZES if plan.hardware.kind == "cpu" else _GPU_SIZES
     dim, batch = dim or sizes[0], batch or sizes[1]
     device = torch_device(plan.hardware)
-    plain = _step(_model(dim, device), torch.randn(batch, dim, device=device), None)
-    with _applied(_model(dim, device), plan) as (model, ctx, switch):
-        other = _step(model, torch.randn(batch, dim, device=device), ctx)
-        timing = compare(plain, other, switch=switch, budget_s=budget_s, device=device)
-    work = f"2 x Linear({dim}, {dim}), batch {batch}: forward, backward, AdamW"
-    return Comparison(work, plan, timing)
+    work = _Work(plan, dim, batch, device)
+    timing = compare(work.step, work.step, switch=work.switch, budget_s=budget_s, device=device)
+    told = f"2 x Linear({dim}, {dim}), batch {batch}: forward, backward, AdamW"
+    return Comparison(told, plan, timing)
 
 
-def _model(dim: int, device: str) -> nn.Module:
-    return nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim)).to(device)
+class _Work:
+    """One model for both arms: two would lie in other places of memory, and differ by that."""
 
+    def __init__(self, plan: Plan, dim: int, batch: int, device: str) -> None:
+        layers = (nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim))
+        self._plan, self._model = plan, nn.Sequential(*layers).to(device)
+        self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=1e-4)
+        self._inputs = torch.randn(batch, dim, device=device)
+        self._scaler = torch.amp.GradScaler(enabled=False)
+        self._held: list[SpeedContext] = []
 
-def _step(model: nn.Module, inputs: torch.Tensor, ctx: SpeedContext | None) -> Callable[[], None]:
-    """Return one step of training, with the context's autocast and scaler if there is one."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-    scaler = torch.amp.GradScaler(enabled=False) if ctx is None else ctx.grad_scaler
-
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        with nullcontext() if ctx is None else ctx.autocast():
-            loss = nn.functional.mse_loss(model(inputs), inputs)
-        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        scaler.step(optimizer)
-        scaler.update()
-
-    return step
-
-
-@contextmanager
-def _applied(
-    model: nn.Module, plan: Plan
-) -> Iterator[tuple[nn.Module, SpeedContext, Callable[[bool], None]]]:
-    """Give a model with what is its own applied, and a switch for the flags of the process."""
-    of_process = {one for one in KNOBS if KNOBS[one].scope == "process"}
-    own = tuple(one for one in plan.decisions if one.knob not in of_process)
-    flags = replace(plan, decisions=tuple(one for one in plan.decisions if one.knob in of_process))
-    held: list[SpeedContext] = []
-
-    def switch(on: bool) -> None:
-        if held:
-            held.pop().restore()
+    def switch(self, on: bool) -> None:
+        """Apply the plan, or undo it."""
+        while self._held:
+            self._held.pop().restore()
         if on:
-            held.append(apply_plan(None, flags)[1])
+            ctx = apply_plan(self._model, self._plan, optimizer=self._optimizer)[1]
+            self._held.append(ctx)
 
-    with apply_plan(model, replace(plan, decisions=own))[1] as ctx:
-        try:
-            yield model, ctx, switch
-        finally:
-            switch(False)
+    def step(self) -> None:
+        """Run one step of training, with the context's autocast and scaler if there is one."""
+        ctx = self._held[0] if self._held else None
+        scaler = self._scaler if ctx is None else ctx.grad_scaler
+        self._optimizer.zero_grad(set_to_none=True)
+        with nullcontext() if ctx is None else ctx.autocast():
+            loss = nn.functional.mse_loss(self._model(self._inputs), self._inputs)
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        scaler.step(self._optimizer)
+        scaler.update()
 
 
 def lines_of(found: Comparison) -> list[str]:
