@@ -103,6 +103,19 @@ def test_what_cannot_be_one_graph_runs_eagerly(caplog):
     assert 1 == sum(one.name == "shimhub.speed" for one in caplog.records)
 
 
+@pytest.mark.filterwarnings("error:The .grad attribute:UserWarning")
+def test_what_ran_before_torch_failed_is_taken_back():
+    """Where torch fails behind a break of the graph, buffers and random numbers are as without.
+
+    The failure is torch's own warning at such a break, made an error.
+    """
+    plain, _ = run(Halves())
+    model = Halves()
+    KNOB.apply({"backend": "eager"}, Targets(model))
+    assert plain == run(model)[0]
+    assert fallback_reason(model).startswith("InternalTorchDynamoError: ")
+
+
 def test_a_backward_that_cannot_be_compiled_fails_in_the_forward():
     """Its failure is caught like the forward's: loss.backward() of the script does not see it."""
     from torch._dynamo.backends.common import aot_autograd
