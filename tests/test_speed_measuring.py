@@ -185,6 +185,8 @@ def test_lossy_knobs_are_measured_only_when_named():
         KNOBS[name].numerics.value == "lossy" for name, _ in measuring.candidates("auto")
     )
     mlp = Mlp()
+    named = {"autocast": "bf16", "compile": True, **FUSED}
+    assert ["optimizer", "compile", "autocast"] == [one for one, _ in measuring.candidates(named)]
     report = measure(mlp.step, knobs={"autocast": "bf16", **FUSED})
     assert ["optimizer", "autocast"] == [one.knob for one in report.measured]
     assert Gate.WITHIN_NOISE is report.measured[1].numerics.gate

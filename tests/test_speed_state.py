@@ -256,6 +256,19 @@ def test_the_object_of_a_step_comes_back(kind):
     assert same(before, trainer.mlp.model.state_dict())
 
 
+def test_an_object_that_is_given_comes_back():
+    """An object that the step does not show is saved when it is named, whosever class it is."""
+    average = type("Average", (), {"__module__": "elsewhere"})()
+    average.mean, average.count = torch.zeros(1), 0
+
+    def step():
+        average.mean.add_(1)
+        average.count += 1
+
+    assert [] == comes_back(step, also=[average])
+    assert ([0.0], 0) == (average.mean.tolist(), average.count)
+
+
 def test_plain_attributes_of_modules_come_back():
     """What a module keeps besides parameters and buffers comes back: tensors, counts, its mode."""
 

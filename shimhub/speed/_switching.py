@@ -124,7 +124,7 @@ def _targets(knob: Knob, state: TrainingState) -> list[Targets]:
 
 
 def candidates(knobs: str | Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return knobs and values to be measured, lossy ones last.
+    """Return knobs and values to be measured: what compiles for long late, lossy ones last.
 
     Raises KnobError for names that no knob has.
     """
@@ -135,7 +135,10 @@ def candidates(knobs: str | Mapping[str, Any]) -> list[tuple[str, Any]]:
     for name in knobs:
         if name not in KNOBS:
             raise KnobError(_unknown(name))
-    return sorted(knobs.items(), key=lambda one: KNOBS[one[0]].numerics is Numerics.LOSSY)
+    return sorted(
+        knobs.items(),
+        key=lambda one: (KNOBS[one[0]].numerics is Numerics.LOSSY, one[0] == "compile"),
+    )
 
 
 def _unknown(name: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dis
 import functools
-import random
-import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.nn.parameter import is_lazy
 
+from shimhub.speed._generators import generator_of
 from shimhub.speed._saved import (
     CountedData,
     Saved,
@@ -23,7 +22,6 @@ from shimhub.speed._saved import (
     SavedNames,
     SavedSequence,
     SavedSet,
-    SavedSetting,
     SavedTensor,
 )
 from shimhub.speed.errors import MeasureError
@@ -60,6 +58,12 @@ class Walker:
         self._seen: dict[int, Any] = {}
         #: The top package of the step: its own functions and objects are looked into.
         self._home = ""
+        self._given: set[int] = set()
+
+    def visit_given(self, thing: Any, where: str) -> None:
+        """Save what the user names, with its attributes, whosever class it is."""
+        self._given.add(id(thing))
+        self.visit(thing, where, owned=True)
 
     def visit_step(self, step: Callable[[], Any]) -> None:
         """Save what the step holds: by its closure, globals, arguments and object."""
@@ -95,7 +99,7 @@ class Walker:
             self._stateful(thing, where)
         elif isinstance(thing, (dict, list, deque, set, tuple)):
             self._container(thing, where, owned=owned)
-        elif setting := _generator(thing, where):
+        elif setting := generator_of(thing, where):
             self.saved.append(setting)
         elif _is_code(thing):
             self._code(thing, where)
@@ -106,7 +110,7 @@ class Walker:
 
     def _is_of_the_user(self, thing: Any) -> bool:
         is_plain = not isinstance(thing, (type, types.ModuleType)) and hasattr(thing, "__dict__")
-        return is_plain and bool(self._home) and _top(type(thing)) == self._home
+        return is_plain and (id(thing) in self._given or _top(type(thing)) == self._home)
 
     # ---- tensors
 
@@ -253,43 +257,3 @@ def _global_names(code: types.CodeType) -> tuple[set[str], set[str]]:
             names |= more
             stored |= more_stored
     return names, stored
-
-
-# ---- random numbers
-
-
-def _generator(thing: Any, where: str) -> SavedSetting | None:
-    """Return the state of a generator that the user made; None for what is no generator."""
-    if isinstance(thing, torch.Generator):
-        return SavedSetting(where, thing.get_state, thing.set_state)
-    if isinstance(thing, random.Random):
-        return SavedSetting(where, thing.getstate, thing.setstate)
-    numpy = sys.modules.get("numpy.random")
-    if numpy is None or not isinstance(thing, (numpy.Generator, numpy.RandomState)):
-        return None
-    if isinstance(thing, numpy.RandomState):
-        return SavedSetting(where, thing.get_state, thing.set_state)
-    bits = thing.bit_generator
-    return SavedSetting(where, lambda: bits.state, functools.partial(setattr, bits, "state"))
-
-
-def process_settings() -> list[Saved]:
-    """Return the process's generators of random numbers, and flags that a step may set."""
-    found = [
-        SavedSetting("random", random.getstate, random.setstate),
-        SavedSetting("torch's random numbers", torch.get_rng_state, torch.set_rng_state),
-        SavedSetting("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
-        SavedSetting("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
-        SavedSetting("torch's threads", torch.get_num_threads, torch.set_num_threads),
-    ]
-    if numpy := sys.modules.get("numpy.random"):
-        found.append(SavedSetting("numpy.random", numpy.get_state, numpy.set_state))
-    for kind in ("cuda", "xpu"):
-        device = getattr(torch, kind)
-        if device.is_initialized():
-            read, write = device.get_rng_state_all, device.set_rng_state_all
-            found.append(SavedSetting(f"{kind}'s random numbers", read, write))
-    if torch.backends.mps.is_available():
-        read, write = torch.mps.get_rng_state, torch.mps.set_rng_state
-        found.append(SavedSetting("mps's random numbers", read, write))
-    return list(found)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shimhub.speed._generators import process_settings
 from shimhub.speed._saved import SavedTensor
-from shimhub.speed._walking import Walker, process_settings
+from shimhub.speed._walking import Walker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,7 +51,7 @@ class TrainingState:
             given = list(things)
             for place, thing in enumerate(given):
                 where = name if len(given) == 1 else f"{name}[{place}]"
-                walker.visit(thing, where, owned=True)
+                walker.visit_given(thing, where)
         if step is not None:
             walker.visit_step(step)
         walker.finish()
