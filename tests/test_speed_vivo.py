@@ -358,7 +358,9 @@ def test_a_compiled_step_is_left_to_the_compiler(begin):
 def test_settings_that_were_asked_for_are_set_and_taken_back(begin, tmp_path):
     """A flag of the process is set at once, an optimizer's at its first step; close undoes both."""
     file = tmp_path / "speed.toml"
-    file.write_text('tf32_matmul_precision = "medium"\nprecision = "bf16"\noptimizer.fused = true\n')
+    file.write_text(
+        'tf32_matmul_precision = "medium"\nprecision = "bf16"\noptimizer.fused = true\n'
+    )
     before = torch.get_float32_matmul_precision()
     session = begin(str(file))
     assert ("highest", "medium") == (before, torch.get_float32_matmul_precision())

@@ -1,0 +1,247 @@
+"""Unmodified training scripts under ``run --speed``: their weights, streams and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import textwrap
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+#: Verdicts by name, so that no test depends on how busy the machine is; rank 1 would say SLOWER.
+SAYS = """
+import os
+from shimhub.speed import _rounds, _steps
+from shimhub.speed.model import Timing, Verdict
+
+class Said:
+    pairs = 0
+
+    def add_block(self, layout, seconds):
+        self.pairs += 2
+
+    def verdict(self):
+        told = "SLOWER" if os.environ.get("RANK") == "1" else os.environ["SAYS"]
+        return Timing(Verdict(told), 1.5, 1.2, 1.8, 4, 0.99, 1.0) if self.pairs >= 4 else None
+
+_rounds.PairTest = Said
+_steps.block_of = lambda seconds: 2
+"""
+HEAD = """
+import sys, torch
+torch.manual_seed(0)
+torch.set_num_threads(1)
+
+def net():
+    return torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 8))
+
+def loss(model, data):
+    return (model(data) - 1).square().mean()
+"""
+SCRIPTS = {
+    # A scheduler, gradient accumulation over two batches, and workers that load them.
+    "schedule": """
+        from torch.utils.data import DataLoader
+        model = net()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 60)
+        data = DataLoader(list(torch.randn(240, 8)), batch_size=2, num_workers=2)
+        for number, batch in enumerate(data):
+            loss(model, batch).backward()
+            if number % 2:
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad()
+        torch.save([*model.state_dict().values()], sys.argv[1])
+        print("fused", optimizer.param_groups[0]["fused"])
+    """,
+    # Two optimizers, one of which steps twice as often; a third one comes late.
+    "three": """
+        one, two, three = net(), net(), net()
+        first, second = (torch.optim.Adam(each.parameters(), lr=1e-2) for each in (one, two))
+        late = None
+        for number in range(120):
+            batch = torch.randn(4, 8)
+            for model, optimizer in ((one, first), (one, first), (two, second), (three, late)):
+                if optimizer is not None:
+                    optimizer.zero_grad()
+                    loss(model, batch).backward()
+                    optimizer.step()
+            if number == 12:
+                late = torch.optim.SGD(three.parameters(), lr=1e-2)
+        weights = [value for each in (one, two, three) for value in each.state_dict().values()]
+        torch.save(weights, sys.argv[1])
+        print("fused", *(each.param_groups[0]["fused"] for each in (first, second, late)))
+    """,
+    # The end comes before anything is tried.
+    "short": """
+        model = net()
+        optimizer = torch.optim.AdamW(model.parameters())
+        for _ in range(4):
+            loss(model, torch.randn(4, 8)).backward()
+            optimizer.step()
+        torch.save([*model.state_dict().values()], sys.argv[1])
+        print("fused", optimizer.param_groups[0]["fused"])
+    """,
+    # The script dies while something is tried.
+    "raising": """
+        model = net()
+        optimizer = torch.optim.AdamW(model.parameters())
+        for _ in range(9):
+            loss(model, torch.randn(4, 8)).backward()
+            optimizer.step()
+        torch.save([*model.state_dict().values()], sys.argv[1])
+        print("about to raise")
+        raise RuntimeError("of the script")
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """Return the weights of every script without us, made in one process."""
+    import runpy
+
+    folder, found = tmp_path_factory.mktemp("plain"), {}
+    argv, threads = sys.argv, torch.get_num_threads()
+    try:
+        for name, body in SCRIPTS.items():
+            (folder / f"{name}.py").write_text(HEAD + textwrap.dedent(body))
+            sys.argv = ["", str(folder / name)]
+            try:
+                runpy.run_path(str(folder / f"{name}.py"), run_name="__main__")
+            except RuntimeError:
+                assert "raising" == name
+            found[name] = torch.load(folder / name)
+    finally:
+        sys.argv = argv
+        torch.set_num_threads(threads)
+    return found
+
+
+def run(lab, name, says="FASTER", check=True):
+    """Run a script with ``--speed auto``; returns the process, its weights and its records."""
+    lab.module("sitecustomize", SAYS)
+    (lab.root / f"{name}.py").write_text(HEAD + textwrap.dedent(SCRIPTS[name]))
+    done = lab.cli("run", "--speed", "auto", f"{name}.py", "out", SAYS=says, check=check)
+    return done, torch.load(lab.root / "out"), records(lab)
+
+
+def records(lab):
+    """Return what processes told of speed, in order of their files."""
+    files = sorted((lab.root / "state").rglob("*.jsonl"))
+    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    return [(one["kind"], one["reason"]) for one in lines if one.get("shim") == "torch/speed/vivo"]
+
+
+def close(expected, found):
+    """Whether weights agree as far as sums in another order do: 1e-5, relative."""
+    pairs = zip(expected, found, strict=True)
+    return all(torch.allclose(one, two, rtol=1e-5, atol=1e-6) for one, two in pairs)
+
+
+FASTER = "optimizer fused=True: FASTER 1.50x [1.20, 1.80], 4 pairs of 2 steps, kept"
+
+
+def test_a_script_with_a_scheduler_accumulation_and_workers(lab, plain):
+    """What is FASTER is kept; stdout is the script's, stderr has one line, the records, too."""
+    done, weights, told = run(lab, "schedule")
+    assert ("fused True\n", f"shimhub: speed: {FASTER}\n") == (done.stdout, done.stderr)
+    assert close(plain["schedule"], weights)
+    assert [("speed", FASTER)] == told
+    assert f"  torch/speed/vivo: {FASTER}\n" in lab.cli("report").stdout
+
+
+def test_a_script_with_several_optimizers_one_of_them_late(lab, plain):
+    """All optimizers of a loop are switched together, the late one when the loop is known anew."""
+    done, weights, _ = run(lab, "three")
+    assert "fused True True True\n" == done.stdout
+    assert close(plain["three"], weights)
+
+
+def test_where_nothing_is_faster_the_weights_agree_as_well(lab, plain):
+    """Steps of a trial were fused, so weights agree to 1e-5; the optimizer is as it was made."""
+    done, weights, told = run(lab, "schedule", says="NO_DIFFERENCE")
+    assert "fused None\n" == done.stdout
+    assert close(plain["schedule"], weights)
+    assert "NO_DIFFERENCE" in told[0][1]
+
+
+def test_a_script_that_ends_before_anything_is_tried(lab, plain):
+    """Weights are those of the plain run by the bit, and the end is told as UNDECIDED."""
+    done, weights, told = run(lab, "short")
+    assert all(map(torch.equal, plain["short"], weights))
+    line = "4 steps of optimizers: UNDECIDED, as the program ended first; everything is as it was"
+    assert f"shimhub: speed: {line}\n" == done.stderr
+    assert [("speed", line)] == told
+
+
+def test_a_script_that_raises(lab, plain):
+    """Its exit code, traceback and output are its own; our line comes behind them."""
+    done, weights, _ = run(lab, "raising", check=False)
+    assert (1, "about to raise\n") == (done.returncode, done.stdout)
+    assert close(plain["raising"], weights)
+    *_, error, line = done.stderr.splitlines()
+    assert "RuntimeError: of the script" == error
+    assert line.startswith("shimhub: speed: optimizer fused=True: ")
+    assert "shimhub" not in done.stderr.removesuffix(f"{line}\n")
+
+
+RANKS = """
+import torch.distributed as dist
+dist.init_process_group("gloo")
+rank = dist.get_rank()
+model = net()
+make = (torch.optim.AdamW, torch.optim.AdamW if sys.argv[2] == "alike" else torch.optim.SGD)
+optimizer = make[rank](model.parameters(), lr=1e-2)
+for _ in range(60):
+    batch = torch.randn(4, 8)
+    optimizer.zero_grad()
+    loss(model, batch).backward()
+    for each in model.parameters():
+        dist.all_reduce(each.grad)
+    optimizer.step()
+torch.save([*model.state_dict().values()], f"{sys.argv[1]}{rank}")
+print(f"rank {rank} fused {optimizer.param_groups[0]['fused']}\\n", end="", flush=True)
+dist.destroy_process_group()
+"""
+
+
+def launch(lab, how):
+    """Run two ranks over gloo, alike or not."""
+    lab.module("sitecustomize", SAYS)
+    (lab.root / "ranks.py").write_text(HEAD + RANKS)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    told = {"SAYS": "FASTER", "OMP_NUM_THREADS": "1"}
+    return lab.cli("run", "--speed", "auto", *launcher, "ranks.py", "out", how, **told)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="gloo by torchrun is tested on Linux")
+def test_two_ranks_keep_what_rank_0_measured(lab):
+    """Rank 1 measured SLOWER, and keeps the setting all the same; rank 0 alone speaks."""
+    done = launch(lab, "alike")
+    assert ["rank 0 fused True", "rank 1 fused True"] == sorted(done.stdout.split("\n"))[1:]
+    assert [f"shimhub: speed: {FASTER}"] == ours(done)
+    assert close(torch.load(lab.root / "out0"), torch.load(lab.root / "out1"))
+    followed = "optimizer fused=True: as rank 0 measured, kept"
+    assert {("speed", FASTER), ("speed", followed)} <= set(records(lab))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="as above")
+def test_ranks_that_differ_turn_everything_off(lab):
+    """A rank with another optimizer ends it for both, which say so; the report has it, too."""
+    done = launch(lab, "unlike")
+    assert ["rank 0 fused None", "rank 1 fused None"] == sorted(done.stdout.split("\n"))[1:]
+    told = "everything is off: rank 1 has other settings, optimizers or versions"
+    assert [f"shimhub: speed: {told}"] * 2 == ours(done)
+    assert 2 == lab.cli("report", check=False).stdout.count(
+        "torch/speed/vivo is off, as ranks differ, in rank"
+    )
+
+
+def ours(done):
+    """Return our lines of stderr, where torchrun may have its own."""
+    return [line for line in done.stderr.splitlines() if line.startswith("shimhub")]
