@@ -122,6 +122,16 @@ def test_a_value_of_the_user_that_equals_a_lower_layers_is_not_taken_for_it():
     assert 1 == knob.values["a"]
 
 
+def test_a_value_of_the_user_that_was_seen_once_is_known_later():
+    """It lay between two layers; the user then sets what the lower one had set, and it stays."""
+    knob, here = Values(a=0), Targets()
+    low = push(knob, {"a": 1}, here)
+    knob.values["a"] = 0
+    drop(push(knob, {}, here), here)
+    knob.values["a"] = 1
+    assert {"a": 1} == drop(low, here).state
+
+
 @pytest.mark.parametrize("error", [KnobError("no"), ZeroDivisionError(), KeyboardInterrupt()])
 def test_an_apply_that_fails_half_way_leaves_nothing(error):
     """One of two values is written when it fails; both are as before, and no layer is on."""

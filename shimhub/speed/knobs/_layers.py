@@ -18,7 +18,7 @@ from shimhub.speed.errors import KnobError
 from shimhub.speed.model import Knob, State, Targets
 
 _Key = tuple[str, int]
-#: Where a layer's value was, and the user's came to light when the layer above went.
+#: Where a layer's value was, and the user's on top of it came to light.
 _USERS: Final = object()
 #: Not held while code of the user runs; knobs run under it.
 _LOCK: Final = threading.RLock()
@@ -110,6 +110,11 @@ def _is_ours(name: str, value: Any, layer: Layer) -> bool:
     return any(_same(value, one[name]) for one in (layer.written, layer.tried) if name in one)
 
 
+def _mark(layer: Layer, names: frozenset[str]) -> None:
+    """Note that a user wrote these on top of a layer; their values alone may not tell."""
+    layer.written = {**layer.written, **dict.fromkeys(names, _USERS)}
+
+
 def _undone(before: State, now: State, kept: frozenset[str]) -> dict[str, Any]:
     """Return what to write to bring back ``before``, but for the names that are kept."""
     return {name: now[name] if name in kept else value for name, value in before.items()}
@@ -126,6 +131,8 @@ def push(knob: Knob, value: Any, targets: Targets) -> Layer:
         target = _target(knob, targets)
         reference = None if target is None else weakref.ref(target)
         layer = Layer(knob, value, reference, before, after, saved, written)
+        for below in layers[-1:]:
+            _mark(below, _changed(saved, below))
         _keep([*layers, layer], knob, targets)
         undo.pop_all()
         return layer
@@ -158,8 +165,7 @@ def _taken_off(layer: Layer, layers: list[Layer], targets: Targets) -> Dropped:
         layer.tried = {name: one for name, one in wanted.items() if name not in kept}
         _write(knob, wanted, targets)
     if place:
-        below = layers[place - 1]
-        below.written = {**below.written, **dict.fromkeys(kept, _USERS)}
+        _mark(layers[place - 1], kept)
     told = sorted(name for name in kept if not _same(now[name], layer.saved.get(name)))
     return Dropped(dict(knob.read(targets)), tuple(told), _note(layer, told, above))
 
