@@ -75,6 +75,21 @@ def test_another_learning_rate_is_different(factor):
     assert "update" in result.reason
 
 
+def test_another_learning_rate_is_different_in_a_step_of_bf16():
+    """From equal gradients follow equal updates: bf16's noise is no excuse for an optimizer."""
+    mlp = Mlp()
+
+    def step():
+        mlp.optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = cross_entropy(mlp.model(mlp.x), mlp.y)
+        loss.backward()
+        mlp.optimizer.step()
+
+    assert Gate.DIFFERENT is judge(step, groups(mlp.optimizer, lr=1.001e-3)).gate
+    assert Gate.WITHIN_NOISE is judge(step, groups(mlp.optimizer, fused=True)).gate
+
+
 def test_a_broken_gradient_of_one_small_parameter_is_different():
     """One bias among large weights is seen: every parameter is judged by itself."""
     mlp = Mlp()
