@@ -20,7 +20,7 @@ QEMU_AARCH64  ?= qemu-aarch64
 SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -DSHIMHUB_NO_UNROLL
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-fast test-axolotl lint format types check wheel sdist bench bench-check \
+.PHONY: help bench-speed install test test-fast test-axolotl lint format types check wheel sdist bench bench-check \
         bench-kernels bench-kernels-check bench-data bench-data-check bench-rivals \
         native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz leaks \
         data-heavy data-slow data-fuzz e2e titan conformance-torch28 conformance-axolotl \
@@ -86,9 +86,12 @@ bench-data: ## measure the readers beside pyarrow, datasets and others (AREA=row
 bench-data-check: ## the same, and fail where a required ratio is missed
 	$(PYTHON) -m tests.bench.data --check $(if $(AREA),--area $(AREA))
 
-bench-rivals: ## install the kernels' rivals into $(VENV), at the versions that docs/ has figures of
+bench-speed: ## how often a speed verdict is wrong or missed, beside rivals (15 min of a free machine)
+	$(PYTHON) -m tests.bench.speed --check --write
+
+bench-rivals: ## install the rivals into $(VENV), at the versions that docs/ has figures of
 	$(PYTHON) -m pip install -c constraints.txt -e '.[bench-kernels]'
-	$(PYTHON) -m pip install --no-deps axolotl==0.19.0
+	$(PYTHON) -m pip install --no-deps axolotl==0.19.0 pytorch-autotune==2.0.0 slowai==0.10.0
 
 native: ## rebuild the extension in place after an edit of native/, without pip
 	PATH="$(abspath $(dir $(PYTHON))):$$PATH" cmake --fresh -G Ninja -S native -B $(BUILD)/extension \
