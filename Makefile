@@ -20,11 +20,11 @@ QEMU_AARCH64  ?= qemu-aarch64
 SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -DSHIMHUB_NO_UNROLL
 
 .DEFAULT_GOAL := help
-.PHONY: help bench-speed install test test-fast test-axolotl lint format types check wheel sdist bench bench-check \
+.PHONY: help install test test-fast test-axolotl lint format types check wheel sdist bench bench-check \
         bench-kernels bench-kernels-check bench-data bench-data-check bench-rivals \
         native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz leaks \
         data-heavy data-slow data-fuzz e2e titan conformance-torch28 conformance-axolotl \
-        bench-axolotl conformance-cpython ci clean
+        bench-axolotl bench-speed conformance-cpython ci clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,15 +63,17 @@ wheel: ## build dist/*.whl
 sdist: ## build dist/*.tar.gz (install first: it brings the build backend)
 	$(PYTHON) -c 'from scikit_build_core.build import build_sdist; build_sdist("dist")'
 
-bench: ## measure hub, kernels and readers, print the figures, write the latter two's pages and plots
+bench: ## measure hub, kernels, readers and verdicts of speed; write the latter three's pages
 	$(PYTHON) -m tests.bench
 	$(MAKE) bench-kernels
 	$(MAKE) bench-data
+	$(MAKE) bench-speed
 
-bench-check: ## measure all three, and fail where a budget or a ratio is not held
+bench-check: ## measure all four, and fail where a budget or a ratio is not held
 	$(PYTHON) -m tests.bench --check
 	$(MAKE) bench-kernels-check
 	$(MAKE) bench-data-check
+	$(PYTHON) -m tests.bench.speed --check
 
 # With AREA no page is written: it tells of all areas, measured in one run.
 bench-kernels: ## measure the kernels beside their rivals (AREA=packing: that one alone, prints only)
