@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from shimhub.speed.errors import KnobError  # noqa: E402 - after the check that torch is there
 from shimhub.speed.knobs import KNOBS  # noqa: E402
+from shimhub.speed.knobs.compiling import fallback_reason  # noqa: E402
 from shimhub.speed.model import Hardware, Numerics, Targets  # noqa: E402
 from tests.speed_models import convolution_training, transformer_training  # noqa: E402
 
@@ -167,7 +168,7 @@ def test_a_knob_without_its_target_says_so(name):
 
 
 #: How far the loss may be from that of the unmodified run, relative, in the first twenty steps.
-#: Measured: foreach 0; the others below 2e-6.
+#: Measured on the transformer: foreach and aot_eager 0, fused 1.2e-7.
 TOLERANCE = {"optimizer-{'foreach': True}": 0.0, "optimizer-{'foreach': False}": 0.0}
 LOSSLESS = [case for case in CASES if case[0] not in {"autocast", "compile"}]
 LOSSLESS += [("compile", {"backend": "aot_eager"})]
@@ -202,6 +203,7 @@ def test_autocast_is_lossy_and_named_so(begin):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # a warning in torch's compiler would be a failure of it
 @pytest.mark.parametrize("begin", [transformer_training, convolution_training])
 def test_twenty_losses_under_inductor(begin):
     """With dropout, too: compiled code draws the random numbers that eager torch draws."""
@@ -211,6 +213,7 @@ def test_twenty_losses_under_inductor(begin):
     KNOBS["compile"].apply(True, targets_of(training))
     assert plain == pytest.approx(training.losses(20), rel=1e-5)
     assert drawn == generators()
+    assert "" == fallback_reason(training.model)
 
 
 def test_all_of_them_together():
