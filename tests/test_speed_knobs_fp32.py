@@ -29,6 +29,13 @@ HIDDEN = {
     "cuda alone": ((field, "cuda", "all", "tf32"),),
     "cuda and matmul": ((field, "cuda", "all", "ieee"), (field, "cuda", "matmul", "ieee")),
     "ieee twice": ((field, "generic", "all", "ieee"), (field, "mkldnn", "matmul", "ieee")),
+    "ieee of two": ((field, "generic", "all", "ieee"), (field, "mkldnn", "all", "ieee")),
+    "ieee of both": (
+        (field, "generic", "all", "ieee"),
+        (field, "cuda", "all", "ieee"),
+        (field, "cuda", "matmul", "ieee"),
+    ),
+    "ieee below": ((field, "generic", "all", "tf32"), (field, "mkldnn", "all", "ieee")),
     "all bf16": ((field, "generic", "all", "bf16"),),
     "mkldnn bf16": ((field, "mkldnn", "all", "bf16"), (field, "mkldnn", "matmul", "bf16")),
     "high, then all": (
@@ -48,6 +55,7 @@ LATER = {
     "all tf32": ((field, "generic", "all", "tf32"),),
     "all bf16": ((field, "generic", "all", "bf16"),),
     "cuda ieee": ((field, "cuda", "all", "ieee"),),
+    "parents tf32": ((field, "cuda", "all", "tf32"), (field, "mkldnn", "all", "tf32")),
     "leaves ieee": ((field, "cuda", "matmul", "ieee"), (field, "mkldnn", "matmul", "ieee")),
     "leaves tf32": ((field, "cuda", "matmul", "tf32"), (field, "mkldnn", "matmul", "tf32")),
 }

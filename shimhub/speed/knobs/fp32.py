@@ -74,28 +74,25 @@ def _told(getter: Callable[[], Any]) -> Any:
         return RAISES
 
 
-def _moved(fields: tuple[Field, ...], parent: Field) -> set[Field]:
-    """Return the fields that change with a parent, which is changed for a moment to see that."""
-    was, before = _get(parent), {field: _get(field) for field in fields}
-    _set(parent, "ieee" if was != "ieee" else _UNSET)
+def _moves(field: Field, parents: tuple[Field, ...]) -> bool:
+    """Whether a field changes with its parents, which are changed for a moment to see that."""
+    value, saved = _get(field), {parent: _get(parent) for parent in parents}
     try:
-        return {field for field in fields if _get(field) != before[field]}
+        for parent in parents:
+            _set(parent, "ieee" if value != "ieee" else _UNSET)
+        return _get(field) != value
     finally:
-        _set(parent, was)
+        for parent, was in saved.items():
+            _set(parent, was)
 
 
 def _own(leaf: Field) -> str:
     """Return the value that a field was given itself; ``none`` where it follows its parents."""
     value, parent = _get(leaf), (leaf[0], "all")
-    if value != _get(parent):
-        return value
-    if value == _UNSET:
-        return _UNSET
-    if value == _get(_GENERIC):
-        moved = _moved((parent, leaf), _GENERIC)
-        if parent in moved:
-            return _UNSET if leaf in moved else value
-    return _UNSET if _moved((leaf,), parent) else value
+    if value == _get(parent) != _UNSET:
+        parents = (_GENERIC,) if _moves(parent, (_GENERIC,)) else (_GENERIC, parent)
+        return _UNSET if _moves(leaf, parents) else value
+    return value
 
 
 @contextmanager
