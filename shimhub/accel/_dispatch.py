@@ -1,0 +1,205 @@
+"""Who computes a call, and what happens when that fails: the way of every call in Python.
+
+:func:`run` is the whole rule. The native library has the same for the calls that are most of all,
+exact arrays and tensors in a mode that leaves nothing to decide, and hands it all others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from shimhub.accel import _kinds, _lists, breakers, logs, stats, thresholds, torch_ffi
+from shimhub.accel._table import TABLE, Op, native_limit
+from shimhub.accel.errors import TorchMissingError
+from shimhub.accel.model import DTYPES, AccelMode, Settings
+from shimhub.accel.modes import current
+
+NOT_INSTALLED: Final = "torch is not installed"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call whose inputs are arrays (or torch's tensors, where ``kind`` is tensor)."""
+
+    op: Op
+    kind: str
+    inputs: Sequence[Any]
+    options: Mapping[str, Any]
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Torch or not, and why; ``fallback`` why torch does not compute what it was to."""
+
+    torch: bool
+    reason: str
+    work: float
+    limit: thresholds.Limit
+    fallback: str = ""
+
+
+def run(name: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """Compute an operation; the result is what the first input is."""
+    own = _kinds.own_function(inputs)
+    if own is not None:
+        return own(name, inputs, options)
+    op, settings = TABLE[name], current()
+    kind, first = _kinds.call_kind(name, inputs)
+    if kind == "tensor":
+        from shimhub.accel import _tensors
+
+        return _tensors.run(Call(op, kind, inputs, options, settings))
+    if kind == "list" and name == "matmul" and settings.mode is not AccelMode.TORCH:
+        small = _lists.product(inputs, settings)
+        if small is not None:
+            return small
+    result = compute(call_of(op, kind, inputs, options, settings))
+    return _kinds.from_result(kind, first, result)
+
+
+def call_of(
+    op: Op, kind: str, inputs: Sequence[Any], options: Mapping[str, Any], settings: Settings
+) -> Call:
+    """Return the call on arrays. Raises ``TypeError`` and ``ValueError`` for what has none."""
+    floats = [kind == "list"] * len(inputs)
+    if op.name == "cross_entropy":
+        floats[1] = False  # classes are whole numbers
+    arrays = [
+        _kinds.to_array(one, op.name, as_floats)
+        for one, as_floats in zip(inputs, floats, strict=True)
+    ]
+    if op.name == "cross_entropy":
+        arrays[1] = np.asarray(arrays[1])
+    return Call(op, "list" if kind == "list" else "ndarray", arrays, options, settings)
+
+
+def choose(call: Call) -> Choice:
+    """Return who computes a call on arrays; nothing is computed, counted or imported."""
+    work = call.op.work(call.inputs, call.options)
+    mode = call.settings.mode
+    if mode in {AccelMode.PURE, AccelMode.NATIVE}:
+        return Choice(False, f"mode {mode.name}", work, _limit_of_mode(mode))
+    dtype, why_not = _dtype(call)
+    if mode is AccelMode.TORCH:
+        limit = _limit_of_mode(mode)
+    else:
+        limit = thresholds.effective(call.op.name, call.kind, dtype or DTYPES[0], call.settings)
+        if not is_above(work, limit.size):
+            return Choice(False, "not above the threshold", work, limit)
+    why_not = why_not or _why_not_torch(call)
+    told = mode is AccelMode.TORCH or limit.is_told
+    if why_not:
+        return Choice(False, why_not, work, limit, why_not if told else "")
+    reason = f"mode {mode.name}" if mode is AccelMode.TORCH else "above the threshold"
+    return Choice(True, reason, work, limit)
+
+
+def compute(call: Call) -> Any:
+    """Compute a call on arrays by who is to, or else by the reference; count and tell it."""
+    choice = choose(call)
+    if not choice.torch:
+        return _pure(call, choice, _refused(call, choice))
+    try:
+        result = torch_ffi.on_arrays(call.op, call.inputs, call.options)
+    except Exception as error:  # whatever torch raises, the reference decides
+        if call.settings.strict:
+            raise
+        result = _reference(call, "torch", error)
+    else:
+        breakers.success(call.op.name, "torch")
+        _done(call, "torch")
+    return result
+
+
+def is_above(work: float, limit: float) -> bool:
+    """Whether torch is to compute so much work: more than the limit, or all where that is 0."""
+    return work > limit or limit == 0
+
+
+def _limit_of_mode(mode: AccelMode) -> thresholds.Limit:
+    size = 0.0 if mode is AccelMode.TORCH else float("inf")
+    return thresholds.Limit(size, f"mode {mode.name}")
+
+
+def _refused(call: Call, choice: Choice) -> str:
+    """Return why torch does not compute what it was to. Strict raises where torch is missing."""
+    if choice.fallback == NOT_INSTALLED and call.settings.strict:
+        raise TorchMissingError(f"{call.op.name}: {NOT_INSTALLED}; {torch_ffi.CURE}")
+    return choice.fallback
+
+
+def _pure(call: Call, choice: Choice, fallback: str) -> Any:
+    kernel, name = call.op.kernel, call.op.name
+    if kernel is None:
+        result = call.op.reference(*call.inputs, **call.options)
+        _done(call, "numpy", fallback)
+        return result
+    if breakers.is_open(name, "native") and not call.settings.strict:
+        result = call.op.reference(*call.inputs, **call.options)
+        _done(call, "numpy", fallback or f"native: {breakers.LEFT_ALONE}")
+        return result
+    try:
+        result = kernel(*call.inputs, **call.options)
+    except Exception as error:  # the reference decides whose error it is
+        if call.settings.strict:
+            raise
+        return _reference(call, "native", error)
+    breakers.success(name, "native")
+    _done(call, served_by(call, choice.work), fallback)
+    return result
+
+
+def _reference(call: Call, backend: str, error: Exception) -> Any:
+    """Compute by the reference after an exception; what that raises is the caller's mistake."""
+    try:
+        result = call.op.reference(*call.inputs, **call.options)
+    except Exception as own:
+        raise own from None
+    breakers.fault(call.op.name, backend)
+    _done(call, "numpy", f"{backend} raised {type(error).__name__}")
+    return result
+
+
+def served_by(call: Call, work: float) -> str:
+    """Return native or numpy: who computes this, if torch does not."""
+    dtype, why_not = _dtype(call)
+    if why_not or call.op.kernel is None:
+        return "numpy"
+    return "native" if work <= native_limit(call.op.name, dtype) else "numpy"
+
+
+def _done(call: Call, backend: str, fallback: str = "") -> None:
+    stats.count(call.op.name, backend, fallback)
+    logs.tell(call.op.name, call.inputs, backend, fallback)
+
+
+def _dtype(call: Call) -> tuple[str, str]:
+    """Return the dtype of all arrays, and why torch would not give numpy's answer for them."""
+    inputs = call.inputs[:1] if call.op.name == "cross_entropy" else call.inputs
+    if any(isinstance(one, np.ndarray) and type(one) is not np.ndarray for one in inputs):
+        return "", "a subclass of numpy's array"
+    names = sorted({one.dtype.name for one in inputs if isinstance(one, np.ndarray | np.generic)})
+    if not names:
+        return "", "only numbers"
+    if len(names) > 1:
+        return "", "dtypes differ"
+    return (names[0], "") if names[0] in DTYPES else ("", f"dtype {names[0]}")
+
+
+def _why_not_torch(call: Call) -> str:
+    if not torch_ffi.torch_available():
+        return NOT_INSTALLED
+    if breakers.is_open(call.op.name, "torch") and not call.settings.strict:
+        return f"torch: {breakers.LEFT_ALONE}"
+    return "autocast" if _in_autocast() else ""
+
+
+def _in_autocast() -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.is_autocast_enabled("cpu"))

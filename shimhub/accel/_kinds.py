@@ -1,0 +1,116 @@
+"""What inputs are, and their way to numpy's arrays and back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+#: A class that knows its own way: its array, and itself around a result.
+ARRAY: Final = "__accel_array__"
+WRAP: Final = "__accel_wrap__"
+#: A class that does operations itself: ``__accel_function__(name, arrays, options)``.
+FUNCTION: Final = "__accel_function__"
+
+_NUMBERS: Final = (bool, int, float, np.generic)
+
+
+def kind_of(value: Any, op: str) -> str:
+    """Return list, ndarray, wrapped, tensor or number. Raises ``TypeError`` for anything else."""
+    if isinstance(value, np.ndarray):
+        return "ndarray"
+    if isinstance(value, list | tuple):
+        return "list"
+    if hasattr(type(value), ARRAY):
+        return "wrapped"
+    if is_tensor(value):
+        return "tensor"
+    if isinstance(value, _NUMBERS):
+        return "number"
+    raise TypeError(
+        f"{op}: {type(value).__name__} is no list, numpy array, torch tensor or number, "
+        f"and has no {ARRAY}()"
+    )
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether it is torch's; torch is not imported to find out."""
+    tensor = getattr(sys.modules.get("torch"), "Tensor", None)
+    return tensor is not None and isinstance(value, tensor)
+
+
+def call_kind(op: str, inputs: Sequence[Any]) -> tuple[str, Any]:
+    """Return the kind of the result, and the input that has it: the first that is no number.
+
+    A tensor that needs a gradient makes it a tensor, wherever it stands.
+    """
+    first = "ndarray", None
+    for value in reversed(inputs):
+        kind = "number" if value is None else kind_of(value, op)
+        if kind != "number":
+            first = kind, value
+    if first[0] != "tensor" and any(needs_grad(one) for one in inputs if is_tensor(one)):
+        return "tensor", None
+    return first
+
+
+def needs_grad(tensor: Any) -> bool:
+    """Whether autograd follows what is done with a tensor."""
+    return bool(tensor.requires_grad and sys.modules["torch"].is_grad_enabled())
+
+
+def own_function(inputs: Sequence[Any]) -> Any:
+    """Return the method of the first input whose class does operations itself, or None."""
+    for value in inputs:
+        if hasattr(type(value), FUNCTION):
+            return getattr(value, FUNCTION)
+    return None
+
+
+def to_array(value: Any, op: str, as_floats: bool) -> Any:
+    """Return what numpy computes with: an array, or a number or None as it is.
+
+    Lists become float64 where ``as_floats``. Raises ``TypeError`` and ``ValueError``.
+    """
+    if value is None or isinstance(value, np.ndarray):
+        return value
+    kind = kind_of(value, op)
+    if kind == "list":
+        return _from_list(value, op, as_floats)
+    if kind == "tensor":
+        return from_tensor(value)
+    if kind == "wrapped":
+        return _from_wrapped(value, op)
+    return value
+
+
+def from_tensor(tensor: Any) -> Any:
+    """Return a tensor's array, which shares its memory where it can."""
+    return tensor.detach().resolve_conj().resolve_neg().cpu().numpy()
+
+
+def from_result(kind: str, first: Any, result: Any) -> Any:
+    """Return what numpy computed as what the first input is."""
+    if kind == "list":
+        return result.tolist() if hasattr(result, "tolist") else result
+    if kind == "wrapped":
+        return getattr(type(first), WRAP)(np.asarray(result))
+    return result
+
+
+def _from_list(value: Any, op: str, as_floats: bool) -> Any:
+    try:
+        return np.asarray(value, dtype=np.float64 if as_floats else None)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{op}: a list that is no array of numbers: {error}") from None
+
+
+def _from_wrapped(value: Any, op: str) -> Any:
+    if getattr(value, "requires_grad", False):
+        raise TypeError(
+            f"{op}: {type(value).__name__} needs a gradient, which would be lost; its class must "
+            f"have {FUNCTION}(name, arrays, options) to compute with one"
+        )
+    return getattr(value, ARRAY)()

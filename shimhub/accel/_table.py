@@ -1,0 +1,81 @@
+"""The operations as data: who computes each, what it takes, how much work it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shimhub import kernels
+from shimhub.accel import _losses, _shapes
+from shimhub.kernels import linalg
+from shimhub.kernels._reference import linalg as reference
+
+_Inputs = Sequence[Any]
+_Options = Mapping[str, Any]
+
+
+@dataclass
+class Op:
+    """An operation. ``kernel`` is None where the reference is the same function.
+
+    ``scalars`` tells that a result without dimensions is a number, as with numpy's own functions.
+    """
+
+    name: str
+    kernel: Callable[..., Any] | None
+    reference: Callable[..., Any]
+    work: Callable[[_Inputs, _Options], float]
+    check: Callable[[_Inputs, _Options], None]
+    scalars: bool = False
+
+
+def _op(name: str, work: Any, check: Any, scalars: bool = False, ours: str = "") -> Op:
+    plain = getattr(reference, ours or name)
+    kernel = getattr(linalg, ours or name) if kernels.available() else None
+    return Op(name, kernel, plain, work, check, scalars)
+
+
+def _pair(name: str, ours: str) -> Op:
+    return _op(name, _shapes.largest, _shapes.check_pair(name), scalars=True, ours=ours)
+
+
+def _activation(name: str) -> Op:
+    return _op(name, _shapes.largest, _shapes.check_nothing)
+
+
+_ALL: Final = (
+    _op("matmul", _shapes.matmul_work, _shapes.check_matmul, scalars=True),
+    _op("linear", _shapes.linear_work, _shapes.check_linear),
+    _pair("add", "add"),
+    _pair("sub", "subtract"),
+    _pair("mul", "multiply"),
+    _pair("div", "divide"),
+    _activation("relu"),
+    _activation("sigmoid"),
+    _activation("tanh"),
+    _activation("gelu"),
+    _op("softmax", _shapes.largest, _shapes.check_softmax),
+    _op("layer_norm", _shapes.largest, _shapes.check_layer_norm),
+    Op("mse_loss", None, _losses.mse_loss, _shapes.largest, _shapes.check_mse, scalars=True),
+    Op(
+        "cross_entropy",
+        None,
+        _losses.cross_entropy,
+        _shapes.largest,
+        _shapes.check_cross_entropy,
+        scalars=True,
+    ),
+)
+TABLE: Final[Mapping[str, Op]] = {op.name: op for op in _ALL}
+
+
+def native_limit(op: str, dtype: str) -> float:
+    """Return the work up to which our kernel computes it, rather than numpy; 0 without one."""
+    if TABLE[op].kernel is None or dtype not in ("float32", "float64"):
+        return 0.0
+    if op in ("matmul", "linear"):
+        return kernels.native_limit("products", dtype)
+    if op in ("add", "sub", "mul", "div"):
+        return kernels.native_limit("elements", dtype)
+    return float("inf")

@@ -1,0 +1,120 @@
+"""Calls on torch's tensors: in torch, unless something of ours was measured to be faster.
+
+Autograd, compilers, other devices and subclasses see torch's own operations. Imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from shimhub.accel import _kinds, breakers, logs, stats, thresholds, torch_ffi
+from shimhub.accel._table import native_limit
+from shimhub.accel.model import DTYPES, AccelMode
+
+if TYPE_CHECKING:
+    from shimhub.accel._dispatch import Call
+
+_DTYPES = (torch.float32, torch.float64)
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def run(call: Call) -> Any:
+    """Compute a call that has a tensor in it. Raises ``ShapeError`` for shapes."""
+    limit, work = limit_of(call)
+    if call.settings.mode is not AccelMode.NATIVE and (work > limit.size or limit.size == 0):
+        return _in_torch(call)
+    reason = why_torch(call.op.name, call.inputs)
+    if reason:
+        return _in_torch(call, reason)
+    return _by_kernel(call)
+
+
+def limit_of(call: Call) -> tuple[thresholds.Limit, float]:
+    """Return the size above which a call stays in torch, and its own size."""
+    mode = call.settings.mode
+    work = call.op.work(call.inputs, call.options)
+    if mode is AccelMode.NATIVE:
+        return thresholds.Limit(float("inf"), "mode NATIVE"), work
+    if mode is not AccelMode.AUTO:
+        return thresholds.Limit(0.0, "torch's own tensors"), work
+    return thresholds.effective(call.op.name, "tensor", dtype_of(call), call.settings), work
+
+
+def dtype_of(call: Call) -> str:
+    """Return the dtype that crossovers are told for; float32 for any other."""
+    dtype = str(_first(call.inputs).dtype).removeprefix("torch.")
+    return dtype if dtype in DTYPES else DTYPES[0]
+
+
+def served_by(call: Call, work: float) -> str:
+    """Return native or numpy: who computes this, if torch does not."""
+    limit = native_limit(call.op.name, dtype_of(call))
+    return "native" if call.op.kernel is not None and work <= limit else "numpy"
+
+
+def why_torch(name: str, inputs: Sequence[Any]) -> str:
+    """Return why our kernels cannot compute this; empty where they can."""
+    if torch.compiler.is_compiling():
+        return "compile tracing"
+    if torch.is_autocast_enabled("cpu"):
+        return "autocast"
+    if name in {"mse_loss", "cross_entropy"}:
+        return "no kernel"
+    tensors = [one for one in inputs if one is not None]
+    if not all(_kinds.is_tensor(one) for one in tensors):
+        return "not only tensors"
+    reasons = (_why_not_this(one) for one in tensors)
+    return next(filter(None, reasons), "") or _why_not_together(tensors)
+
+
+def _why_not_this(tensor: Any) -> str:
+    if type(tensor) not in _PLAIN:
+        return "subclass"
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return "vmap"
+    if _kinds.needs_grad(tensor):
+        return "needs-grad"
+    if tensor.device.type != "cpu" or tensor.layout is not torch.strided:
+        return f"device {tensor.device.type}" if tensor.device.type != "cpu" else "layout"
+    if tensor.dtype not in _DTYPES:
+        return f"dtype {str(tensor.dtype).removeprefix('torch.')}"
+    return "" if tensor.is_contiguous() and not tensor.is_neg() else "strides"
+
+
+def _why_not_together(tensors: Sequence[Any]) -> str:
+    return "" if len({one.dtype for one in tensors}) == 1 else "dtypes differ"
+
+
+def _first(inputs: Sequence[Any]) -> Any:
+    return next(one for one in inputs if _kinds.is_tensor(one))
+
+
+def _in_torch(call: Call, reason: str = "") -> Any:
+    result = torch_ffi.on_tensors(call.op, call.inputs, call.options)
+    stats.count(call.op.name, "torch", reason)
+    logs.tell(call.op.name, call.inputs, "torch", reason)
+    return result
+
+
+def _by_kernel(call: Call) -> Any:
+    op, name = call.op, call.op.name
+    if op.kernel is None or breakers.is_open(name, "native"):
+        return _in_torch(
+            call, "no kernel" if op.kernel is None else f"native: {breakers.LEFT_ALONE}"
+        )
+    arrays = [None if one is None else _kinds.from_tensor(one) for one in call.inputs]
+    try:
+        result = op.kernel(*arrays, **call.options)
+    except Exception as error:  # torch decides whose error it is
+        if call.settings.strict:
+            raise
+        answer = _in_torch(call, f"native raised {type(error).__name__}")
+        breakers.fault(name, "native")
+        return answer
+    served = served_by(call, op.work(call.inputs, call.options))
+    stats.count(name, served)
+    logs.tell(name, call.inputs, served)
+    return torch.as_tensor(result)

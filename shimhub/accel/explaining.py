@@ -1,0 +1,60 @@
+"""Who would compute a call, and why, without computing it."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from shimhub.accel import _dispatch, _kinds, crossovers, ops
+from shimhub.accel._table import TABLE
+from shimhub.accel.model import DTYPES, Decision
+from shimhub.accel.modes import current
+from shimhub.errors import nearest
+
+_OPTIONS = ("activation", "transposed", "approximate", "axis", "eps")
+
+
+def explain(op: str, /, *args: Any, **options: Any) -> Decision:
+    """Return who would compute ``op(*args, **options)`` here and now, and why.
+
+    Nothing is computed or counted. Raises ``ValueError`` for an operation that does not exist,
+    and what the operation raises for inputs of no kind.
+    """
+    if op not in TABLE:
+        raise ValueError(f"op: {op!r} is none of {', '.join(TABLE)}{nearest(op, TABLE)}")
+    bound = inspect.signature(getattr(ops, op)).bind(*args, **options)
+    bound.apply_defaults()
+    told = {name: value for name, value in bound.arguments.items() if name in _OPTIONS}
+    inputs = tuple(value for name, value in bound.arguments.items() if name not in _OPTIONS)
+    kind, _ = _kinds.call_kind(op, inputs)
+    if kind == "tensor":
+        return _of_tensors(_dispatch.Call(TABLE[op], kind, inputs, told, current()))
+    return _of_arrays(_dispatch.call_of(TABLE[op], kind, inputs, told, current()))
+
+
+def _of_arrays(call: _dispatch.Call) -> Decision:
+    choice = _dispatch.choose(call)
+    backend = "torch" if choice.torch else _dispatch.served_by(call, choice.work)
+    dtype = str(getattr(call.inputs[0], "dtype", DTYPES[1]))
+    return Decision(
+        backend,
+        choice.reason,
+        choice.work,
+        choice.limit.size,
+        choice.limit.source,
+        crossovers.predicted_us(call.op.name, call.kind, dtype, backend, choice.work),
+    )
+
+
+def _of_tensors(call: _dispatch.Call) -> Decision:
+    from shimhub.accel import _tensors
+
+    limit, work = _tensors.limit_of(call)
+    stays = _dispatch.is_above(work, limit.size)
+    reason = "stays in torch" if stays else _tensors.why_torch(call.op.name, call.inputs)
+    backend = "torch" if reason else _tensors.served_by(call, work)
+    predicted = crossovers.predicted_us(
+        call.op.name, "tensor", _tensors.dtype_of(call), backend, work
+    )
+    why = reason or "not above the threshold"
+    return Decision(backend, why, work, limit.size, limit.source, predicted)

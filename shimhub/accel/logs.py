@@ -1,0 +1,57 @@
+"""One line for each decision, as the Pure Simple guide prints them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+_LOGGER: Final = logging.getLogger("shimhub.accel")
+_NAMES: Final = {"torch": "FFI", "native": "Pure Simple", "numpy": "Pure Simple"}
+_enabled = False
+
+
+class _Stderr(logging.StreamHandler[Any]):
+    """Writes to what sys.stderr is at the time of the line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+_HANDLER: Final = _Stderr()
+_HANDLER.setFormatter(logging.Formatter("%(message)s"))
+
+
+def enable_logging(on: bool = True) -> None:
+    """Tell every decision in a line on stderr, or no more: ``[ACCEL] matmul 1000x1000 -> FFI``.
+
+    Lines go through the logger "shimhub.accel", at level INFO. For the process.
+    """
+    global _enabled
+    _enabled = on
+    _LOGGER.removeHandler(_HANDLER)
+    if on:
+        _LOGGER.addHandler(_HANDLER)
+    _LOGGER.setLevel(logging.INFO if on else logging.NOTSET)
+    _LOGGER.propagate = not on
+
+
+def is_enabled() -> bool:
+    """Whether decisions are told."""
+    return _enabled
+
+
+def tell(op: str, inputs: Sequence[Any], backend: str, reason: str = "") -> None:
+    """Write the line of a decision, if lines are wanted; ``reason`` is that of a fallback."""
+    if not _enabled:
+        return
+    shapes = [_shape(one) for one in inputs if hasattr(one, "shape")]
+    told = ", ".join(dict.fromkeys(shapes))
+    why = f" (fallback: {reason})" if reason else ""
+    _LOGGER.info("[ACCEL] %s %s \u2192 %s%s", op, told, _NAMES[backend], why)
+
+
+def _shape(value: Any) -> str:
+    return "\u00d7".join(map(str, value.shape)) or "scalar"

@@ -1,0 +1,141 @@
+"""Sizes above which torch computes in mode AUTO: the user's, or else those measured.
+
+The unit is what an operation does its work on: ``m * k * n`` multiplications for the product of
+``(m, k)`` and ``(k, n)``, and for all others the elements of the largest input. A call of exactly
+the threshold is not above it.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from shimhub.accel import crossovers
+from shimhub.accel.errors import ThresholdError
+from shimhub.accel.model import GROUP_OF, GROUPS, Settings
+from shimhub.errors import nearest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_WORDS: Final = {"never": math.inf, "always": 0.0}
+_lock: Final = threading.Lock()
+_told: Mapping[str, float] = {}
+#: Called whenever a threshold changes.
+_listeners: Final[list[Callable[[], None]]] = []
+
+
+class Limit(NamedTuple):
+    """A size and who says so: "using", "set_threshold", or what the crossovers tell."""
+
+    size: float
+    source: str
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it is the user's word."""
+        return self.source in {"using", "set_threshold"}
+
+
+class Threshold(float):
+    """A size above which torch computes, and its ``source``. "never" is infinite."""
+
+    def __new__(cls, size: float, source: str) -> Self:
+        """Make one; ``source`` is who says so."""
+        made = super().__new__(cls, size)
+        made.source = source
+        return made
+
+    source: str
+
+    def __str__(self) -> str:
+        if math.isinf(self):
+            return "never"
+        return str(int(self)) if self.is_integer() else repr(float(self))
+
+    def __format__(self, form: str) -> str:
+        return format(float(self), form) if form else str(self)
+
+    def __reduce__(self) -> tuple[type[Threshold], tuple[float, str]]:
+        return Threshold, (float(self), self.source)
+
+
+def set_threshold(name: str, elements: float | str | None) -> None:
+    """Let torch compute calls above ``elements`` in mode AUTO, whatever was measured.
+
+    ``name`` is an operation or a group: matmul (with linear), elementwise, activations, losses.
+    An operation's own goes before its group's. ``math.inf`` or "never", ``0`` or "always"; None
+    takes back what was set. For the process. Raises :class:`ThresholdError`.
+    """
+    global _told
+    _check_name(name)
+    size = None if elements is None else limit_of(name, elements)
+    with _lock:
+        rest = {key: value for key, value in _told.items() if key != name}
+        _told = rest if size is None else {**rest, name: size}
+    changed()
+
+
+def get_threshold(name: str) -> Threshold:
+    """Return the size above which torch computes in mode AUTO, and in ``source`` who says so.
+
+    For a group it is the least of its operations; all of it for arrays of float32, as other
+    inputs may have others (:func:`shimhub.accel.explain` tells). Raises :class:`ThresholdError`.
+    """
+    from shimhub.accel.modes import current
+
+    _check_name(name)
+    settings = current()
+    found = [effective(op, "ndarray", "float32", settings) for op in GROUPS.get(name, (name,))]
+    return Threshold(*min(found))
+
+
+def effective(op: str, kind: str, dtype: str, settings: Settings) -> Limit:
+    """Return the size above which torch computes this, in mode AUTO. O(1)."""
+    for source, told in (("using", settings.thresholds), ("set_threshold", _told)):
+        for name in (op, GROUP_OF[op]):
+            if name in told:
+                return Limit(told[name], source)
+    return Limit(crossovers.crossover(op, kind, dtype), crossovers.source(op, kind, dtype))
+
+
+def limits_of(told: Mapping[str, float | str]) -> dict[str, float]:
+    """Return the sizes of names that were told. Raises :class:`ThresholdError`."""
+    for name in told:
+        _check_name(name)
+    return {name: limit_of(name, value) for name, value in told.items()}
+
+
+def limit_of(name: str, elements: float | str) -> float:
+    """Return the size that a number or word tells. Raises :class:`ThresholdError`."""
+    if isinstance(elements, str) and elements in _WORDS:
+        return _WORDS[elements]
+    if isinstance(elements, bool) or not isinstance(elements, int | float) or not elements >= 0:
+        raise ThresholdError(
+            f"threshold of {name}: {elements!r} is no number >= 0; "
+            "give elements, or 'never' or 'always'"
+        )
+    return float(elements)
+
+
+def changed() -> None:
+    """Tell those who keep sizes that they may have changed; also after a calibration."""
+    for listener in _listeners:
+        listener()
+
+
+def on_change(listener: Callable[[], None]) -> None:
+    """Call ``listener`` whenever a size may have changed."""
+    _listeners.append(listener)
+
+
+def _check_name(name: Any) -> None:
+    known = {**GROUP_OF, **GROUPS}
+    if name not in known:
+        hint = nearest(name, known) if isinstance(name, str) else ""
+        groups = ", ".join(GROUPS)
+        raise ThresholdError(
+            f"threshold: {name!r} is no operation and none of the groups {groups}{hint}"
+        )
