@@ -13,6 +13,7 @@ static void run_all(void)
     test_ipc();
     test_linalg();
     test_lines();
+    test_list_ends();
     test_minhash();
     test_pack();
     test_pad();

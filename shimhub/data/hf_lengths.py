@@ -51,33 +51,21 @@ def integers(column: Any, rows: Array | None = None) -> Array | None:
 
 def list_lengths(column: Any, rows: Array | None = None) -> Array | None:
     """Return how long each list of a column is, as int64."""
-    if not _is_list(column.type) or column.null_count:
-        return None
-    parts = [np.diff(_offsets(chunk)) for chunk in column.chunks]
-    return _taken(_joined(parts), rows).astype(np.int64)
+    from shimhub.kernels import list_ends
+
+    lengths = list_ends.list_lengths(column)
+    return None if lengths is None else _taken(lengths, rows)
 
 
 def last_integers(column: Any, rows: Array | None = None) -> Array | None:
     """Return the last value of each list of integers, as int64; None if one of them is empty."""
-    if not _is_list(column.type) or column.null_count:
-        return None
-    return _last(column, rows) if _is_small_integer(column.type.value_type) else None
+    from shimhub.kernels import list_ends
 
-
-def _last(column: Any, rows: Array | None) -> Array | None:
-    offsets = [_offsets(chunk) for chunk in column.chunks]
-    is_filled = _taken(_joined([np.diff(one) > 0 for one in offsets]), rows)
-    if not is_filled.all():
+    found = list_ends.last_values(column)
+    if found is None:
         return None
-    parts = []
-    for chunk, bounds in zip(column.chunks, offsets, strict=True):
-        values = chunk.values
-        if values.null_count:
-            return None
-        # Of an empty list it is some other value, or none: it is not taken.
-        at = np.maximum(bounds[1:], 1) - 1
-        parts.append(values.to_numpy()[at] if len(values) else np.zeros(len(at), np.int64))
-    return _taken(_joined(parts), rows).astype(np.int64)
+    lengths, last = found
+    return _taken(last, rows) if _taken(lengths, rows).all() else None
 
 
 def count_other(column: Any, value: int) -> int | None:
@@ -110,18 +98,6 @@ def _is_small_integer(kind: Any) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_integer(kind) and not pa.types.is_uint64(kind))
-
-
-def _offsets(chunk: Any) -> Array:
-    """Return where the lists of a chunk begin in its values, and where the last one ends."""
-    offsets: Array = chunk.offsets.to_numpy()
-    return offsets if len(offsets) else np.zeros(1, np.int64)
-
-
-def _joined(parts: list[Array]) -> Array:
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
 def _taken(values: Array, rows: Array | None) -> Array:

@@ -84,12 +84,12 @@ def _verify(lists: list[pa.Array], name: str, width: int) -> None:
 
     Values that pyarrow is to copy are checked as a whole, which takes O(values).
     """
-    _columns.verify([_bounds(one, name, width) for one in lists], name)
+    _columns.verify([bounds(one, name, width) for one in lists], name)
     for one in lists:
         _arrow.checked(one.values, name, full=not is_fixed(one.values.type))
 
 
-def _bounds(lists: pa.Array, name: str, width: int) -> _columns.Column:
+def bounds(lists: pa.Array, name: str, width: int) -> _columns.Column:
     """Return the lists with nothing told of their values but how many there are."""
     validity, offsets = lists.buffers()[:2]
     return _columns.Column(

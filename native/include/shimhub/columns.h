@@ -2,6 +2,8 @@
 #ifndef SHIMHUB_COLUMNS_H
 #define SHIMHUB_COLUMNS_H
 
+#include <stdbool.h>
+
 #include "core.h"
 
 #ifdef __cplusplus
@@ -49,6 +51,15 @@ SHIMHUB_API shimhub_status shimhub_column_check(const shimhub_column *column, in
  * and out has room for `size`. BAD_OFFSETS, and out half written, if they fall or exceed it. */
 SHIMHUB_API shimhub_status shimhub_positions(const int64_t *ends, size_t rows, size_t size,
                                              int64_t *out);
+
+/* The lengths of the lists in chunks of kind LIST, and in `last` the last value of each, 0 where it
+ * is empty; both have room for `rows`, as many as the chunks have. Values are FIXED integers of 1,
+ * 2, 4 or, signed, 8 bytes; with last NULL any child will do. Validity is not looked at. On
+ * BAD_OFFSETS *row is as of shimhub_column_check(), counted over all chunks. Other chunks,
+ * or another count of rows, are BAD_ARGUMENT. Both outputs may be half written then. */
+SHIMHUB_API shimhub_status shimhub_list_ends(const shimhub_column *chunks, size_t count,
+                                             size_t rows, bool is_signed, int64_t *lengths,
+                                             int64_t *last, int64_t *row);
 
 #ifdef __cplusplus
 }
