@@ -1,1 +1,88 @@
-"""Deep learning on numpy and our kernels: tensors with gradients, layers, optimizers, a trainer."""
+"""Deep learning on numpy and our kernels: tensors with gradients, layers, optimizers, a trainer.
+
+numpy alone is enough; torch is imported only where :mod:`shimhub.accel` was told to use it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from shimhub.pure._graph import no_grad
+    from shimhub.pure._making import manual_seed
+    from shimhub.pure.errors import DataError, GraphError, KindError, PureError
+    from shimhub.pure.nn import (
+        GELU,
+        LayerNorm,
+        Linear,
+        Module,
+        ReLU,
+        Sequential,
+        Sigmoid,
+        Softmax,
+        Tanh,
+    )
+    from shimhub.pure.tensor import PureTensor
+    from shimhub.pure.training import (
+        SGD,
+        Adam,
+        History,
+        Optimizer,
+        Trainer,
+        accuracy,
+        cross_entropy,
+        mse_loss,
+    )
+
+__all__ = [
+    "GELU",
+    "SGD",
+    "Adam",
+    "DataError",
+    "GraphError",
+    "History",
+    "KindError",
+    "LayerNorm",
+    "Linear",
+    "Module",
+    "Optimizer",
+    "PureError",
+    "PureTensor",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "Trainer",
+    "accuracy",
+    "cross_entropy",
+    "manual_seed",
+    "mse_loss",
+    "no_grad",
+]
+
+#: Public names by the module that has them; imported at first use.
+_MODULES: Final = {
+    "_graph": "no_grad",
+    "_making": "manual_seed",
+    "errors": "DataError GraphError KindError PureError",
+    "nn": "GELU LayerNorm Linear Module ReLU Sequential Sigmoid Softmax Tanh",
+    "tensor": "PureTensor",
+    "training": "SGD Adam History Optimizer Trainer accuracy cross_entropy mse_loss",
+}
+_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a public name at its first use (PEP 562), and keep the name."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """List the public names, those not yet imported too."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,120 @@
+"""Gradients by operands, where they take more than a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from shimhub.pure import _ops
+from shimhub.pure import tensor as _tensor
+from shimhub.pure.errors import KindError
+
+Array = npt.NDArray[Any]
+_ROOT: Final = float(np.sqrt(2 / np.pi))
+_CUBIC: Final = 0.044715
+
+
+# ---- products
+
+
+def matmul_left(g: Array, a: Array, b: Array) -> Array:
+    """Return the gradient of ``a @ b`` by ``a``: ``g @ b.T``."""
+    if b.ndim == 1:
+        return np.expand_dims(g, -1) * b
+    g = np.expand_dims(g, -2) if a.ndim == 1 else g
+    found: Array = _ops.matmul(g, b.swapaxes(-1, -2))
+    return found[..., 0, :] if a.ndim == 1 else found
+
+
+def matmul_right(g: Array, a: Array, b: Array) -> Array:
+    """Return the gradient of ``a @ b`` by ``b``: ``a.T @ g``."""
+    if a.ndim == 1:
+        return a * g if b.ndim == 1 else np.expand_dims(a, -1) * np.expand_dims(g, -2)
+    if b.ndim == 1:
+        return np.asarray((a * np.expand_dims(g, -1)))
+    found: Array = _ops.matmul(a.swapaxes(-1, -2), g)
+    return found
+
+
+def linear_weight(g: Array, x: Array, *, transposed: bool) -> Array:
+    """Return the gradient of a linear layer by its weight, over all rows of ``x``."""
+    rows = x.reshape(-1, x.shape[-1])
+    ups = g.reshape(-1, g.shape[-1])
+    found: Array = _ops.matmul(ups.T, rows) if transposed else _ops.matmul(rows.T, ups)
+    return found
+
+
+# ---- activations
+
+
+def gelu(x: Array, out: Array) -> Array:
+    """Return ``Phi(x) + x * phi(x)``, with Phi from the result, ``x * Phi(x)``."""
+    tiny = np.abs(x) < np.finfo(x.dtype).tiny
+    below = np.where(tiny, x.dtype.type(0.5), out / np.where(tiny, x.dtype.type(1), x))
+    return np.asarray(below + x * np.exp(-x * x / 2) / float(np.sqrt(2 * np.pi)), x.dtype)
+
+
+def gelu_tanh(x: Array, out: Array) -> Array:
+    """Return the slope of ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x**3)))``."""
+    bent = np.tanh(_ROOT * (x + _CUBIC * x**3))
+    inner = _ROOT * (1 + 3 * _CUBIC * x * x)
+    return np.asarray((1 + bent + x * (1 - bent * bent) * inner) / 2, x.dtype)
+
+
+def normal(x: Array, eps: float) -> tuple[Array, Array]:
+    """Return ``(x - mean) / deviation`` over the last dimension, and the deviation."""
+    apart = x - x.mean(axis=-1, keepdims=True)
+    deviation = np.sqrt((apart * apart).mean(axis=-1, keepdims=True) + x.dtype.type(eps))
+    return apart / deviation, deviation
+
+
+def layer_norm(g: Array, x: Array, weight: Array | None, eps: float) -> Array:
+    """Return the gradient of the normalised rows by ``x``."""
+    unit, deviation = normal(x, eps)
+    g = g if weight is None else g * weight
+    along = unit * (g * unit).mean(axis=-1, keepdims=True)
+    return np.asarray((g - g.mean(axis=-1, keepdims=True) - along) / deviation)
+
+
+# ---- reductions and shapes
+
+
+def spread(shape: tuple[int, ...], axis: Any, *, keepdims: bool) -> Callable[[Array], Array]:
+    """Return how a reduced gradient gets back the dimensions that were reduced."""
+    if keepdims or axis is None:
+        kept = (1,) * len(shape)
+        return (lambda g: g) if keepdims else (lambda g: g.reshape(kept))
+    return lambda g: np.expand_dims(g, axis)
+
+
+def at_greatest(g: Array, x: Array, axis: Any) -> Array:
+    """Return the gradient where the greatest elements are, in equal shares."""
+    places = x == x.max(axis=axis, keepdims=True)
+    return np.asarray(g * places / places.sum(axis=axis, keepdims=True), x.dtype)
+
+
+def index_of(index: Any) -> Any:
+    """Return an index for numpy: tensors in it as whole numbers."""
+    if isinstance(index, tuple):
+        return tuple(index_of(one) for one in index)
+    if not isinstance(index, _tensor.PureTensor):
+        return index
+    whole = index.data.astype(np.int64)
+    if not np.array_equal(whole, index.data):
+        raise KindError("index: a tensor of numbers that are not whole is no index")
+    return whole
+
+
+def scatter(g: Array, index: Any, like: Array) -> Array:
+    """Return zeros with the gradient at ``index``, summed where that repeats."""
+    found = np.zeros(like.shape, g.dtype)
+    np.add.at(found, index, g)
+    return found
+
+
+def piece(place: slice, axis: int) -> Callable[[Array], Array]:
+    """Return how a gradient is cut to one part of a concatenation."""
+    return lambda g: np.moveaxis(np.moveaxis(g, axis, 0)[place], 0, axis)

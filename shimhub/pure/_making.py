@@ -1,0 +1,60 @@
+"""Arrays for tensors: from what users have, and drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from shimhub.pure.errors import DataError, KindError
+
+Array = npt.NDArray[Any]
+_DTYPES: Final = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+#: numpy's kinds of numbers that have a floating-point value: bool, int, unsigned and float.
+_NUMBERS: Final = "biuf"
+
+_generator = np.random.default_rng()
+
+
+def manual_seed(seed: int) -> None:
+    """Begin the random numbers of this process again: of ``randn``, new layers and trainers."""
+    global _generator
+    _generator = np.random.default_rng(seed)
+
+
+def generator() -> np.random.Generator:
+    """Return the source of random numbers."""
+    return _generator
+
+
+def dtype_of(dtype: Any) -> np.dtype[Any]:
+    """Return float32 or float64 by its name, its numpy type or its dtype; float32 for None."""
+    if dtype is None:
+        return _DTYPES["float32"]
+    try:
+        return _DTYPES[np.dtype(dtype).name]
+    except (TypeError, KeyError):
+        raise KindError(f"dtype: {dtype!r} is neither float32 nor float64") from None
+
+
+def array_of(data: Any, dtype: Any = None) -> Array:
+    """Return ``data`` as an array of floats: itself if it is one of that dtype, else a copy."""
+    wanted = dtype_of(dtype)
+    try:
+        found = np.asarray(data)
+    except ValueError as error:
+        raise DataError(f"data: {error}; give rows of equal lengths") from error
+    if found.dtype.kind not in _NUMBERS:
+        raise KindError(f"data: {found.dtype} values are no real numbers; convert them first")
+    return np.asarray(found, wanted)
+
+
+def shape_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """Return the shape that ``zeros(2, 3)`` and ``zeros([2, 3])`` tell."""
+    first = sizes[0] if len(sizes) == 1 else sizes
+    shape = tuple(first) if isinstance(first, Sequence) else (first,)
+    if not all(isinstance(one, int | np.integer) and one >= 0 for one in shape):
+        raise DataError(f"shape: {first!r} is not made of integers >= 0")
+    return tuple(int(one) for one in shape)

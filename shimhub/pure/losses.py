@@ -1,0 +1,87 @@
+"""Losses: one number for a batch, and its gradient by the prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shimhub.pure import _ops
+from shimhub.pure import tensor as _tensor
+from shimhub.pure._recording import pair, record, single
+from shimhub.pure.errors import DataError, KindError
+
+if TYPE_CHECKING:
+    from shimhub.pure._graph import Array
+    from shimhub.pure.tensor import PureTensor
+
+
+def mse_loss(prediction: Any, target: Any) -> PureTensor:
+    """Return the mean of ``(prediction - target) ** 2``, which have one shape."""
+    prediction, target = pair(prediction, target)
+    if prediction.shape != target.shape:
+        raise DataError(
+            f"target: shape {target.shape} is not {prediction.shape}, that of the prediction; "
+            "reshape it, as broadcasting would compare every pair"
+        )
+    p, t = prediction.data, target.data
+    twice = 2 / max(p.size, 1)
+    return record(
+        _ops.mse_loss(p, t),
+        (prediction, lambda g: (p - t) * (g * twice), (prediction, target)),
+        (target, lambda g: (t - p) * (g * twice), (prediction, target)),
+    )
+
+
+def cross_entropy(logits: Any, target: Any) -> PureTensor:
+    """Return the mean over rows of ``-log(softmax(logits))`` at the target.
+
+    ``logits`` is (rows, classes), or (classes,) for one row; ``target`` has the class of each row,
+    or the probability of each class, of the shape of ``logits`` (then floats).
+    """
+    logits = single(logits)
+    x = logits.data
+    if x.ndim not in (1, 2) or x.size == 0:
+        raise DataError(
+            f"logits: shape {x.shape} is not (rows, classes), with one of each at least"
+        )
+    wanted = _target_of(target, x)
+    edge = (logits, lambda g: _slope(x, wanted) * g, (logits,))
+    return record(_ops.cross_entropy(x, wanted), edge)
+
+
+def _slope(x: Array, target: Array) -> Array:
+    """Return ``softmax(x) - target``, over the number of rows."""
+    rows = x.size // x.shape[-1]
+    found = np.array(_ops.softmax(x))
+    if target.dtype.kind == "f":
+        found = found * target.sum(axis=-1, keepdims=True) - target
+    else:
+        found.reshape(rows, -1)[np.arange(rows), target.reshape(-1)] -= 1
+    found /= rows
+    return found
+
+
+def _target_of(target: Any, x: Array) -> Array:
+    """Return classes as int64, or probabilities of the dtype of ``x``; checked."""
+    found = np.asarray(target.data if isinstance(target, _tensor.PureTensor) else target)
+    if found.shape == x.shape and found.dtype.kind == "f":
+        return np.asarray(found, x.dtype)
+    if found.shape != x.shape[:-1]:
+        raise DataError(
+            f"target: shape {found.shape} is neither {x.shape[:-1]}, classes, nor {x.shape}, "
+            "probabilities as floats"
+        )
+    return _classes(found, x.shape[-1])
+
+
+def _classes(found: Array, count: int) -> Array:
+    if found.dtype.kind not in "iuf":
+        raise KindError(f"target: {found.dtype} values are no classes; give integers")
+    if found.dtype.kind == "f" and not np.array_equal(found, np.trunc(found)):
+        raise DataError("target: classes are whole numbers, or one probability for each class")
+    if found.min() < 0 or found.max() >= count:
+        place = int(np.flatnonzero((found < 0) | (found >= count))[0])
+        wrong = found.reshape(-1)[place]
+        raise DataError(f"target[{place}]: class {wrong:g} is not one of 0 to {count - 1}")
+    return found.astype(np.int64, copy=False)
