@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from shimhub.speed import benching
 from tests.speedkit.served import served
 
 
@@ -15,8 +14,10 @@ def test_it_reads_the_file_and_prints_a_verdict(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Small sizes here; what is printed fits a terminal."""
-    real = benching.benchmark
     with served("bench") as module:
+        from shimhub.speed import benching
+
+        real = benching.benchmark
         config = tmp_path / "c.yaml"
         config.write_text("precision: auto\n")
         monkeypatch.setattr(sys, "argv", ["bench", "--config", str(config)])
