@@ -441,3 +441,16 @@ def test_a_null_in_a_loader_is_a_data_error_with_a_cure(tmp_path):
         rows = data.IterableDataset(tmp_path, output="torch", batch_size=size)
         with pytest.raises(data.DataError, match=r"'n'.*streaming_dataset_reader"):
             list(rows)
+
+
+def test_a_name_within_a_type_that_is_no_utf8_is_an_error(tmp_path):
+    """It raises with the file when the columns are looked at, not where their schema is printed."""
+    file = tmp_path / "a.arrow"
+    table = pa.table({"x": [[1], [2, 3]]})
+    with pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    told = file.read_bytes()
+    assert b"item" in told
+    file.write_bytes(told.replace(b"item", b"ite\xed"))
+    with pytest.raises(data.DecodeError, match=re.escape(str(file))):
+        list(data.streaming_dataset_reader(file, output="arrow"))

@@ -16,7 +16,7 @@ from shimhub.data.formats._unpacked import unpacked
 from shimhub.errors import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from shimhub.data._model import Options, Source
 
@@ -108,9 +108,19 @@ def limit(source: Source, what: str, found: int, stored: int, options: Options) 
         )
 
 
+def _read_names(fields: Iterable[pa.Field]) -> None:
+    """Read the names within nested types: one that is no UTF-8 raises now, and not at the user."""
+    for field in fields:
+        _ = field.name
+        kind = field.type
+        if kind.num_fields and hasattr(kind, "field"):
+            _read_names(kind.field(i) for i in range(kind.num_fields))
+
+
 def chosen(schema: pa.Schema, source: Source, options: Options) -> list[str]:
     """Return the columns that are read, in order; raise for one that is not there, or twice."""
     names = schema.names
+    _read_names(schema)
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise FormatError(
             f"{source.path}: several columns are named {repeated[0]!r}; rows cannot hold both: "
