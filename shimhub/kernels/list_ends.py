@@ -59,7 +59,7 @@ def last_values(column: pa.ChunkedArray) -> tuple[Array, Array] | None:
         return None
     if native is None:
         return reference.last_values(chunks)
-    lengths, last = np.empty((2, len(column)), np.int64)
+    lengths, last = np.empty(len(column), np.int64), np.empty(len(column), np.int64)
     is_signed = pa.types.is_signed_integer(column.type.value_type)
     _take(native, chunks, _integers(values), lengths, last, is_signed)
     return lengths, last
