@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from shimhub.pure import _ops
+from shimhub import accel
 from shimhub.pure import tensor as _tensor
 from shimhub.pure.errors import KindError
 
@@ -25,7 +25,7 @@ def matmul_left(g: Array, a: Array, b: Array) -> Array:
     if b.ndim == 1:
         return np.expand_dims(g, -1) * b
     g = np.expand_dims(g, -2) if a.ndim == 1 else g
-    found: Array = _ops.matmul(g, b.swapaxes(-1, -2))
+    found: Array = accel.matmul(g, b.swapaxes(-1, -2))
     return found[..., 0, :] if a.ndim == 1 else found
 
 
@@ -34,8 +34,8 @@ def matmul_right(g: Array, a: Array, b: Array) -> Array:
     if a.ndim == 1:
         return a * g if b.ndim == 1 else np.expand_dims(a, -1) * np.expand_dims(g, -2)
     if b.ndim == 1:
-        return np.asarray((a * np.expand_dims(g, -1)))
-    found: Array = _ops.matmul(a.swapaxes(-1, -2), g)
+        return np.asarray(a * np.expand_dims(g, -1))
+    found: Array = accel.matmul(a.swapaxes(-1, -2), g)
     return found
 
 
@@ -43,7 +43,7 @@ def linear_weight(g: Array, x: Array, *, transposed: bool) -> Array:
     """Return the gradient of a linear layer by its weight, over all rows of ``x``."""
     rows = x.reshape(-1, x.shape[-1])
     ups = g.reshape(-1, g.shape[-1])
-    found: Array = _ops.matmul(ups.T, rows) if transposed else _ops.matmul(rows.T, ups)
+    found: Array = accel.matmul(ups.T, rows) if transposed else accel.matmul(rows.T, ups)
     return found
 
 
@@ -57,7 +57,7 @@ def gelu(x: Array, out: Array) -> Array:
     return np.asarray(below + x * np.exp(-x * x / 2) / float(np.sqrt(2 * np.pi)), x.dtype)
 
 
-def gelu_tanh(x: Array, out: Array) -> Array:
+def gelu_tanh(x: Array) -> Array:
     """Return the slope of ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x**3)))``."""
     bent = np.tanh(_ROOT * (x + _CUBIC * x**3))
     inner = _ROOT * (1 + 3 * _CUBIC * x * x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from shimhub.pure import tensor_ops as _ops
 from shimhub.pure.errors import KindError

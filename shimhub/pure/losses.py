@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shimhub.pure import _ops
+from shimhub import accel
 from shimhub.pure import tensor as _tensor
 from shimhub.pure._recording import pair, record, single
 from shimhub.pure.errors import DataError, KindError
@@ -27,7 +27,7 @@ def mse_loss(prediction: Any, target: Any) -> PureTensor:
     p, t = prediction.data, target.data
     twice = 2 / max(p.size, 1)
     return record(
-        _ops.mse_loss(p, t),
+        accel.mse_loss(p, t),
         (prediction, lambda g: (p - t) * (g * twice), (prediction, target)),
         (target, lambda g: (t - p) * (g * twice), (prediction, target)),
     )
@@ -47,13 +47,13 @@ def cross_entropy(logits: Any, target: Any) -> PureTensor:
         )
     wanted = _target_of(target, x)
     edge = (logits, lambda g: _slope(x, wanted) * g, (logits,))
-    return record(_ops.cross_entropy(x, wanted), edge)
+    return record(accel.cross_entropy(x, wanted), edge)
 
 
 def _slope(x: Array, target: Array) -> Array:
     """Return ``softmax(x) - target``, over the number of rows."""
     rows = x.size // x.shape[-1]
-    found = np.array(_ops.softmax(x))
+    found = np.array(accel.softmax(x))
     if target.dtype.kind == "f":
         found = found * target.sum(axis=-1, keepdims=True) - target
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,10 +151,18 @@ class PureTensor(Operators):
             raise GraphError("a result cannot be copied or pickled; its .detach() can")
         return _restored, (self.data, self.requires_grad, self.gradient)
 
+    # ---- how shimhub.accel meets a tensor
+
+    def __accel_array__(self) -> Array:
+        return self.data
+
+    @classmethod
+    def __accel_wrap__(cls, array: Array) -> PureTensor:
+        return cls.over(array)
+
     @staticmethod
-    def __shimhub_accel__(op: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Serve a call of ``shimhub.accel`` with a tensor among its inputs, gradients and all."""
-        return getattr(tensor_ops, op)(*args, **kwargs)
+    def __accel_function__(name: str, inputs: Iterable[Any], options: Mapping[str, Any]) -> Any:
+        return getattr(tensor_ops, name)(*inputs, **options)
 
     # ---- gradients
 

@@ -7,12 +7,13 @@ an operand, its gradient and the tensors that this reads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shimhub.pure import _derivatives, _ops
-from shimhub.pure._making import shape_of
+from shimhub import accel
+from shimhub.pure import _derivatives
 from shimhub.pure._recording import pair, record, single
 from shimhub.pure.errors import DataError
 from shimhub.pure.losses import cross_entropy, mse_loss
@@ -56,27 +57,27 @@ __all__ = [
 def add(a: Any, b: Any) -> PureTensor:
     """Return ``a + b``, broadcast as in numpy."""
     a, b = pair(a, b)
-    return record(_ops.add(a.data, b.data), (a, lambda g: g, ()), (b, lambda g: g, ()))
+    return record(accel.add(a.data, b.data), (a, lambda g: g, ()), (b, lambda g: g, ()))
 
 
 def sub(a: Any, b: Any) -> PureTensor:
     """Return ``a - b``."""
     a, b = pair(a, b)
-    return record(_ops.sub(a.data, b.data), (a, lambda g: g, ()), (b, lambda g: -g, ()))
+    return record(accel.sub(a.data, b.data), (a, lambda g: g, ()), (b, lambda g: -g, ()))
 
 
 def mul(a: Any, b: Any) -> PureTensor:
     """Return ``a * b``."""
     a, b = pair(a, b)
     x, y = a.data, b.data
-    return record(_ops.mul(x, y), (a, lambda g: g * y, (b,)), (b, lambda g: g * x, (a,)))
+    return record(accel.mul(x, y), (a, lambda g: g * y, (b,)), (b, lambda g: g * x, (a,)))
 
 
 def div(a: Any, b: Any) -> PureTensor:
     """Return ``a / b``."""
     a, b = pair(a, b)
     y = b.data
-    out = _ops.div(a.data, y)
+    out = accel.div(a.data, y)
     return record(out, (a, lambda g: g / y, (b,)), (b, lambda g: -(g * (out / y)), (b,)))
 
 
@@ -117,25 +118,36 @@ def matmul(a: Any, b: Any) -> PureTensor:
     a, b = pair(a, b)
     x, y = a.data, b.data
     return record(
-        _ops.matmul(x, y),
+        accel.matmul(x, y),
         (a, lambda g: _derivatives.matmul_left(g, x, y), (b,)),
         (b, lambda g: _derivatives.matmul_right(g, x, y), (a,)),
     )
 
 
-def linear(x: Any, weight: Any, bias: Any = None, *, transposed: bool = False) -> PureTensor:
-    """Return ``x @ weight + bias``; with ``transposed`` the weight is (out, in), as in ``nn``."""
+def linear(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    activation: str | None = None,
+    *,
+    transposed: bool = False,
+) -> PureTensor:
+    """Return ``activation(x @ weight + bias)``; with ``transposed`` the weight is (out, in).
+
+    ``activation`` is None, "relu", "sigmoid", "tanh", "gelu" or "gelu_tanh".
+    """
+    after = _activation(activation)
     x, weight = pair(x, weight)
+    bias = None if bias is None else pair(x, bias)[1]
     a, w = x.data, weight.data
-    edges = [
-        (x, lambda g: _ops.matmul(g, w if transposed else w.T), (weight,)),
+    out = accel.linear(a, w, None if bias is None else bias.data, transposed=transposed)
+    edges: list[Any] = [
+        (x, lambda g: accel.matmul(g, w if transposed else w.T), (weight,)),
         (weight, lambda g: _derivatives.linear_weight(g, a, transposed=transposed), (x,)),
     ]
-    if bias is None:
-        return record(_ops.linear(a, w, transposed=transposed), *edges)
-    _, bias = pair(x, bias)
-    out = _ops.linear(a, w, bias.data, transposed=transposed)
-    return record(out, *edges, (bias, lambda g: g, ()))
+    if bias is not None:
+        edges.append((bias, lambda g: g, ()))
+    return after(record(out, *edges))
 
 
 # ---- activations
@@ -144,21 +156,21 @@ def linear(x: Any, weight: Any, bias: Any = None, *, transposed: bool = False) -
 def relu(x: Any) -> PureTensor:
     """Return ``max(x, 0)``; the gradient at 0 is 0."""
     x = single(x)
-    out = _ops.relu(x.data)
+    out = accel.relu(x.data)
     return record(out, (x, lambda g: g * (out > 0), ()))
 
 
 def sigmoid(x: Any) -> PureTensor:
     """Return ``1 / (1 + exp(-x))``."""
     x = single(x)
-    out = _ops.sigmoid(x.data)
+    out = accel.sigmoid(x.data)
     return record(out, (x, lambda g: g * (out * (1 - out)), ()))
 
 
 def tanh(x: Any) -> PureTensor:
     """Return the hyperbolic tangent."""
     x = single(x)
-    out = _ops.tanh(x.data)
+    out = accel.tanh(x.data)
     return record(out, (x, lambda g: g * (1 - out * out), ()))
 
 
@@ -166,15 +178,16 @@ def gelu(x: Any, approximate: str = "none") -> PureTensor:
     """Return ``x * Phi(x)``, Phi the normal distribution's; "tanh" is its approximation."""
     x = single(x)
     given = x.data
-    out = _ops.gelu(given, approximate)
-    slope = _derivatives.gelu if approximate == "none" else _derivatives.gelu_tanh
-    return record(out, (x, lambda g: g * slope(given, out), (x,)))
+    out = accel.gelu(given, approximate)
+    if approximate == "tanh":
+        return record(out, (x, lambda g: g * _derivatives.gelu_tanh(given), (x,)))
+    return record(out, (x, lambda g: g * _derivatives.gelu(given, out), (x,)))
 
 
 def softmax(x: Any, axis: int = -1) -> PureTensor:
     """Return ``exp(x - max) / sum`` along an axis."""
     x = single(x)
-    out = _ops.softmax(x.data, axis)
+    out = accel.softmax(x.data, axis)
     edge = (x, lambda g: out * (g - (g * out).sum(axis=axis, keepdims=True)), ())
     return record(out, edge)
 
@@ -185,7 +198,7 @@ def layer_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) 
     rows = [None if one is None else pair(x, one)[1] for one in (weight, bias)]
     scale, shift = (None if one is None else one.data for one in rows)
     given = x.data
-    out = _ops.layer_norm(given, scale, shift, eps)
+    out = accel.layer_norm(given, scale, shift, eps)
     reads = (x,) if rows[0] is None else (x, rows[0])
     edges: list[Any] = [(x, lambda g: _derivatives.layer_norm(g, given, scale, eps), reads)]
     if rows[0] is not None:
@@ -269,3 +282,17 @@ def concat(tensors: Any, axis: int = 0) -> PureTensor:
         place = slice(int(end) - part.shape[axis], int(end))
         edges.append((part, _derivatives.piece(place, axis), ()))
     return record(out, *edges)
+
+
+def _activation(name: str | None) -> Callable[[Any], PureTensor]:
+    known: dict[str | None, Callable[[Any], PureTensor]] = {
+        None: single,
+        "relu": relu,
+        "sigmoid": sigmoid,
+        "tanh": tanh,
+        "gelu": gelu,
+        "gelu_tanh": lambda x: gelu(x, "tanh"),
+    }
+    if name not in known:
+        raise DataError(f"activation: {name!r} is none of {', '.join(map(repr, known))}")
+    return known[name]

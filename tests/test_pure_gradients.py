@@ -1,0 +1,304 @@
+"""Gradients of tensors: every operation by finite differences, and the ways they are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shimhub.pure import tensor_ops as ops
+from shimhub.pure._graph import no_grad
+from shimhub.pure.errors import DataError, GraphError
+from shimhub.pure.tensor import PureTensor
+
+STEP = 1e-6
+
+
+def slopes(function, arrays, index):
+    """Return the derivative of a number by each element of one array: central differences."""
+    found = np.zeros_like(arrays[index])
+    for place in np.ndindex(found.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = [array.copy() for array in arrays]
+            moved[index][place] += sign * STEP
+            with no_grad():
+                tensors = [PureTensor(one, dtype="float64") for one in moved]
+                ends.append(function(*tensors).item())
+        found[place] = (ends[0] - ends[1]) / (2 * STEP)
+    return found
+
+
+def check(function, *shapes, above=None):
+    """Compare the gradients of ``sum(function * weights)`` with finite differences, in float64."""
+    draw = np.random.default_rng(len(shapes) + sum(sum(one) for one in shapes))
+    arrays = [draw.normal(size=one) for one in shapes]
+    if above is not None:
+        arrays = [np.abs(one) + above for one in arrays]
+    weights = {}
+
+    def number(*tensors):
+        out = function(*tensors)
+        weigh = weights.setdefault("w", draw.normal(size=out.shape))
+        return (out * PureTensor(weigh, dtype="float64")).sum()
+
+    tensors = [PureTensor(one.copy(), True, dtype="float64") for one in arrays]
+    number(*tensors).backward()
+    for index, tensor in enumerate(tensors):
+        expected = slopes(number, arrays, index)
+        assert tensor.shape == tensor.grad.shape
+        np.testing.assert_allclose(tensor.grad.data, expected, rtol=2e-5, atol=2e-7)
+
+
+OPERATIONS = {
+    "add": (lambda a, b: a + b, (2, 3), (2, 3)),
+    "add-broadcast": (lambda a, b: a + b, (2, 1, 3), (4, 1)),
+    "add-number": (lambda a: 2 + a + 1, (3,)),
+    "sub": (lambda a, b: a - b, (2, 3), (3,)),
+    "sub-from-number": (lambda a: 1 - a, (3,)),
+    "mul": (lambda a, b: a * b, (2, 3), (2, 1)),
+    "mul-self": (lambda a: a * a, (2, 3)),
+    "neg": (lambda a: -a, (3,)),
+    "matmul": (lambda a, b: a @ b, (2, 3), (3, 4)),
+    "matmul-vectors": (lambda a, b: a @ b, (3,), (3,)),
+    "matmul-vector-left": (lambda a, b: a @ b, (3,), (3, 4)),
+    "matmul-vector-right": (lambda a, b: a @ b, (2, 3), (3,)),
+    "matmul-stack": (lambda a, b: a @ b, (2, 3, 4), (2, 4, 2)),
+    "matmul-stack-broadcast": (lambda a, b: a @ b, (2, 3, 4), (4, 2)),
+    "matmul-stack-left": (lambda a, b: a @ b, (3, 4), (2, 1, 4, 2)),
+    "matmul-stack-by-vector": (lambda a, b: a @ b, (2, 3, 4), (4,)),
+    "matmul-vector-by-stack": (lambda a, b: a @ b, (3,), (2, 3, 4)),
+    "linear": (lambda x, w, b: ops.linear(x, w, b), (5, 3), (3, 2), (2,)),
+    "linear-transposed": (
+        lambda x, w, b: ops.linear(x, w, b, transposed=True),
+        *((2, 5, 3), (2, 3), (2,)),
+    ),
+    "linear-row": (lambda x, w: ops.linear(x, w, transposed=True), (3,), (2, 3)),
+    "linear-tanh": (lambda x, w, b: ops.linear(x, w, b, "tanh"), (5, 3), (3, 2), (2,)),
+    "linear-gelu-tanh": (lambda x, w, b: ops.linear(x, w, b, "gelu_tanh"), (4, 3), (3, 2), (2,)),
+    "relu": (ops.relu, (3, 4)),
+    "sigmoid": (ops.sigmoid, (3, 4)),
+    "tanh": (ops.tanh, (3, 4)),
+    "gelu": (ops.gelu, (3, 4)),
+    "gelu-tanh": (lambda x: ops.gelu(x, "tanh"), (3, 4)),
+    "softmax": (ops.softmax, (3, 4)),
+    "softmax-axis": (lambda x: ops.softmax(x, 0), (3, 4)),
+    "layer-norm": (lambda x, w, b: ops.layer_norm(x, w, b), (3, 4), (4,), (4,)),
+    "layer-norm-plain": (ops.layer_norm, (2, 3, 4)),
+    "layer-norm-bias": (lambda x, b: ops.layer_norm(x, None, b), (3, 4), (4,)),
+    "exp": (lambda a: a.exp(), (3,)),
+    "power": (lambda a: a**3, (3,)),
+    "power-zero": (lambda a: a**0, (3,)),
+    "sum": (lambda a: a.sum(), (2, 3)),
+    "sum-axis": (lambda a: a.sum(1), (2, 3)),
+    "sum-axes": (lambda a: a.sum((0, -1), keepdims=True), (2, 3, 4)),
+    "mean": (lambda a: a.mean(), (2, 3)),
+    "mean-axis": (lambda a: a.mean(0), (2, 3)),
+    "max": (lambda a: a.max(), (2, 3)),
+    "max-axis": (lambda a: a.max(-1, keepdims=True), (2, 3)),
+    "reshape": (lambda a: a.reshape(3, -1), (2, 3)),
+    "transpose": (lambda a: a.T, (2, 3)),
+    "transpose-order": (lambda a: a.transpose(1, 2, 0), (2, 3, 4)),
+    "slice": (lambda a: a[1:, ::2], (3, 4)),
+    "row": (lambda a: a[-1], (3, 4)),
+    "repeated-rows": (lambda a: a[[0, 1, 0]], (3, 4)),
+    "mask": (lambda a: a[np.array([True, False, True])], (3, 4)),
+    "places": (lambda a: a[PureTensor([0, 2]), 1], (3, 4)),
+    "concat": (lambda a, b: ops.concat([a, b], axis=1), (2, 3), (2, 1)),
+    "mse": (ops.mse_loss, (4, 3), (4, 3)),
+    "cross-entropy": (lambda x: ops.cross_entropy(x, [1, 0, 2, 2]), (4, 3)),
+    "cross-entropy-row": (lambda x: ops.cross_entropy(x, 1), (3,)),
+    "cross-entropy-shares": (
+        lambda x: ops.cross_entropy(x, np.array([[0.1, 0.2, 0.7], [1.0, 0.0, 0.5]])),
+        (2, 3),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_gradients_are_the_slopes(name):
+    """The gradient by each operand is the slope that finite differences find."""
+    check(*OPERATIONS[name])
+
+
+@pytest.mark.parametrize("name", ["div", "div-number", "log", "power"])
+def test_gradients_away_from_zero_are_the_slopes(name):
+    """So it is for what has a pole at 0, away from it."""
+    functions = {
+        "div": (lambda a, b: a / b, (2, 3), (3,)),
+        "div-number": (lambda a: 2 / a / 3, (3,)),
+        "log": (lambda a: a.log(), (3,)),
+        "power": (lambda a: a**-0.5, (3,)),
+    }
+    check(*functions[name], above=0.5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["+", "*", "-", "@", "tanh", "T", "mean"]), max_size=6))
+def test_gradients_of_compositions_are_the_slopes(steps):
+    """Any chain of operations over two operands that are used again and again, too."""
+
+    def function(a, b):
+        out = a
+        for step in steps:
+            out = {
+                "+": lambda x: x + b,
+                "*": lambda x: x * a,
+                "-": lambda x: b - x,
+                "@": lambda x: x @ b,
+                "tanh": ops.tanh,
+                "T": lambda x: x.T,
+                "mean": lambda x: x + x.mean(0),
+            }[step](out)
+        return ops.tanh(out) + b
+
+    check(function, (2, 2), (2, 2))
+
+
+# ---- the walk
+
+
+def test_gradients_add_up_until_they_are_forgotten():
+    """A second backward adds to the first; zero_grad begins again."""
+    x = PureTensor([1.0, 2.0], True)
+    (x * 3).sum().backward()
+    (x * 3).sum().backward()
+    assert [6.0, 6.0] == x.grad.tolist()
+    x.zero_grad()
+    assert x.grad is None
+
+
+def test_two_leaves_never_share_a_gradient():
+    """What one sum hands to two leaves is two arrays, and none is the caller's."""
+    a, b = PureTensor([1.0, 2.0], True), PureTensor([3.0, 4.0], True)
+    given_one = np.array([1.0, 1.0], np.float32)
+    (a + b).backward(given_one)
+    a.backward(given_one)
+    a.grad.data[:] = 9
+    assert [1.0, 1.0] == b.grad.tolist() == given_one.tolist()
+
+
+def test_one_result_used_twice_gets_both():
+    """A diamond: the gradients of both branches meet before they go on."""
+    x = PureTensor([2.0], True)
+    y = x * x
+    (y * y + y).backward()
+    assert [4 * 2.0**3 + 2 * 2.0] == x.grad.tolist()
+
+
+def test_depth_has_no_limit():
+    """A chain of 50,000 results is walked back, and dropped, without recursion."""
+    x = PureTensor([1.0], True)
+    y = x
+    for _ in range(50_000):
+        y = y + 0.0
+    y.backward()
+    del y
+    assert [1.0] == x.grad.tolist()
+
+
+def test_only_what_needs_a_gradient_is_remembered():
+    """Without requires_grad, and under no_grad, a result remembers nothing."""
+    x, w = PureTensor([1.0]), PureTensor([2.0], True)
+    assert (x * x).node is None
+    with no_grad():
+        assert (w * x).node is None
+        assert not (w * x).requires_grad
+    assert [w] == [tensor for tensor, _, _ in (w * x).node.edges]
+
+
+def test_no_grad_ends_with_an_exception():
+    """What is raised inside does not leave recording off."""
+    with pytest.raises(KeyError), no_grad():
+        raise KeyError
+    assert (PureTensor([1.0], True) * 2).requires_grad
+
+
+def test_a_second_walk_is_refused_unless_the_first_kept_the_way():
+    """Backward twice is an error that names the cure, and adds nothing."""
+    x = PureTensor([1.0], True)
+    y = x * 2
+    y.backward(retain_graph=True)
+    y.backward()
+    with pytest.raises(GraphError, match=r"retain_graph=True"):
+        (y + x).backward()
+    assert [4.0] == x.grad.tolist()
+
+
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x[0], lambda x: x.T, lambda x: x.detach()])
+def test_a_write_after_use_is_refused(view):
+    """What was written, through any view, after a gradient was to read it: no wrong gradient."""
+    x, w = PureTensor([[1.0, 2.0]]), PureTensor([[3.0, 4.0]], True)
+    y = (w * view(x)).sum()
+    x[0, 0] = 5.0
+    with pytest.raises(GraphError, match=r"shape \(.*\) was written"):
+        y.backward()
+    assert w.grad is None
+
+
+def test_a_write_that_no_gradient_reads_is_none_of_its_business():
+    """A sum's gradient reads no operand, so that an optimizer may step before it."""
+    w = PureTensor([1.0], True)
+    y = w + 1
+    w.wrote()
+    y.backward()
+    assert [1.0] == w.grad.tolist()
+
+
+def test_writes_that_would_lose_a_gradient_are_refused():
+    """x[...] = on a leaf that records, or on a result, names the cure; under no_grad it writes."""
+    x = PureTensor([1.0, 2.0], True)
+    with pytest.raises(GraphError, match="no_grad"):
+        x[0] = 1.0
+    y = x * 2
+    with no_grad():
+        with pytest.raises(GraphError, match="detach"):
+            y[0] = 1.0
+        x[0] = PureTensor(7.0)
+    assert [7.0, 2.0] == x.tolist()
+
+
+def test_backward_needs_a_number_or_a_gradient():
+    """Of a result with more elements, and of what needs none, it is refused; a scalar is fine."""
+    x = PureTensor([1.0, 2.0], True)
+    with pytest.raises(GraphError, match=r"shape \(2,\) is not one number"):
+        (x * 2).backward()
+    with pytest.raises(DataError, match=r"gradient: shape \(3,\) is not \(2,\)"):
+        (x * 2).backward([1, 2, 3])
+    with pytest.raises(GraphError, match="requires_grad=True"):
+        x.detach().sum().backward()
+    (x * 2)[:1].backward()
+    assert [2.0, 0.0] == x.grad.tolist()
+
+
+def test_equal_greatest_elements_share():
+    """The gradient of a maximum that two elements have is half for each."""
+    x = PureTensor([3.0, 3.0, 1.0], True)
+    x.max().backward()
+    assert [0.5, 0.5, 0.0] == x.grad.tolist()
+
+
+def test_gradients_have_the_dtype_of_their_tensor():
+    """In a product of both dtypes the gradient of a float32 is float32, and so on."""
+    a, b = PureTensor([1.0], True), PureTensor([2.0], True, dtype="float64")
+    (a * b).backward()
+    assert [np.float32, np.float64] == [a.grad.dtype, b.grad.dtype]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_slopes_of_gelu_hold_everywhere(dtype):
+    """At zeros, the smallest numbers and far out, gelu's slope is 1/2, 1/2, 0 and 1: no NaN."""
+    tiny = float(np.finfo(dtype).smallest_subnormal)
+    x = PureTensor([0.0, -0.0, tiny, -tiny, -40.0, 40.0], True, dtype=dtype)
+    ops.gelu(x).sum().backward()
+    np.testing.assert_allclose([0.5, 0.5, 0.5, 0.5, 0, 1], x.grad.data, atol=1e-7)
+
+
+def test_cross_entropy_holds_far_out():
+    """Logits of a thousand have a finite loss and a gradient of whole parts: no overflow."""
+    x = PureTensor([[1000.0, -1000.0]], True)
+    loss = ops.cross_entropy(x, [1])
+    loss.backward()
+    assert 2000.0 == loss.item()
+    assert [[1.0, -1.0]] == x.grad.tolist()
