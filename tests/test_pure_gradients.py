@@ -69,7 +69,7 @@ OPERATIONS = {
     "matmul-stack-left": (lambda a, b: a @ b, (3, 4), (2, 1, 4, 2)),
     "matmul-stack-by-vector": (lambda a, b: a @ b, (2, 3, 4), (4,)),
     "matmul-vector-by-stack": (lambda a, b: a @ b, (3,), (2, 3, 4)),
-    "linear": (lambda x, w, b: ops.linear(x, w, b), (5, 3), (3, 2), (2,)),
+    "linear": (ops.linear, (5, 3), (3, 2), (2,)),
     "linear-transposed": (
         lambda x, w, b: ops.linear(x, w, b, transposed=True),
         *((2, 5, 3), (2, 3), (2,)),
@@ -84,7 +84,7 @@ OPERATIONS = {
     "gelu-tanh": (lambda x: ops.gelu(x, "tanh"), (3, 4)),
     "softmax": (ops.softmax, (3, 4)),
     "softmax-axis": (lambda x: ops.softmax(x, 0), (3, 4)),
-    "layer-norm": (lambda x, w, b: ops.layer_norm(x, w, b), (3, 4), (4,), (4,)),
+    "layer-norm": (ops.layer_norm, (3, 4), (4,), (4,)),
     "layer-norm-plain": (ops.layer_norm, (2, 3, 4)),
     "layer-norm-bias": (lambda x, b: ops.layer_norm(x, None, b), (3, 4), (4,)),
     "exp": (lambda a: a.exp(), (3,)),

@@ -11,7 +11,10 @@ import numpy.typing as npt
 from shimhub.pure.errors import DataError, KindError
 
 Array = npt.NDArray[Any]
-_DTYPES: Final = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+_DTYPES: Final[dict[str, np.dtype[Any]]] = {
+    "float32": np.dtype(np.float32),
+    "float64": np.dtype(np.float64),
+}
 #: numpy's kinds of numbers that have a floating-point value: bool, int, unsigned and float.
 _NUMBERS: Final = "biuf"
 

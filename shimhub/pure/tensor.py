@@ -78,7 +78,7 @@ class PureTensor(Operators):
         """Return numbers of the standard normal distribution; ``manual_seed`` repeats them."""
         drawn = _making.generator().standard_normal(
             _making.shape_of(shape),
-            _making.dtype_of(dtype),  # type: ignore[arg-type]
+            _making.dtype_of(dtype),
         )
         return PureTensor(drawn, requires_grad, dtype=dtype)
 

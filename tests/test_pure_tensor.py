@@ -1,0 +1,258 @@
+"""PureTensor: what it is made of, what it shares, what it refuses, and how accel meets it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import shimhub.pure
+from shimhub import accel
+from shimhub.pure import PureTensor, manual_seed, tensor_ops
+from shimhub.pure.errors import DataError, GraphError, KindError
+
+# ---- making
+
+
+@pytest.mark.parametrize("data", [[1, 2], (1.0, 2.0), np.array([1, 2]), np.array([True, 2])])
+def test_numbers_become_float32(data):
+    """Lists, tuples and arrays of any real numbers are float32, unless a dtype is told."""
+    assert ("float32", [1.0, 2.0]) == (PureTensor(data).dtype.name, PureTensor(data).tolist())
+    assert "float64" == PureTensor(data, dtype="float64").dtype.name
+
+
+def test_an_array_of_the_dtype_is_shared_and_others_are_copied():
+    """A tensor lies over a float32 array; over a float64 one only if that dtype is told."""
+    single, double = np.zeros(2, np.float32), np.zeros(2)
+    assert single is PureTensor(single).data
+    assert double is PureTensor(double, dtype=np.float64).data
+    assert not np.shares_memory(double, PureTensor(double).data)
+
+
+def test_shapes_are_told_as_a_list_or_as_numbers():
+    """zeros, ones and randn take both; from_list takes nested lists."""
+    assert (2, 3) == PureTensor.randn([2, 3]).shape == PureTensor.randn(2, 3).shape
+    assert () == PureTensor.zeros([]).shape
+    assert [[0.0, 0.0]] == PureTensor.zeros((1, 2)).tolist()
+    assert [1.0] == PureTensor.ones(1).tolist()
+    assert [[1.0], [2.0]] == PureTensor.from_list([[1], [2]]).tolist()
+
+
+def test_manual_seed_repeats():
+    """The same seed draws the same numbers."""
+    manual_seed(3)
+    first = PureTensor.randn(4).tolist()
+    manual_seed(3)
+    assert first == PureTensor.randn(4).tolist()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "told"),
+    [
+        (lambda: PureTensor([[1, 2], [3]]), DataError, "rows of equal lengths"),
+        (lambda: PureTensor(["a"]), KindError, "no real numbers"),
+        (lambda: PureTensor([1j]), KindError, "complex128 values"),
+        (lambda: PureTensor(None), KindError, "object values"),
+        (lambda: PureTensor([1], dtype="int32"), KindError, "neither float32 nor float64"),
+        (lambda: PureTensor([1], dtype="nonsense"), KindError, "'nonsense' is neither"),
+        (lambda: PureTensor.zeros([2, -1]), DataError, "integers >= 0"),
+        (lambda: PureTensor.randn(2.5), DataError, "integers >= 0"),
+        (lambda: PureTensor([1, 2]).item(), DataError, r"shape \(2,\) is not one number"),
+        (lambda: PureTensor([1.0]) ** PureTensor([1.0]), KindError, "is not a number"),
+        (lambda: PureTensor([1.0])[PureTensor([0.5])], KindError, "not whole"),
+        (lambda: PureTensor([]).max(), DataError, "no greatest element"),
+        (lambda: tensor_ops.concat([]), DataError, "no tensor"),
+        (lambda: tensor_ops.linear([[1]], [[1]], None, "selu"), DataError, "'selu' is none of"),
+        (lambda: PureTensor([[1, 2]]) @ PureTensor([[1, 2]]), ValueError, r"1|2"),
+        (lambda: PureTensor([1, 2]) + PureTensor([1, 2, 3]), ValueError, r"\(2,\).*\(3,\)"),
+    ],
+)
+def test_what_makes_no_sense_is_told(make, error, told):
+    """Each mistake is an error that names the thing."""
+    with pytest.raises(error, match=told):
+        make()
+
+
+# ---- operators as numpy's
+
+
+A = np.array([[1.5, -2.0], [0.25, 4.0]], np.float32)
+B = np.array([[3.0, 1.0], [-1.0, 0.5]], np.float32)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a, b: a + b,
+        lambda a, b: a - b * 2,
+        lambda a, b: 1 - a / b,
+        lambda a, b: 2 / b + (-a),
+        lambda a, b: (a @ b).T,
+        lambda a, b: a**2 + b[0],
+        lambda a, b: a.sum(0) * b.mean(1) + a.max(),
+        lambda a, b: a.reshape(4)[1:3] + b.reshape(-1)[::3],
+        lambda a, b: a[a > 0][:2] + b[b != 3][:2],
+    ],
+)
+def test_operators_are_numpys(function):
+    """The same expression of tensors and of arrays has the same bits, and float32."""
+    expected = function(A, B)
+    found = function(PureTensor(A), PureTensor(B))
+    assert ("float32", expected.tolist()) == (found.dtype.name, found.tolist())
+
+
+def test_an_array_on_either_side_gives_a_tensor_with_a_gradient():
+    """Arrays leave their operators to the tensor, whose gradient would be lost in an array."""
+    w = PureTensor([1.0, 2.0], True)
+    for result in (np.ones(2) * w, w * np.ones(2), np.ones((1, 2)) @ w, [1, 1] - w, w / [1, 1]):
+        assert isinstance(result, PureTensor)
+        assert result.requires_grad
+        assert np.float32 == result.dtype
+    with pytest.raises(TypeError):
+        np.add(w, 1)
+
+
+def test_comparisons_are_arrays_of_bool():
+    """They have no gradient; tensors are still found by identity in sets."""
+    x = PureTensor([1.0, 2.0])
+    assert [True, False] == (x == [1, 3]).tolist() == (x < 2).tolist() == (x <= 1).tolist()
+    assert [False, True] == (x != 1).tolist() == (x > 1).tolist() == (x >= 2).tolist()
+    assert {x} == {x, x}
+
+
+def test_looking_at_a_tensor():
+    """len, iteration, float, bool, argmax and repr are those of its values."""
+    x = PureTensor([[1.0, 5.0]], True)
+    assert (1, 2, 2, (1, 2)) == (len(x), x.ndim, x.size, x.shape)
+    assert [1.0, 5.0] == [float(one) for row in x for one in row]
+    assert PureTensor([2])
+    assert not PureTensor(0)
+    assert 1 == x.argmax() == x.argmax(1)[0]
+    assert "PureTensor([[1., 5.]], requires_grad=True)" == repr(x)
+    assert "PureTensor([1.], dtype=float64)" == repr(PureTensor([1], dtype="float64"))
+    with pytest.raises(TypeError):
+        len(PureTensor(1))
+
+
+def test_an_array_of_it_is_its_memory_unless_a_gradient_would_be_lost():
+    """numpy.asarray shares; of what needs a gradient it is refused, and so is a hidden copy."""
+    x = PureTensor([1.0])
+    assert x.data is np.asarray(x) is x.numpy()
+    assert np.float64 == np.asarray(x, "float64").dtype
+    assert not np.shares_memory(x.data, np.array(x))
+    with pytest.raises(GraphError, match="detach"):
+        np.asarray(PureTensor([1.0], True))
+    with pytest.raises(DataError, match="without a copy"):
+        x.__array__("float64", copy=False)
+
+
+def test_detached_tensors_share_memory():
+    """detach() is the same values without the way back."""
+    x = PureTensor([1.0], True)
+    assert x.data is x.detach().data
+
+
+def test_a_gradient_may_be_set():
+    """By anything of its shape; another shape is refused."""
+    x = PureTensor([1.0, 2.0], True)
+    x.grad = [3, 4]
+    assert [3.0, 4.0] == x.grad.tolist()
+    with pytest.raises(DataError, match=r"grad: shape \(1,\) is not \(2,\)"):
+        x.grad = [1]
+    x.grad = None
+    assert x.grad is None
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_leaves_are_copied_and_results_refused(way):
+    """A copy of a leaf has its values, its gradient and its own memory."""
+    x = PureTensor([1.0], True, dtype="float64")
+    (x * 2).backward()
+    y = way(x)
+    assert (True, [1.0], [2.0], "float64") == (
+        y.requires_grad,
+        y.tolist(),
+        y.grad.tolist(),
+        y.dtype.name,
+    )
+    assert not np.shares_memory(x.data, y.data)
+    with pytest.raises(GraphError, match="detach"):
+        way(x * 2)
+
+
+# ---- accel
+
+
+OPERANDS = {
+    "linear": (A, B, B[0]),
+    "layer_norm": (A, B[0], B[1]),
+    **dict.fromkeys(("matmul", "add", "sub", "mul", "div", "mse_loss"), (A, B)),
+    **dict.fromkeys(("relu", "sigmoid", "tanh", "gelu", "softmax"), (A,)),
+}
+
+
+@pytest.mark.parametrize("name", OPERANDS)
+def test_accel_keeps_the_kind_and_the_gradient(name):
+    """An operation on a tensor is a tensor with the bits of arrays, and has a gradient."""
+    operands = OPERANDS[name]
+    expected = np.asarray(getattr(accel, name)(*operands))
+    found = getattr(accel, name)(*(PureTensor(one, True) for one in operands))
+    assert isinstance(found, PureTensor)
+    assert expected.tolist() == found.tolist()
+    found.sum().backward()
+
+
+def test_accel_takes_the_options_of_its_operations():
+    """axis, approximate, eps, transposed and activation reach the tensor's operation."""
+    x, w = PureTensor(A, True), PureTensor(B, True)
+    assert np.array_equal(accel.softmax(A, axis=0), accel.softmax(x, axis=0).data)
+    assert np.array_equal(accel.gelu(A, approximate="tanh"), accel.gelu(x, approximate="tanh").data)
+    assert np.array_equal(accel.layer_norm(A, eps=0.5), accel.layer_norm(x, eps=0.5).data)
+    both = {"activation": "relu", "transposed": True}
+    assert np.array_equal(accel.linear(A, B, **both), accel.linear(x, w, **both).data)
+    assert 1 == accel.cross_entropy(x, [0, 1]).size
+
+
+def test_torchs_own_functions_take_tensors_and_refuse_to_lose_a_gradient():
+    """matmul_torch_ffi gives a tensor for a tensor; one that needs a gradient is an error."""
+    pytest.importorskip("torch")
+    found = accel.matmul_torch_ffi(PureTensor(A), PureTensor(B))
+    assert isinstance(found, PureTensor)
+    np.testing.assert_allclose(A @ B, found.data, rtol=1e-6)
+    with pytest.raises(TypeError, match="gradient"):
+        accel.matmul_torch_ffi(PureTensor(A, True), PureTensor(B))
+
+
+def test_each_operation_is_counted_once():
+    """A layer's forward is one call of accel; the way back is its products."""
+    x, w = PureTensor(A), PureTensor(B, True)
+    accel.reset_stats()
+    y = tensor_ops.linear(x, w)
+    assert 1 == accel.get_stats().pure_count
+    y.sum().backward()
+    assert {"linear": 1, "matmul": 1} == {
+        name: counts.pure for name, counts in accel.get_stats().per_op.items() if counts.pure
+    }
+
+
+# ---- the package
+
+
+def test_the_public_names_are_there():
+    """Each name of __all__ is found at first use, and unknown ones are told."""
+    assert [] == [name for name in shimhub.pure.__all__ if not hasattr(shimhub.pure, name)]
+    assert set(shimhub.pure.__all__) <= set(dir(shimhub.pure))
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = shimhub.pure.nonsense
+
+
+def test_the_names_of_the_guide_lead_to_accel():
+    """shimhub.pure.accel and shimhub.pure.torch_ffi are the same objects as accel's."""
+    from shimhub.accel import torch_ffi as theirs
+    from shimhub.pure import accel as names
+    from shimhub.pure import torch_ffi as ffi
+
+    assert [] == [one for one in names.__all__ if getattr(names, one) is not getattr(accel, one)]
+    assert [] == [one for one in ffi.__all__ if getattr(ffi, one) is not getattr(theirs, one)]

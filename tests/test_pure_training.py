@@ -1,0 +1,326 @@
+"""Training: torch's optimizers step by step, fit, checkpoints, and digits learnt as by torch."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from shimhub.pure import (
+    SGD,
+    Adam,
+    Linear,
+    Optimizer,
+    PureTensor,
+    ReLU,
+    Sequential,
+    Trainer,
+    accuracy,
+    cross_entropy,
+    manual_seed,
+    mse_loss,
+)
+from shimhub.pure.errors import DataError, KindError
+
+RULES = {
+    "sgd": (SGD, {"lr": 0.1}),
+    "sgd-decay": (SGD, {"lr": 0.1, "weight_decay": 0.01}),
+    "sgd-momentum": (SGD, {"lr": 0.1, "momentum": 0.9}),
+    "sgd-nesterov": (SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    "adam": (Adam, {"lr": 0.05}),
+    "adam-decay": (Adam, {"lr": 0.05, "betas": (0.8, 0.99), "eps": 1e-6, "weight_decay": 0.1}),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_optimizers_are_torchs(name):
+    """Fifty steps with the same gradients: within 1e-12 of torch's values in float64."""
+    torch = pytest.importorskip("torch")
+    kind, options = RULES[name]
+    draw = np.random.default_rng(0)
+    start = draw.normal(size=(3, 2))
+    mine = PureTensor(start.copy(), True, dtype="float64")
+    its = torch.tensor(start, requires_grad=True)
+    ours, theirs = kind([mine], **options), getattr(torch.optim, kind.__name__)([its], **options)
+    for _ in range(50):
+        gradient = draw.normal(size=(3, 2))
+        mine.grad, its.grad = gradient, torch.tensor(gradient)
+        ours.step()
+        theirs.step()
+    np.testing.assert_allclose(mine.data, its.detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
+def test_an_optimizer_leaves_alone_what_has_no_gradient_and_reads_gradients_only():
+    """No gradient, no step; the gradient that it used is as it was."""
+    a, b = PureTensor([1.0], True), PureTensor([1.0], True)
+    a.grad = [2.0]
+    rule = SGD([a, b], lr=0.5, momentum=0.9, weight_decay=0.1, nesterov=True)
+    rule.step()
+    rule.step()
+    assert ([2.0], [1.0]) == (a.grad.tolist(), b.tolist())
+    assert a.tolist() != [1.0]
+    rule.zero_grad()
+    assert a.grad is None
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "told"),
+    [
+        (lambda p: SGD([]), DataError, "no parameter to move"),
+        (lambda p: SGD([p, 3]), KindError, r"params\[1\]: int is not a PureTensor"),
+        (lambda p: SGD([p * 2]), DataError, r"params\[0\]: is a result"),
+        (lambda p: SGD([p], lr=-1), DataError, "lr: -1 is not a number >= 0"),
+        (lambda p: SGD([p], lr="1"), DataError, "lr: '1'"),
+        (lambda p: SGD([p], lr=float("nan")), DataError, "lr: nan"),
+        (lambda p: SGD([p], nesterov=True), DataError, "nesterov: needs a momentum"),
+        (lambda p: Adam([p], betas=(0.9, 1)), DataError, "betas:"),
+        (lambda p: Adam([p], weight_decay=True), DataError, "weight_decay: True"),
+        (lambda p: Optimizer([p], 1, 0).step(), NotImplementedError, "has no method _move"),
+    ],
+)
+def test_optimizers_that_make_no_sense_are_told(make, error, told):
+    """Each mistake is an error that names the argument."""
+    tensor = PureTensor([1.0], True)
+    tensor.grad = [1.0]
+    with pytest.raises(error, match=told):
+        make(tensor)
+
+
+def test_an_array_that_may_not_be_written_is_told_before_training():
+    """A parameter over a read-only array is refused with the cure."""
+    fixed = np.ones(1, np.float32)
+    fixed.flags.writeable = False
+    with pytest.raises(DataError, match=r"params\[0\]: its array is read-only; give .* a copy"):
+        SGD([PureTensor(fixed, True)])
+
+
+def test_the_state_of_an_optimizer_is_checked():
+    """What another rule or another model kept is refused, and nothing is taken over."""
+    tensor = PureTensor([1.0, 2.0], True)
+    tensor.grad = [1.0, 1.0]
+    sgd, adam = SGD([tensor], momentum=0.9), Adam([tensor])
+    sgd.step()
+    adam.step()
+    for wrong, told in (
+        (sgd.state_dict(), "0.momentum is nothing that Adam keeps for 1 parameters"),
+        (adam.state_dict() | {"1.mean": np.ones(2)}, "1.mean is nothing"),
+        (adam.state_dict() | {"0.mean": np.ones(3)}, r"0.mean has the shape \(3,\), not \(2,\)"),
+        ({}, "steps is missing"),
+    ):
+        with pytest.raises(DataError, match=told):
+            adam.load_state_dict(wrong)
+    assert 1 == adam.steps
+    assert {"steps", "0.mean", "0.square"} == set(adam.state_dict())
+
+
+# ---- Trainer
+
+
+def line(count=64):
+    """Return inputs and targets of a line, float64 as users have them."""
+    x = np.random.default_rng(0).normal(size=(count, 3))
+    return x, x @ np.array([[1.0], [-2.0], [0.5]]) + 3
+
+
+def trainer(seed=0, rule=Adam):
+    """Return a trainer of a small model for it."""
+    manual_seed(seed)
+    model = Sequential(Linear(3, 8), ReLU(), Linear(8, 1))
+    return Trainer(model, rule(model.parameters(), lr=0.02), mse_loss)
+
+
+def test_fit_learns_a_line_and_tells_each_epoch():
+    """The loss falls, on_epoch and the history have it, and evaluate is the loss on the data."""
+    told = []
+    one = trainer()
+    history = one.fit(line(), epochs=40, batch_size=16, on_epoch=lambda *a: told.append(a))
+    assert history.losses[-1] < history.losses[0] / 20
+    assert list(enumerate(history.losses, 1)) == told
+    assert 40 == len(history.seconds) == one.epochs
+    assert one.evaluate(line()) == pytest.approx(mse_loss(one.predict(line()[0]), line()[1]).item())
+    assert one.predict(line()[0], batch_size=7).node is None
+
+
+def test_the_same_seed_trains_to_the_same_bits():
+    """manual_seed fixes the layers and the order; another seed is another order."""
+    first, second, third = trainer(), trainer(), trainer(1)
+    losses = [one.fit(line(), epochs=3, batch_size=8).losses for one in (first, second, third)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_batches_of_the_users_own_are_taken_in_their_order():
+    """A list of batches, each epoch anew; the mean loss counts each batch by its rows."""
+    x, y = line(10)
+    batches = [(x[:8], y[:8]), [PureTensor(x[8:]), PureTensor(y[8:])]]
+    one = trainer()
+    expected = trainer().fit((x, y), batch_size=8, shuffle=False).losses
+    assert expected == one.fit(batches).losses
+
+
+def test_an_epoch_sees_every_example_once():
+    """Shuffled, cut and counted: the last batch is shorter, none is lost."""
+    seen = []
+
+    def loss(prediction, target):
+        seen.extend(np.asarray(target)[:, 0].tolist())
+        return mse_loss(prediction, target)
+
+    x = np.zeros((10, 3))
+    y = np.arange(10.0)[:, None]
+    one = trainer()
+    one.loss = loss
+    one.fit((x, y), batch_size=4)
+    assert list(range(10)) == sorted(seen) != seen
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "told"),
+    [
+        (lambda: (np.ones((3, 3)), np.ones((2, 1))), {}, "3 inputs have 2 targets"),
+        (lambda: (np.ones((3, 3)),), {}, "a tuple of 1 is not"),
+        (lambda: (np.ones((3, 3)), 1.0), {}, "targets: 1.0 is not an array of rows"),
+        (lambda: [np.ones((3, 3))], {}, "batch 0 is not"),
+        (line, {"batch_size": 0}, "batch_size: 0"),
+        (lambda: iter([line(4)]), {"epochs": 2}, "yielded no batch.*generator"),
+        (lambda: (np.ones((0, 3)), np.ones((0, 1))), {}, "yielded no batch"),
+        (lambda: (np.ones((3, 3)), np.ones(3)), {}, r"target: shape \(3,\) is not \(3, 1\)"),
+    ],
+)
+def test_data_that_make_no_sense_are_told(data, options, told):
+    """Each mistake is an error that names what is wrong, and the batch."""
+    with pytest.raises(DataError, match=told):
+        trainer().fit(data(), **options)
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ([0, 3], r"target\[1\]: class 3 is not one of 0 to 2"),
+        ([-1, 0], r"target\[0\]: class -1"),
+        ([0.5, 1], "whole numbers"),
+        ([0, 1, 2], r"shape \(3,\) is neither \(2,\), classes, nor \(2, 3\)"),
+        (np.array(["a", "b"]), "are no classes"),
+    ],
+)
+def test_classes_that_make_no_sense_are_told(target, told):
+    """The place and the class are named; nothing is read out of bounds."""
+    with pytest.raises((DataError, KindError), match=told):
+        cross_entropy(np.zeros((2, 3)), target)
+    with pytest.raises(DataError, match="logits"):
+        cross_entropy(np.zeros((0, 3)), [])
+
+
+def test_accuracy_counts_the_greatest():
+    """For classes and for probabilities; shapes that do not fit are told."""
+    scores = PureTensor([[1, 2], [3, 0], [0, 1]])
+    assert 2 / 3 == accuracy(scores, [1, 0, 0]) == accuracy(scores, np.eye(2)[[1, 0, 0]])
+    with pytest.raises(DataError, match=r"\(2,\) is not \(3,\)"):
+        accuracy(scores, [1, 0])
+
+
+@pytest.mark.parametrize("rule", [SGD, Adam])
+def test_training_goes_on_from_a_file_as_if_it_had_not_ended(tmp_path, rule):
+    """Three epochs, saved, and three more in another trainer: the bits of six at once."""
+    whole, half, rest = trainer(0, rule), trainer(0, rule), trainer(5, rule)
+    if rule is SGD:
+        for one in (whole, half, rest):
+            one.optimizer.momentum = 0.9
+    expected = whole.fit(line(), epochs=6).losses
+    first = half.fit(line(), epochs=3).losses
+    half.save(tmp_path / "at-3")
+    rest.load(tmp_path / "at-3")
+    assert expected == first + rest.fit(line(), epochs=3).losses
+
+
+def test_a_checkpoint_of_another_kind_is_refused_and_changes_nothing(tmp_path):
+    """A model's file, and a checkpoint of another optimizer: the model keeps its values."""
+    one, other = trainer(0), trainer(1, SGD)
+    other.optimizer.momentum = 0.9
+    other.fit(line())
+    other.save(tmp_path / "sgd")
+    other.model.save(tmp_path / "model")
+    before = one.model.state_dict()
+    with pytest.raises(DataError, match="that Adam keeps"):
+        one.load(tmp_path / "sgd")
+    with pytest.raises(DataError, match=r"model\.load reads a model's"):
+        one.load(tmp_path / "model")
+    assert all(np.array_equal(before[name], new) for name, new in one.model.state_dict().items())
+
+
+# ---- digits
+
+
+def digits():
+    """Return scikit-learn's digits, or ten drawn pictures of 8 x 8 with noise; its name, too."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        draw = np.random.default_rng(0)
+        pictures = draw.uniform(size=(10, 64)) > 0.6
+        classes = np.arange(1797) % 10
+        return "drawn", (pictures[classes] + draw.normal(0, 0.6, (1797, 64))), classes
+    data = load_digits()
+    return "scikit-learn's", data.data / 16, data.target
+
+
+def test_digits_are_learnt_as_by_torch():
+    """The same model, values and batches: the same accuracy on 360 unseen digits, above 90 %."""
+    torch = pytest.importorskip("torch")
+    _, x, y = digits()
+    x = x.astype(np.float32)
+    manual_seed(0)
+    model = Sequential(Linear(64, 32), ReLU(), Linear(32, 10))
+    twin = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10))
+    state = {name: torch.from_numpy(one) for name, one in model.state_dict().items()}
+    twin.load_state_dict(state)
+    ours = Trainer(model, SGD(model.parameters(), lr=0.1, momentum=0.9), cross_entropy)
+    rule = torch.optim.SGD(twin.parameters(), lr=0.1, momentum=0.9)
+    history = ours.fit((x[:1437], y[:1437]), epochs=8, shuffle=False)
+    for _ in range(8):
+        losses = []
+        for start in range(0, 1437, 32):
+            rule.zero_grad()
+            batch = torch.from_numpy(x[:1437][start : start + 32])
+            target = torch.from_numpy(y[:1437][start : start + 32])
+            loss = torch.nn.functional.cross_entropy(twin(batch), target)
+            loss.backward()
+            rule.step()
+            losses.append(loss.item() * len(batch))
+    found = ours.evaluate((x[1437:], y[1437:]), accuracy)
+    expected = (twin(torch.from_numpy(x[1437:])).argmax(1).numpy() == y[1437:]).mean()
+    assert found > 0.9
+    assert expected == pytest.approx(found, abs=1 / 360 + 1e-9)
+    assert sum(losses) / 1437 == pytest.approx(history.losses[-1], rel=1e-3)
+
+
+# ---- without torch, and soon
+
+ALONE = """
+import sys
+from shimhub.pure.nn import Linear, ReLU, Sequential
+from shimhub.pure.tensor import PureTensor
+from shimhub.pure.training import SGD, Trainer, mse_loss
+model = Sequential(layers=[Linear(8, 4), ReLU(), Linear(4, 1)])
+x = PureTensor.randn([32, 8])
+trainer = Trainer(model, SGD(model.parameters(), lr=0.01), mse_loss)
+trainer.fit((x, x[:, :1]), epochs=2)
+others = {name.partition(".")[0] for name in sys.modules}
+print("torch" in others, sorted(others & {"scipy", "sklearn", "pandas", "pyarrow"}))
+"""
+
+
+def test_numpy_alone_is_enough(lab):
+    """A model is trained without torch being imported, and where it cannot be."""
+    assert "False []\n" == lab.run(ALONE).stdout
+    blocked = "import sys; sys.modules['torch'] = None\n" + ALONE.replace('"torch" in others', "0")
+    assert "0 []\n" == lab.run(blocked).stdout
+
+
+def test_it_is_imported_long_before_torch(lab):
+    """The modules that it needs beside numpy and Python's own are shimhub's."""
+    code = "import numpy.random, sys; a = set(sys.modules)\n{}\nprint(*set(sys.modules) - a)"
+    loaded = lab.run(code.format("import shimhub.pure.training, shimhub.pure.nn")).stdout.split()
+    roots = {name.partition(".")[0] for name in loaded}
+    known = set(sys.stdlib_module_names) | {"shimhub", "numpy", "_cffi_backend"}
+    assert set() == roots - known
