@@ -10,6 +10,7 @@ import traceback
 
 from shimhub import __version__
 from shimhub.cli import (
+    accel,
     activation,
     checking,
     compat,
@@ -40,6 +41,7 @@ _FAMILIES = (
     reporting,
     data,
     speed,
+    accel,
     schema,
     completion,
 )

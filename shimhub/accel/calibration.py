@@ -1,0 +1,143 @@
+"""Measure on this machine from which size on torch is faster, for each operation.
+
+Both ways of a call are timed in turns, for inputs of 2 x 2 and larger, one operation, kind of
+input and dtype after the other. It takes a minute of one core, and is never done unasked: only
+:func:`calibrate` and ``shimhub accel calibrate`` do it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shimhub.accel import _workloads, crossovers, table, thresholds, torch_ffi
+from shimhub.accel._fitting import Point, crossover_of
+from shimhub.accel._machine import validators
+from shimhub.accel._timing import pair_us, sample_ns
+from shimhub.accel.errors import AccelError, TorchMissingError
+from shimhub.accel.model import GROUPS, OPS
+from shimhub.accel.table import Entry, Key, Table
+from shimhub.errors import nearest
+
+#: Inputs are so large: N x N.
+SIZES: Final = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+#: Lists larger than that are rare, and take seconds.
+_LARGEST_LIST: Final = 256
+#: Sizes are told from 2 x 2 up to where a call takes this share of what an entry may take.
+_SHARE_OF_CALL: Final = 1 / 14
+#: Whatever the budget, crossovers below this size are seen.
+_LEAST_SIZE: Final = 64
+_FORMS: Final = (
+    ("ndarray", "float32"),
+    ("ndarray", "float64"),
+    ("tensor", "float32"),
+    ("tensor", "float64"),
+    ("list", "float64"),
+)
+
+
+class CalibrationError(AccelError, ValueError):
+    """What cannot be calibrated: an operation that does not exist, or a budget of nothing."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured: the table now in use, its file, and why that was not written, if so."""
+
+    table: Table
+    measured: tuple[Entry, ...]
+    file: str
+    not_kept: str
+    seconds: float
+
+
+def calibrate(
+    ops: Iterable[str] | None = None,
+    *,
+    budget_s: float = 60.0,
+    keep: bool = True,
+    told: Callable[[Entry], object] | None = None,
+) -> Calibration:
+    """Measure, use what was measured, and keep it for later processes; return it.
+
+    ``ops`` are operations or groups of them, all by default; what is not among them stays as it
+    was. ``told`` is called with each entry. A crossover that was in use stays if it is within
+    15 % of the measured one. Shorter budgets are not held to the second: each size is timed five
+    times. Run it on a quiet machine, with as many threads as the program will have. Raises
+    :class:`CalibrationError`, and :class:`TorchMissingError` where there is nothing to compare.
+    """
+    names = _names(ops)
+    if not budget_s > 0:
+        raise CalibrationError(f"budget_s is {budget_s}: name the seconds that it may take")
+    if not torch_ffi.torch_available():
+        raise TorchMissingError(f"torch: not installed, so nothing else computes; {torch_ffi.CURE}")
+    start, machine = time.perf_counter(), validators()
+    forms = [(name, *form) for name in names for form in _FORMS]
+    measured = []
+    for number, key in enumerate(forms):
+        left = budget_s - (time.perf_counter() - start)
+        entry = measure(key, max(left, 0.0) / (len(forms) - number))
+        measured.append(entry)
+        if told is not None:
+            told(entry)
+    made = Table(machine, {**_before(machine), **{one.key: one for one in measured}})
+    not_kept = table.store(made) if keep else ""
+    crossovers.use(made)
+    thresholds.changed()
+    seconds = time.perf_counter() - start
+    return Calibration(made, tuple(measured), table.path_of(machine), not_kept, seconds)
+
+
+def forget() -> list[str]:
+    """Remove all kept calibrations; return their files. The shipped table serves again."""
+    files = table.remove()
+    crossovers.use(None)
+    thresholds.changed()
+    return files
+
+
+def measure(key: Key, budget_s: float) -> Entry:
+    """Return the entry of an operation, kind and dtype, measured."""
+    op, kind, dtype = key
+    points: list[Point] = []
+    end = time.perf_counter() + budget_s
+    sizes = [one for one in SIZES if kind != "list" or one <= _LARGEST_LIST]
+    for number, size in enumerate(sizes):
+        arms = _workloads.arms(op, kind, dtype, size)
+        left = end - time.perf_counter()
+        if size > _LEAST_SIZE and _seconds(arms) > left * _SHARE_OF_CALL:
+            break
+        share = max(left, 0.0) / (len(sizes) - number)
+        points.append(Point(arms.work, *pair_us(arms.pure, arms.torch, share)))
+    return Entry(op, kind, dtype, crossover_of(points, _in_use(key)), tuple(points))
+
+
+def _seconds(arms: _workloads.Arms) -> float:
+    """Return how long a call takes in both ways."""
+    return sum(sample_ns(call, 1) for call in (arms.pure, arms.torch)) / 1e9
+
+
+def _in_use(key: Key) -> float | None:
+    found = crossovers.in_use().get(key)
+    return found.entry.threshold if found is not None and found.source == "calibrated" else None
+
+
+def _before(machine: dict[str, Any]) -> dict[Key, Entry]:
+    """Return the entries of this machine's last calibration."""
+    found, _ = table.load(machine)
+    return {} if found is None else dict(found.entries)
+
+
+def _names(ops: Iterable[str] | None) -> Sequence[str]:
+    asked = OPS if ops is None else [ops] if isinstance(ops, str) else list(ops)
+    known = {**GROUPS, **{op: (op,) for op in OPS}}
+    for name in asked:
+        if name not in known:
+            hint = nearest(name, known)
+            raise CalibrationError(f"ops: {name!r} is no operation and no group of them{hint}")
+    found = dict.fromkeys(op for name in asked for op in known[name])
+    if not found:
+        raise CalibrationError(f"ops: names none; there are {', '.join(OPS)}")
+    return tuple(found)

@@ -1,0 +1,216 @@
+"""Tables of measured crossovers: as data, as a file for each machine, and the one we ship.
+
+A file is used only if it is this user's own, was made on this machine with these versions, and
+has what a table has; else it is left aside, with a reason.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from shimhub import paths
+from shimhub.accel._fitting import Line, Point, line_of, time_at
+from shimhub.accel._machine import validators
+from shimhub.accel.model import DTYPES, KINDS, OPS
+
+SCHEMA: Final = "shimhub.accel.table/1"
+#: Why there is no table where nothing is wrong.
+NEW: Final = "not calibrated here"
+SHIPPED: Final = Path(__file__).with_name("shipped.json")
+#: A table is well under 100 kilobytes; anything larger is something else.
+_MOST_BYTES: Final = 1024 * 1024
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Of one operation, kind of input and dtype: where torch begins, and what was measured."""
+
+    op: str
+    kind: str
+    dtype: str
+    threshold: float
+    points: tuple[Point, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        """By what it is looked up."""
+        return self.op, self.kind, self.dtype
+
+    def line(self, backend: str) -> Line | None:
+        """Return the cost of a backend: pure, or torch."""
+        return line_of(self._times(backend)) if self.points else None
+
+    def time_us(self, backend: str, work: float) -> float | None:
+        """Return the microseconds of a call, None where nothing was measured."""
+        line = self.line(backend)
+        return None if line is None else time_at(self._times(backend), line, work)
+
+    def _times(self, backend: str) -> list[tuple[float, float]]:
+        return [(one.work, one.torch if backend == "torch" else one.pure) for one in self.points]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Crossovers by operation, kind and dtype, and the machine that they are true for."""
+
+    machine: Mapping[str, Any]
+    entries: Mapping[Key, Entry] = field(default_factory=dict)
+
+
+def folder() -> str:
+    """Return where calibrations are kept."""
+    return os.path.join(paths.cache_dir(), "accel")
+
+
+def path_of(machine: Mapping[str, Any]) -> str:
+    """Return the file of a machine's calibration."""
+    text = json.dumps(machine, sort_keys=True)
+    return os.path.join(folder(), hashlib.sha256(text.encode()).hexdigest()[:32] + ".json")
+
+
+def load(machine: Mapping[str, Any] | None = None) -> tuple[Table | None, str]:
+    """Return the calibration of this machine, or None and why there is none."""
+    if not os.path.isdir(folder()):
+        return None, NEW
+    machine = validators() if machine is None else machine
+    try:
+        with open(path_of(machine), "rb") as file:
+            if not paths.is_ours(os.fstat(file.fileno())):
+                return None, "others may write its file, so it is not trusted"
+            data = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        return None, NEW
+    except OSError as error:
+        return None, f"its file cannot be read: {error.strerror}"
+    return _checked(data, machine)
+
+
+def _checked(data: bytes, machine: Mapping[str, Any]) -> tuple[Table | None, str]:
+    try:
+        found = read(data)
+    except ValueError as error:
+        return None, f"its file {error}"
+    if found.machine != machine:
+        return None, "its file is another machine's"
+    return found, ""
+
+
+def store(table: Table) -> str:
+    """Keep a calibration, whole or not at all. Return why it was not kept; empty where it was."""
+    file = path_of(table.machine)
+    try:
+        os.makedirs(folder(), mode=0o700, exist_ok=True)
+        _put(f"{file}.{os.getpid()}", file, text_of(table))
+    except OSError as error:
+        return f"{error.filename or file}: {error.strerror}"
+    return ""
+
+
+def others() -> dict[str, Table]:
+    """Return the calibrations that are kept, by their files; those that can be read."""
+    found = {}
+    for path in sorted(Path(folder()).glob("*.json")):
+        try:
+            if paths.is_ours(path.stat()):
+                found[str(path)] = read(path.read_bytes())
+        except (OSError, ValueError):
+            continue  # what is no table is no calibration either
+    return found
+
+
+def remove() -> list[str]:
+    """Remove all calibrations that are kept, of other versions too; return their files."""
+    files = sorted(map(str, Path(folder()).glob("*.json")))
+    for file in files:
+        os.unlink(file)
+    return files
+
+
+@functools.cache
+def shipped() -> Table:
+    """Return the table that serves where there is no calibration; empty if it is missing."""
+    try:
+        return read(SHIPPED.read_bytes())
+    except FileNotFoundError:
+        return Table({})
+
+
+def text_of(table: Table) -> str:
+    """Return a table as JSON, a line for each entry."""
+    lines = [json.dumps(_data_of(one), allow_nan=False) for one in table.entries.values()]
+    machine = json.dumps(table.machine, sort_keys=True)
+    rows = ",\n".join(f"  {line}" for line in lines)
+    return f'{{"schema": "{SCHEMA}",\n "machine": {machine},\n "entries": [\n{rows}\n]}}\n'
+
+
+def read(data: bytes) -> Table:
+    """Return the table of a file's bytes. Raises ``ValueError`` with what is wrong with it."""
+    try:
+        found = json.loads(data) if len(data) <= _MOST_BYTES else None
+    except (ValueError, RecursionError):
+        raise ValueError("is no JSON") from None
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        raise ValueError(f"is not {SCHEMA}")
+    machine, rows = found.get("machine"), found.get("entries")
+    if not isinstance(machine, dict) or not isinstance(rows, list):
+        raise ValueError("has no machine or no entries")
+    entries = [_entry(row) for row in rows]
+    return Table(machine, {one.key: one for one in entries})
+
+
+def _entry(row: Any) -> Entry:
+    if not isinstance(row, dict):
+        raise ValueError("has an entry that is none")
+    op, kind, dtype = (row.get(name) for name in ("op", "kind", "dtype"))
+    if op not in OPS or kind not in KINDS or dtype not in DTYPES:
+        raise ValueError(f"has an entry of {op!r}, {kind!r}, {dtype!r}")
+    told = row.get("threshold")
+    threshold: Any = math.inf if told == "never" else told
+    points = row.get("points")
+    if not _is_size(threshold, least=0.0, infinite=True) or not isinstance(points, list):
+        raise ValueError(f"has an entry of {op} without a threshold or points")
+    return Entry(op, kind, dtype, float(threshold), tuple(_point(one, op) for one in points))
+
+
+def _point(told: Any, op: str) -> Point:
+    is_one = isinstance(told, list) and len(told) == len(Point._fields)
+    if not is_one or not all(_is_size(one, least=1e-9) for one in told):
+        raise ValueError(f"has a point of {op} that cannot be")
+    return Point(*map(float, told))
+
+
+def _is_size(value: Any, least: float, *, infinite: bool = False) -> bool:
+    if type(value) not in {int, float}:
+        return False
+    return bool(value >= least and (infinite or math.isfinite(value)))
+
+
+def _data_of(entry: Entry) -> dict[str, Any]:
+    never = math.isinf(entry.threshold)
+    return {
+        "op": entry.op,
+        "kind": entry.kind,
+        "dtype": entry.dtype,
+        "threshold": "never" if never else entry.threshold,
+        "points": [[one.work, round(one.pure, 3), round(one.torch, 3)] for one in entry.points],
+    }
+
+
+def _put(scratch: str, file: str, content: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with open(os.open(scratch, flags, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(content)
+        os.replace(scratch, file)
+    finally:
+        if os.path.lexists(scratch):
+            os.unlink(scratch)

@@ -1,0 +1,181 @@
+"""``shimhub accel``: measure who computes what faster, show it, forget it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from shimhub.cli.options import Work, add_command
+from shimhub.cli.output import clean, count_of, print_filled, print_json
+from shimhub.errors import ShimhubError
+
+if TYPE_CHECKING:
+    from shimhub.accel.table import Entry
+
+_USAGE, _UNMET = 2, 5
+_HEAD = ("operation", "input", "torch above", "ours us", "torch us", "measured")
+_LAYOUT = "{:<14}{:<18}{:<19}{:>9}{:>10}  {}"
+
+
+def add(commands: Any) -> None:
+    """Add ``accel`` and its three commands."""
+    told = "from which size on torch computes what, measured on this machine"
+    parser = commands.add_parser("accel", help=told, description=told)
+    below = parser.add_subparsers(required=True, metavar="COMMAND")
+    measuring = _add_command(below, "calibrate", _calibrate, "measure it, and keep it")
+    told = "an operation or a group of them; may repeat; default: all"
+    measuring.add_argument("--op", action="append", metavar="OP", help=told)
+    told = "seconds for all of it; default: 60"
+    measuring.add_argument("--budget", type=float, default=60.0, metavar="S", help=told)
+    _add_plot(measuring)
+    _add_plot(_add_command(below, "show", _show, "what is in use, and who measured it"))
+    _add_command(below, "forget", _forget, "remove what was measured; shipped figures serve again")
+
+
+def _add_plot(parser: argparse.ArgumentParser) -> None:
+    told = "draw the times, too: .png, .svg or .pdf"
+    parser.add_argument("--plot", metavar="FILE", help=told)
+
+
+def _add_command(below: Any, name: str, work: Work, told: str) -> argparse.ArgumentParser:
+    """Add a command whose mistakes in use are told, not raised."""
+
+    def saying(options: argparse.Namespace) -> int:
+        try:
+            return work(options)
+        except (ShimhubError, ModuleNotFoundError) as error:
+            print(f"shimhub: {error}", file=sys.stderr)
+            return _UNMET if isinstance(error, ImportError) else _USAGE
+
+    return add_command(below, name, saying, told)
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from shimhub.accel import calibration
+
+    _check_plot(options.plot)
+    is_json = options.format == "json"
+    if not is_json:
+        print(_LAYOUT.format(*_HEAD))
+    told = None if is_json else _print_entry
+    made = calibration.calibrate(options.op, budget_s=options.budget, told=told)
+    _draw(options.plot, made.measured)
+    if is_json:
+        rows = [_row(one, "calibrated") for one in made.measured]
+        print_json(
+            "accel-calibrate",
+            file=None if made.not_kept else made.file,
+            not_kept=made.not_kept,
+            seconds=made.seconds,
+            entries=rows,
+        )
+    else:
+        kept = f"not kept: {made.not_kept}" if made.not_kept else f"kept in {made.file}"
+        print_filled("", f"{made.seconds:.0f} s; {kept}")
+    return 0
+
+
+def _print_entry(entry: Entry) -> None:
+    print(_line(entry, "calibrated"), flush=True)
+
+
+def _show(options: argparse.Namespace) -> int:
+    from shimhub.accel import crossovers, table
+
+    _check_plot(options.plot)
+    found = [(one.entry, one.source) for one in crossovers.in_use().values()]
+    why, others = crossovers.why_not_calibrated(), _others()
+    _draw(options.plot, [entry for entry, _ in found])
+    if options.format == "json":
+        rows = [_row(*one) for one in found]
+        file = None if why else table.path_of(_machine())
+        told = [{"file": path, "differs": differs} for path, differs in others.items()]
+        print_json("accel-show", file=file, why_not=why, others=told, entries=rows)
+        return 0
+    print(_LAYOUT.format(*_HEAD))
+    for one in found:
+        print(_line(*one))
+    if why:
+        print_filled("", f"{why}; `shimhub accel calibrate` measures this machine")
+    for path, differs in others.items():
+        print_filled("", clean(f"not used: {path}: {'; '.join(differs)}"))
+    return 0
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from shimhub.accel import calibration
+
+    files = calibration.forget()
+    if options.format == "json":
+        print_json("accel-forget", files=files)
+        return 0
+    for file in files:
+        print(f"removed {clean(file)}")
+    print(f"{count_of(len(files), 'calibration')} removed; the shipped figures serve")
+    return 0
+
+
+def _machine() -> dict[str, Any]:
+    from shimhub.accel import _machine
+
+    return _machine.validators()
+
+
+def _others() -> dict[str, list[str]]:
+    """Return what differs of calibrations that are not used here, by their files."""
+    from shimhub.accel import _machine, table
+
+    ours = _machine.validators()
+    differs = {
+        path: _machine.differing(dict(one.machine), ours) for path, one in table.others().items()
+    }
+    return {path: told for path, told in differs.items() if told}
+
+
+def _check_plot(path: str | None) -> None:
+    if path is not None:
+        from shimhub.accel import _plots
+
+        _plots.check(path)
+
+
+def _draw(path: str | None, entries: Sequence[Entry]) -> None:
+    if path is not None:
+        from shimhub.accel import _plots
+
+        _plots.draw(entries, path)
+
+
+def _line(entry: Entry, source: str) -> str:
+    """Return an entry's line: the fixed cost of a call in both ways stands for its lines."""
+    costs = [entry.line(backend) for backend in ("pure", "torch")]
+    ours, theirs = ("" if one is None else f"{one.overhead:.1f}" for one in costs)
+    form = f"{entry.kind} {entry.dtype}"
+    return _LAYOUT.format(entry.op, form, _size(entry), ours, theirs, source)
+
+
+def _size(entry: Entry) -> str:
+    if entry.threshold in {0.0, math.inf}:
+        return "always" if entry.threshold == 0 else "never"
+    power = 3 if entry.op in {"matmul", "linear"} else 2
+    return f"{entry.threshold:,.0f} ({entry.threshold ** (1 / power):.0f}^{power})"
+
+
+def _row(entry: Entry, source: str) -> dict[str, Any]:
+    return {
+        "op": entry.op,
+        "input": entry.kind,
+        "dtype": entry.dtype,
+        "threshold": None if math.isinf(entry.threshold) else entry.threshold,
+        "source": source,
+        "lines": {backend: _cost(entry, backend) for backend in ("pure", "torch")},
+        "points": [list(one) for one in entry.points],
+    }
+
+
+def _cost(entry: Entry, backend: str) -> dict[str, float] | None:
+    line = entry.line(backend)
+    return None if line is None else {"overhead_us": line.overhead, "us_per_unit": line.slope}
