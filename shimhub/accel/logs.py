@@ -5,14 +5,20 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 _LOGGER: Final = logging.getLogger("shimhub.accel")
 _NAMES: Final = {"torch": "FFI", "native": "Pure Simple", "numpy": "Pure Simple"}
 _enabled = False
 
 
-class _Stderr(logging.StreamHandler[Any]):
+if TYPE_CHECKING:
+    _Base = logging.StreamHandler[Any]
+else:
+    _Base = logging.StreamHandler  # no type of its own before Python 3.11
+
+
+class _Stderr(_Base):
     """Writes to what sys.stderr is at the time of the line."""
 
     def emit(self, record: logging.LogRecord) -> None:
