@@ -9,8 +9,7 @@ from tests.speedkit.served import served
 
 def test_one_backend_alone_and_none_at_all() -> None:
     """Within the context the others are off, and afterwards as before."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     with served("attention") as module:
         before = torch.backends.cuda.flash_sdp_enabled()
         with module.sdpa_backend_context(False, False, True, False):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.speedkit.served import served
 
 
 def test_auto_is_resolved_in_a_copy() -> None:
     """The caller's dict stays as it is; on a CPU precision is fp32 and nothing is compiled."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     with served("auto_config") as module:
         told = {"precision": "auto", "compile": {"enabled": "auto"}}
         found = module.optimize_config(told)

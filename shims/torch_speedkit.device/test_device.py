@@ -9,8 +9,7 @@ from tests.speedkit.served import served
 
 def test_devices_are_found_or_told() -> None:
     """``auto`` is always there; what is not here, or nowhere, is an error that says so."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     with served("device") as module:
         assert torch.device("cpu") == module.resolve_device("cpu")
         assert "cpu" == module.describe_device(torch.device("cpu"))

@@ -10,8 +10,7 @@ from tests.speedkit.served import served
 
 def test_fused_and_foreach_exclude_each_other() -> None:
     """An AdamW with what was told; both at once is an error before torch's."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     with served("optim") as module:
         weights = [torch.nn.Parameter(torch.ones(2))]
         made = module.make_adamw(weights, lr=0.5, fused=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.speedkit.served import served
 
 
 def test_functions_are_the_contexts_own() -> None:
     """On a CPU both do nothing with ``precision: auto``; bf16 is autocast to."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     with served("speed") as module:
         model = torch.nn.Linear(2, 2)
         for precision, dtype in (("auto", torch.float32), ("bf16", torch.bfloat16)):

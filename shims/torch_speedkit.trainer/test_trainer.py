@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.speedkit.served import served
 
 
 def test_it_trains_with_accumulation_and_clipping() -> None:
     """The loss falls; a step tells its loss, its time and the learning rate."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     with served("") as package:
         torch.manual_seed(0)
         table = {"steps_per_epoch": 30, "grad_accum_steps": 2, "clip_grad_norm": 1.0}

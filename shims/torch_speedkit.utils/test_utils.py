@@ -11,8 +11,7 @@ from tests.speedkit.served import served
 
 def test_seeds_formats_and_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """A seed repeats what follows; only batches of images change their format."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     with served("utils") as module:
         states = []
         for _ in range(2):
