@@ -17,6 +17,7 @@
 
 struct shimhub_py_linalg shimhub_py_linalg;
 #define us shimhub_py_linalg
+_Thread_local struct shimhub_py_manner shimhub_py_manner;
 
 /* Results of so many multiplications take 10 us or more: other threads may run meanwhile. */
 #define LONG_PRODUCT 500000.
@@ -96,14 +97,24 @@ static PyObject *call_reference(int function, PyObject *const *args, Py_ssize_t 
         PyErr_SetString(PyExc_RuntimeError, "import shimhub.kernels.linalg first");
         return NULL;
     }
-    return PyObject_Vectorcall(us.reference[function], args, (size_t)nargs, kwnames);
+    PyObject *result = PyObject_Vectorcall(us.reference[function], args, (size_t)nargs, kwnames);
+    shimhub_py_manner.by_numpy = true;
+    return result;
+}
+
+static PyObject *call_numpy(int function, PyObject *const *args, Py_ssize_t nargs,
+                            PyObject *kwnames)
+{
+    PyObject *result = PyObject_Vectorcall(us.numpy[function], args, (size_t)nargs, kwnames);
+    shimhub_py_manner.by_numpy = true;
+    return result;
 }
 
 /* ufunc(a, b, out=out), which warns or raises as numpy.errstate tells it. */
 static PyObject *compute_again(int function, PyObject *a, PyObject *b, PyObject *out)
 {
     PyObject *arguments[] = {a, b, out};
-    return PyObject_Vectorcall(us.numpy[function], arguments, 3, NULL);
+    return call_numpy(function, arguments, 3, NULL);
 }
 
 /* The array that the result goes to, new or the caller's; NULL and no exception where the caller's
@@ -153,7 +164,7 @@ static bool set_product(const struct shimhub_array *a, const struct shimhub_arra
 static bool is_ours(shimhub_float type, const struct shimhub_product *x)
 {
     double m = (double)x->m, n = (double)x->n, k = (double)x->k;
-    if (isinf(us.products[type]))
+    if (shimhub_py_manner.forced || isinf(us.products[type]))
         return true;
     if (m * n * k > us.products[type])
         return false;
@@ -242,7 +253,7 @@ static PyObject *matmul(PyObject *module, PyObject *const *args, Py_ssize_t narg
         return shimhub_py_matmul_lists(args[0], args[1]);
     if (is_list(args[0]) && is_list(args[1]))
         return call_reference(SHIMHUB_PY_MATMUL, args, nargs, kwnames);
-    return PyObject_Vectorcall(us.numpy[SHIMHUB_PY_MATMUL], args, (size_t)nargs, kwnames);
+    return call_numpy(SHIMHUB_PY_MATMUL, args, nargs, kwnames);
 }
 
 /* ---- linear ---- */
@@ -460,6 +471,14 @@ static bool read_combination(PyObject *first, PyObject *second, struct combinati
     return c->kind >= 0;
 }
 
+static bool is_combined_here(const struct combination *c)
+{
+    if (shimhub_py_manner.forced)
+        return true;
+    return (double)shimhub_array_count(&c->a) <= us.elements[c->a.type] &&
+           !(c->kind == 0 && c->a.shape[c->a.nd - 1] < SHORT_ROW);
+}
+
 static PyObject *combine_here(int function, PyObject *first, PyObject *second)
 {
     struct combination c;
@@ -467,7 +486,7 @@ static PyObject *combine_here(int function, PyObject *first, PyObject *second)
     if (!read_combination(first, second, &c))
         return NULL;
     Py_ssize_t count = shimhub_array_count(&c.a), columns = c.a.shape[c.a.nd - 1];
-    if ((double)count > us.elements[c.a.type] || (c.kind == 0 && columns < SHORT_ROW))
+    if (!is_combined_here(&c))
         return NULL;
     PyObject *result = shimhub_array_new(c.a.type, c.a.nd, c.a.shape, &to);
     if (result == NULL)
@@ -496,7 +515,7 @@ static PyObject *combine(int function, PyObject *const *args, Py_ssize_t nargs, 
     PyObject *result = combine_here(function, args[0], args[1]);
     if (result != NULL || PyErr_Occurred())
         return result;
-    return PyObject_Vectorcall(us.numpy[function], args, 2, NULL);
+    return call_numpy(function, args, 2, NULL);
 }
 
 /* ---- functions of one array ---- */
@@ -686,9 +705,58 @@ static PyObject *layer_norm(PyObject *module, PyObject *const *args, Py_ssize_t 
     return rows_close(&r);
 }
 
+/* ---- who computes ---- */
+
+static bool serves_matmul(PyObject *const *args, Py_ssize_t nargs)
+{
+    struct shimhub_array a, b;
+    struct shimhub_product x;
+    if (nargs == 2 && is_list(args[0]) && is_list(args[1]))
+        return true;
+    return nargs == 2 && shimhub_array_read(args[0], &a) && shimhub_array_read(args[1], &b) &&
+           set_product(&a, &b, &x) && is_ours(a.type, &x);
+}
+
+static bool serves_linear(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    static const char *const names[] = {"x", "weight", "bias", "activation", "transposed", "out"};
+    PyObject *values[6];
+    struct linear l;
+    return shimhub_py_bind(args, nargs, kwnames, names, 4, 6, values) &&
+           read_linear(values, &l) && is_ours(l.x.type, &l.product);
+}
+
+static bool serves_softmax(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, int nd)
+{
+    static const char *const names[] = {"", "axis", "out"};
+    PyObject *values[3];
+    bool served = nd > 0 && shimhub_py_bind(args, nargs, kwnames, names, 2, 3, values) &&
+                  is_last_axis(values[1]);
+    PyErr_Clear(); /* as in softmax() */
+    return served;
+}
+
+bool shimhub_py_linalg_serves(int function, PyObject *const *args, Py_ssize_t nargs,
+                              PyObject *kwnames)
+{
+    struct shimhub_array x;
+    struct combination c;
+    if (function == SHIMHUB_PY_MATMUL)
+        return serves_matmul(args, nargs);
+    if (function == SHIMHUB_PY_LINEAR)
+        return serves_linear(args, nargs, kwnames);
+    if (function <= SHIMHUB_PY_DIVIDE)
+        return nargs == 2 && read_combination(args[0], args[1], &c) && is_combined_here(&c);
+    if (nargs < 1 || !shimhub_array_read(args[0], &x))
+        return false;
+    if (function == SHIMHUB_PY_SOFTMAX)
+        return serves_softmax(args, nargs, kwnames, x.nd);
+    return function != SHIMHUB_PY_LAYER_NORM || x.nd > 0;
+}
+
 /* ---- setup ---- */
 
-static const char *const function_names[] = {
+const char *const shimhub_py_linalg_names[SHIMHUB_PY_FUNCTIONS] = {
     "matmul", "linear",  "add",  "subtract", "multiply", "divide",
     "relu",   "sigmoid", "tanh", "gelu",     "softmax",  "layer_norm",
 };
@@ -714,10 +782,10 @@ static PyObject *setup(PyObject *module, PyObject *const *args, Py_ssize_t nargs
         keep(args[1], "give", &us.give) != 0)
         return NULL;
     for (int i = 0; i < SHIMHUB_PY_FUNCTIONS; i++) {
-        if (keep(args[1], function_names[i], &us.reference[i]) != 0)
+        if (keep(args[1], shimhub_py_linalg_names[i], &us.reference[i]) != 0)
             return NULL;
         if (i <= SHIMHUB_PY_DIVIDE && i != SHIMHUB_PY_LINEAR &&
-            keep(args[0], function_names[i], &us.numpy[i]) != 0)
+            keep(args[0], shimhub_py_linalg_names[i], &us.numpy[i]) != 0)
             return NULL;
     }
     return PyBool_FromLong(shimhub_arrays_by_head());
@@ -770,6 +838,11 @@ COMBINE(divide, SHIMHUB_PY_DIVIDE)
 ACTIVATION(relu, SHIMHUB_RELU, SHIMHUB_PY_RELU)
 ACTIVATION(sigmoid, SHIMHUB_SIGMOID, SHIMHUB_PY_SIGMOID)
 ACTIVATION(tanh_of, SHIMHUB_TANH, SHIMHUB_PY_TANH)
+
+const shimhub_py_function shimhub_py_linalg_functions[SHIMHUB_PY_FUNCTIONS] = {
+    matmul, linear, add, subtract, multiply, divide, relu, sigmoid, tanh_of, gelu, softmax,
+    layer_norm,
+};
 
 #define FAST(function) (PyCFunction)(void (*)(void)) function
 #define KEYWORDS (METH_FASTCALL | METH_KEYWORDS)

@@ -33,6 +33,22 @@ struct shimhub_py_linalg {
 };
 extern struct shimhub_py_linalg shimhub_py_linalg;
 
+/* Of the calling thread's last call: how it is, or was, computed. */
+struct shimhub_py_manner {
+    bool forced;   /* natively at all sizes, whatever the limits are */
+    bool by_numpy; /* numpy, or the reference, computed it */
+};
+extern _Thread_local struct shimhub_py_manner shimhub_py_manner;
+
+/* The functions themselves, in the order above. */
+typedef PyObject *(*shimhub_py_function)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+extern const shimhub_py_function shimhub_py_linalg_functions[SHIMHUB_PY_FUNCTIONS];
+extern const char *const shimhub_py_linalg_names[SHIMHUB_PY_FUNCTIONS];
+
+/* Whether a call with these arguments is computed natively: what the function itself finds. */
+bool shimhub_py_linalg_serves(int function, PyObject *const *args, Py_ssize_t nargs,
+                              PyObject *kwnames);
+
 /* values[i] gets the argument of names[i], or NULL; the first `positional` may come without names.
  * False, and no exception, if they do not fit: the reference tells why. */
 bool shimhub_py_bind(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,

@@ -5,6 +5,9 @@ Importing this imports numpy and no torch.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from shimhub.accel import _fast
 from shimhub.accel.breakers import reset_breakers
 from shimhub.accel.errors import (
     AccelError,
@@ -17,22 +20,6 @@ from shimhub.accel.explaining import explain
 from shimhub.accel.logs import enable_logging
 from shimhub.accel.model import AccelMode, Decision, OpStats, Stats
 from shimhub.accel.modes import get_current_mode, set_acceleration, using
-from shimhub.accel.ops import (
-    add,
-    cross_entropy,
-    div,
-    gelu,
-    layer_norm,
-    linear,
-    matmul,
-    mse_loss,
-    mul,
-    relu,
-    sigmoid,
-    softmax,
-    sub,
-    tanh,
-)
 from shimhub.accel.stats import get_stats, reset_stats
 from shimhub.accel.thresholds import Threshold, get_threshold, set_threshold
 from shimhub.accel.torch_ffi import (
@@ -41,6 +28,40 @@ from shimhub.accel.torch_ffi import (
     torch_cuda_available,
     torch_version,
 )
+
+if TYPE_CHECKING:
+    from shimhub.accel.ops import (
+        add,
+        cross_entropy,
+        div,
+        gelu,
+        layer_norm,
+        linear,
+        matmul,
+        mse_loss,
+        mul,
+        relu,
+        sigmoid,
+        softmax,
+        sub,
+        tanh,
+    )
+else:
+    _functions = _fast.functions()
+    matmul = _functions["matmul"]
+    linear = _functions["linear"]
+    add = _functions["add"]
+    sub = _functions["sub"]
+    mul = _functions["mul"]
+    div = _functions["div"]
+    relu = _functions["relu"]
+    sigmoid = _functions["sigmoid"]
+    tanh = _functions["tanh"]
+    gelu = _functions["gelu"]
+    softmax = _functions["softmax"]
+    layer_norm = _functions["layer_norm"]
+    mse_loss = _functions["mse_loss"]
+    cross_entropy = _functions["cross_entropy"]
 
 __all__ = [
     "AccelError",

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from shimhub.accel import _kinds, _lists, breakers, logs, stats, thresholds, torch_ffi
-from shimhub.accel._table import TABLE, Op, native_limit
+from shimhub.accel._table import TABLE, Op, call_kernel, serves
 from shimhub.accel.errors import TorchMissingError
 from shimhub.accel.model import DTYPES, AccelMode, Settings
 from shimhub.accel.modes import current
@@ -104,7 +104,7 @@ def compute(call: Call) -> Any:
     """Compute a call on arrays by who is to, or else by the reference; count and tell it."""
     choice = choose(call)
     if not choice.torch:
-        return _pure(call, choice, _refused(call, choice))
+        return _pure(call, choice)
     try:
         result = torch_ffi.on_arrays(call.op, call.inputs, call.options)
     except Exception as error:  # whatever torch raises, the reference decides
@@ -134,25 +134,38 @@ def _refused(call: Call, choice: Choice) -> str:
     return choice.fallback
 
 
-def _pure(call: Call, choice: Choice, fallback: str) -> Any:
-    kernel, name = call.op.kernel, call.op.name
-    if kernel is None:
-        result = call.op.reference(*call.inputs, **call.options)
-        _done(call, "numpy", fallback)
-        return result
-    if breakers.is_open(name, "native") and not call.settings.strict:
-        result = call.op.reference(*call.inputs, **call.options)
-        _done(call, "numpy", fallback or f"native: {breakers.LEFT_ALONE}")
+def _pure(call: Call, choice: Choice) -> Any:
+    op, strict = call.op, call.settings.strict
+    fallback = _refused(call, choice)
+    alone = breakers.is_open(op.name, "native") and not strict
+    if op.kernel is None or alone:
+        result = op.reference(*call.inputs, **call.options)
+        _done(call, "numpy", fallback or _why_not_kernel(call, alone))
         return result
     try:
-        result = kernel(*call.inputs, **call.options)
+        result, natively = call_kernel(op, is_forced(call.settings), call.inputs, call.options)
     except Exception as error:  # the reference decides whose error it is
-        if call.settings.strict:
+        if strict:
             raise
         return _reference(call, "native", error)
-    breakers.success(name, "native")
-    _done(call, served_by(call, choice.work), fallback)
+    breakers.success(op.name, "native")
+    if natively:
+        _done(call, "native", fallback)
+    else:
+        _done(call, "numpy", fallback or _why_not_kernel(call, alone))
     return result
+
+
+def is_forced(settings: Settings) -> bool:
+    """Whether our kernels are to compute where numpy was measured to be faster."""
+    return settings.mode is AccelMode.NATIVE
+
+
+def _why_not_kernel(call: Call, alone: bool) -> str:
+    """Return the reason for numpy's computing to be a fallback, or empty where it is none."""
+    if alone:
+        return f"native: {breakers.LEFT_ALONE}"
+    return stats.NO_KERNEL if is_forced(call.settings) else ""
 
 
 def _reference(call: Call, backend: str, error: Exception) -> Any:
@@ -166,12 +179,10 @@ def _reference(call: Call, backend: str, error: Exception) -> Any:
     return result
 
 
-def served_by(call: Call, work: float) -> str:
+def served_by(call: Call) -> str:
     """Return native or numpy: who computes this, if torch does not."""
-    dtype, why_not = _dtype(call)
-    if why_not or call.op.kernel is None:
-        return "numpy"
-    return "native" if work <= native_limit(call.op.name, dtype) else "numpy"
+    forced = is_forced(call.settings)
+    return "native" if serves(call.op, forced, call.inputs, call.options) else "numpy"
 
 
 def _done(call: Call, backend: str, fallback: str = "") -> None:
@@ -184,12 +195,14 @@ def _dtype(call: Call) -> tuple[str, str]:
     inputs = call.inputs[:1] if call.op.name == "cross_entropy" else call.inputs
     if any(isinstance(one, np.ndarray) and type(one) is not np.ndarray for one in inputs):
         return "", "a subclass of numpy's array"
-    names = sorted({one.dtype.name for one in inputs if isinstance(one, np.ndarray | np.generic)})
-    if not names:
+    dtypes = {one.dtype for one in inputs if isinstance(one, np.ndarray | np.generic)}
+    if not dtypes:
         return "", "only numbers"
-    if len(names) > 1:
+    if len(dtypes) > 1:
         return "", "dtypes differ"
-    return (names[0], "") if names[0] in DTYPES else ("", f"dtype {names[0]}")
+    dtype = dtypes.pop()
+    known = dtype.name in DTYPES and dtype.isnative
+    return (dtype.name, "") if known else ("", f"dtype {dtype}")
 
 
 def _why_not_torch(call: Call) -> str:

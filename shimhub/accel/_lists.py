@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from shimhub import kernels
 from shimhub.accel import breakers, logs, stats, thresholds
-from shimhub.accel._table import TABLE, native_limit
+from shimhub.accel._table import TABLE
 from shimhub.accel.model import AccelMode, Settings
 
 
@@ -24,7 +25,8 @@ def product(inputs: Sequence[Any], settings: Settings) -> Any:
         limit = thresholds.effective("matmul", "list", "float64", settings).size
         if amount > limit or limit == 0:
             return None
-    if amount > native_limit("matmul", "float64"):
+    large = amount > kernels.native_limit("products", "float64")
+    if large and settings.mode is not AccelMode.NATIVE:
         return None
     result = kernel(*inputs)
     stats.count("matmul", "native")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shimhub import kernels
 from shimhub.accel import _losses, _shapes
-from shimhub.kernels import linalg
+from shimhub.kernels import _loading, linalg
 from shimhub.kernels._reference import linalg as reference
 
 _Inputs = Sequence[Any]
@@ -28,6 +28,11 @@ class Op:
     work: Callable[[_Inputs, _Options], float]
     check: Callable[[_Inputs, _Options], None]
     scalars: bool = False
+    #: The kernel that we brought, whatever ``kernel`` is now.
+    own: Callable[..., Any] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.own = self.kernel
 
 
 def _op(name: str, work: Any, check: Any, scalars: bool = False, ours: str = "") -> Op:
@@ -70,12 +75,18 @@ _ALL: Final = (
 TABLE: Final[Mapping[str, Op]] = {op.name: op for op in _ALL}
 
 
-def native_limit(op: str, dtype: str) -> float:
-    """Return the work up to which our kernel computes it, rather than numpy; 0 without one."""
-    if TABLE[op].kernel is None or dtype not in ("float32", "float64"):
-        return 0.0
-    if op in ("matmul", "linear"):
-        return kernels.native_limit("products", dtype)
-    if op in ("add", "sub", "mul", "div"):
-        return kernels.native_limit("elements", dtype)
-    return float("inf")
+def serves(op: Op, forced: bool, inputs: _Inputs, options: _Options) -> bool:
+    """Whether our kernel computes this itself, if torch does not; ``forced`` at any size."""
+    native = _loading.native()
+    if native is None or op.kernel is None:
+        return False
+    return bool(native.accel_serves(op.name, forced, *inputs, **options))
+
+
+def call_kernel(op: Op, forced: bool, inputs: _Inputs, options: _Options) -> tuple[Any, bool]:
+    """Return a kernel's result, and whether it was computed natively and not by numpy."""
+    if op.kernel is not None and op.kernel is not op.own:
+        return op.kernel(*inputs, **options), True
+    native: Any = _loading.native()
+    result, natively = native.accel_kernel(op.name, forced, *inputs, **options)
+    return result, natively

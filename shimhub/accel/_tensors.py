@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from shimhub.accel import _kinds, breakers, logs, stats, thresholds, torch_ffi
-from shimhub.accel._table import native_limit
+from shimhub.accel import _fast, _kinds, breakers, logs, stats, thresholds, torch_ffi
+from shimhub.accel._table import call_kernel, serves
+from shimhub.accel._torch_ops import FUNCTIONS
 from shimhub.accel.model import DTYPES, AccelMode
 
 if TYPE_CHECKING:
     from shimhub.accel._dispatch import Call
 
+_fast.use_tensors(torch.Tensor, torch.nn.Parameter, FUNCTIONS)
 _DTYPES = (torch.float32, torch.float64)
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
@@ -49,10 +51,14 @@ def dtype_of(call: Call) -> str:
     return dtype if dtype in DTYPES else DTYPES[0]
 
 
-def served_by(call: Call, work: float) -> str:
+def served_by(call: Call) -> str:
     """Return native or numpy: who computes this, if torch does not."""
-    limit = native_limit(call.op.name, dtype_of(call))
-    return "native" if call.op.kernel is not None and work <= limit else "numpy"
+    forced = call.settings.mode is AccelMode.NATIVE
+    return "native" if serves(call.op, forced, _arrays(call), call.options) else "numpy"
+
+
+def _arrays(call: Call) -> list[Any]:
+    return [None if one is None else _kinds.from_tensor(one) for one in call.inputs]
 
 
 def why_torch(name: str, inputs: Sequence[Any]) -> str:
@@ -105,16 +111,16 @@ def _by_kernel(call: Call) -> Any:
         return _in_torch(
             call, "no kernel" if op.kernel is None else f"native: {breakers.LEFT_ALONE}"
         )
-    arrays = [None if one is None else _kinds.from_tensor(one) for one in call.inputs]
+    forced = call.settings.mode is AccelMode.NATIVE
     try:
-        result = op.kernel(*arrays, **call.options)
+        result, natively = call_kernel(op, forced, _arrays(call), call.options)
     except Exception as error:  # torch decides whose error it is
         if call.settings.strict:
             raise
         answer = _in_torch(call, f"native raised {type(error).__name__}")
         breakers.fault(name, "native")
         return answer
-    served = served_by(call, op.work(call.inputs, call.options))
-    stats.count(name, served)
-    logs.tell(name, call.inputs, served)
+    reason = stats.NO_KERNEL if forced and not natively else ""
+    stats.count(name, "native" if natively else "numpy", reason)
+    logs.tell(name, call.inputs, "native", reason)
     return torch.as_tensor(result)

@@ -9,9 +9,12 @@ from torch.nn import functional
 
 
 def linear(
-    x: Any, weight: Any, bias: Any = None, activation: Any = None, transposed: bool = False
+    x: Any, weight: Any, bias: Any = None, activation: Any = None, *, transposed: bool = False
 ) -> Any:
     """Return ``activation(x @ weight + bias)``; torch's own layer keeps the transposed weight."""
+    if activation not in ACTIVATIONS:
+        known = ", ".join(map(repr, ACTIVATIONS))
+        raise ValueError(f"activation: {activation!r} is none of {known}")
     result = functional.linear(x, weight if transposed else weight.T, bias)
     return ACTIVATIONS[activation](result)
 
@@ -28,7 +31,14 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 def layer_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Return the last dimension normalised."""
-    return functional.layer_norm(x, x.shape[-1:], weight, bias, eps)
+    return torch.layer_norm(x, x.shape[-1:], weight, bias, eps)
+
+
+def mse_loss(x: Any, target: Any) -> Any:
+    """Return the mean of the squared differences; torch would let shapes broadcast."""
+    if x.shape != target.shape:
+        raise ValueError("mse_loss: shapes differ")
+    return functional.mse_loss(x, target)
 
 
 def cross_entropy(x: Any, target: Any) -> Any:
@@ -58,6 +68,6 @@ FUNCTIONS: Final[dict[str, Any]] = {
     "gelu": gelu,
     "softmax": softmax,
     "layer_norm": layer_norm,
-    "mse_loss": functional.mse_loss,
+    "mse_loss": mse_loss,
     "cross_entropy": cross_entropy,
 }

@@ -34,7 +34,7 @@ def explain(op: str, /, *args: Any, **options: Any) -> Decision:
 
 def _of_arrays(call: _dispatch.Call) -> Decision:
     choice = _dispatch.choose(call)
-    backend = "torch" if choice.torch else _dispatch.served_by(call, choice.work)
+    backend = "torch" if choice.torch else _dispatch.served_by(call)
     dtype = str(getattr(call.inputs[0], "dtype", DTYPES[1]))
     return Decision(
         backend,
@@ -52,7 +52,7 @@ def _of_tensors(call: _dispatch.Call) -> Decision:
     limit, work = _tensors.limit_of(call)
     stays = _dispatch.is_above(work, limit.size)
     reason = "stays in torch" if stays else _tensors.why_torch(call.op.name, call.inputs)
-    backend = "torch" if reason else _tensors.served_by(call, work)
+    backend = "torch" if reason else _tensors.served_by(call)
     predicted = crossovers.predicted_us(
         call.op.name, "tensor", _tensors.dtype_of(call), backend, work
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 _LOGGER: Final = logging.getLogger("shimhub.accel")
 _NAMES: Final = {"torch": "FFI", "native": "Pure Simple", "numpy": "Pure Simple"}
 _enabled = False
+#: Called with whether decisions are told, when that changes.
+_listeners: Final[list[Callable[[bool], None]]] = []
 
 
 if TYPE_CHECKING:
@@ -42,6 +44,13 @@ def enable_logging(on: bool = True) -> None:
         _LOGGER.addHandler(_HANDLER)
     _LOGGER.setLevel(logging.INFO if on else logging.NOTSET)
     _LOGGER.propagate = not on
+    for listener in _listeners:
+        listener(on)
+
+
+def on_change(listener: Callable[[bool], None]) -> None:
+    """Call ``listener`` with whether decisions are told, when that changes."""
+    _listeners.append(listener)
 
 
 def is_enabled() -> bool:

@@ -1,7 +1,8 @@
 """How many calls each backend computed, and why one computed another's.
 
 Each thread counts for itself, and what a thread counted is summed when it is read; so no call
-waits for a lock, and none is lost. A forked child begins at zero.
+waits for a lock, and none is lost. Calls that never leave the native library are counted there. A
+forked child begins at zero.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from types import MappingProxyType
 from typing import Final
 
 from shimhub.accel.model import OPS, OpStats, Stats
+from shimhub.kernels import _loading
+
+#: Why numpy computed what our kernels were to.
+NO_KERNEL: Final = "no kernel"
 
 #: Of what is counted: (operation, backend), and (operation, "fallback", reason).
 _Counts = Counter[tuple[str, ...]]
@@ -58,6 +63,9 @@ def reset_stats() -> None:
         _shards.clear()
         _ended.clear()
         _own = threading.local()
+        native = _loading.native()
+        if native is not None:
+            native.accel_reset()
 
 
 def _of(op: str, counts: _Counts) -> OpStats:
@@ -88,7 +96,17 @@ def _sum() -> _Counts:
         total = Counter(_ended)
         for _, counts in _shards:
             total.update(dict(counts))
-    return total
+        total.update(_counted_in_c())
+    return +total
+
+
+def _counted_in_c() -> _Counts:
+    """Return what the native library counted, which holds the GIL while it does."""
+    native, counts = _loading.native(), _Counts()
+    for op, row in zip(OPS, [] if native is None else native.accel_counts(), strict=False):
+        counts[op, "native"], counts[op, "numpy"], counts[op, "torch"] = row[:3]
+        counts[op, "fallback", NO_KERNEL] = row[3]
+    return counts
 
 
 def _after_fork() -> None:

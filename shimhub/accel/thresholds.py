@@ -2,7 +2,8 @@
 
 The unit is what an operation does its work on: ``m * k * n`` multiplications for the product of
 ``(m, k)`` and ``(k, n)``, and for all others the elements of the largest input. A call of exactly
-the threshold is not above it.
+the threshold is not above it. What the user sets is for arrays and lists: torch's own tensors
+leave torch only where that was measured to be faster.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def set_threshold(name: str, elements: float | str | None) -> None:
 
     ``name`` is an operation or a group: matmul (with linear), elementwise, activations, losses.
     An operation's own goes before its group's. ``math.inf`` or "never", ``0`` or "always"; None
-    takes back what was set. For the process. Raises :class:`ThresholdError`.
+    takes back what was set. For arrays and lists, in the process. Raises :class:`ThresholdError`.
     """
     global _told
     _check_name(name)
@@ -94,7 +95,8 @@ def get_threshold(name: str) -> Threshold:
 
 def effective(op: str, kind: str, dtype: str, settings: Settings) -> Limit:
     """Return the size above which torch computes this, in mode AUTO. O(1)."""
-    for source, told in (("using", settings.thresholds), ("set_threshold", _told)):
+    words = (("using", settings.thresholds), ("set_threshold", _told))
+    for source, told in words if kind != "tensor" else ():
         for name in (op, GROUP_OF[op]):
             if name in told:
                 return Limit(told[name], source)

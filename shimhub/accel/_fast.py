@@ -1,0 +1,120 @@
+"""The functions that callers have: those in C over the rule in Python, where the library is.
+
+A call of one that leaves nothing to decide stays in C: exact arrays with work below the limit of
+their mode, exact tensors that stay in torch. The rest is handed to :mod:`shimhub.accel.ops`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from shimhub.accel import breakers, logs, modes, ops, thresholds
+from shimhub.accel._table import TABLE
+from shimhub.accel.model import DTYPES, OPS, AccelMode, Settings
+from shimhub.kernels import _loading
+
+_native: Final = _loading.native()
+#: What settings came to, in C: by mode where they have no thresholds of their own.
+_by_mode: Final[dict[AccelMode, Any]] = {}
+_own: Final[weakref.WeakKeyDictionary[Settings, Any]] = weakref.WeakKeyDictionary()
+
+
+def functions() -> Mapping[str, Callable[..., Any]]:
+    """Return the functions by name: in C, or those of ``ops`` without the native library."""
+    python = {name: getattr(ops, name) for name in OPS}
+    if _native is None:
+        return python
+    rows = tuple((name, python[name], TABLE[name].reference, _text(python[name])) for name in OPS)
+    made = _native.accel_setup(modes.CURRENT, Settings(), _find, np, rows)
+    modes.on_default(_native.accel_process)
+    thresholds.on_change(_forget)
+    logs.on_change(lambda on: _native.accel_to_python(None, on))
+    breakers.on_change(_watch)
+    return dict(zip(OPS, made, strict=True))
+
+
+def use_tensors(tensor: type, parameter: type, torch: Mapping[str, Callable[..., Any]]) -> None:
+    """Let calls on exact tensors stay in C from now on."""
+    if _native is not None:
+        _native.accel_tensors(tensor, parameter, tuple(torch[name] for name in OPS))
+
+
+@contextlib.contextmanager
+def kernel(name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Compute an operation by another kernel than ours, inside of a with-statement. For tests."""
+    before, TABLE[name].kernel = TABLE[name].kernel, function
+    _choose_side(name)
+    try:
+        yield
+    finally:
+        TABLE[name].kernel = before
+        _choose_side(name)
+
+
+def _text(function: Callable[..., Any]) -> str:
+    """Return the signature and text of a function, as C's functions have it."""
+    parameters = [
+        one.replace(annotation=one.empty) for one in inspect.signature(function).parameters.values()
+    ]
+    return f"{function.__name__}{inspect.Signature(parameters)}\n--\n\n{inspect.getdoc(function)}"
+
+
+def _find(settings: Settings) -> Any:
+    """Return what the settings come to, in C."""
+    if settings.thresholds:
+        found = _own.get(settings)
+        return found if found is not None else _own.setdefault(settings, _made(settings))
+    if settings.mode not in _by_mode:
+        _by_mode[settings.mode] = _made(settings)
+    return _by_mode[settings.mode]
+
+
+def _made(settings: Settings) -> Any:
+    assert _native is not None
+    sizes = tuple(_size(op, dtype, settings) for op in OPS for dtype in DTYPES)
+    tensors = tuple(_stays(op, settings) for op in OPS)
+    lists = tuple(math.isinf(_size(op, DTYPES[1], settings, "list")) for op in OPS)
+    return _native.accel_limits(sizes, tensors, lists, settings.mode is AccelMode.NATIVE)
+
+
+def _size(op: str, dtype: str, settings: Settings, kind: str = "ndarray") -> float:
+    """Return the work of an input above which Python decides, as torch may compute it."""
+    if settings.mode in {AccelMode.PURE, AccelMode.NATIVE}:
+        return math.inf
+    if settings.mode is AccelMode.TORCH:
+        return -1.0
+    size = thresholds.effective(op, kind, dtype, settings).size
+    return size if size > 0 else -1.0
+
+
+def _stays(op: str, settings: Settings) -> bool:
+    """Whether tensors of any size stay in torch."""
+    if settings.mode is not AccelMode.AUTO:
+        return settings.mode is not AccelMode.NATIVE
+    return all(thresholds.effective(op, "tensor", one, settings).size == 0 for one in DTYPES)
+
+
+def _forget() -> None:
+    _by_mode.clear()
+    _own.clear()
+    if _native is not None:
+        _native.accel_forget()
+
+
+def _watch(op: str, backend: str) -> None:
+    if backend == "native":
+        _choose_side(op)
+
+
+def _choose_side(op: str) -> None:
+    """Let Python dispatch an operation whose kernel is another, or has failed too often."""
+    another = TABLE[op].kernel is not TABLE[op].own
+    if _native is not None:
+        _native.accel_to_python(op, another or breakers.is_watched(op, "native"))
