@@ -324,3 +324,23 @@ def test_it_is_imported_long_before_torch(lab):
     roots = {name.partition(".")[0] for name in loaded}
     known = set(sys.stdlib_module_names) | {"shimhub", "numpy", "_cffi_backend"}
     assert set() == roots - known
+
+
+COST = """
+import resource
+{}
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_utime + used.ru_stime)
+"""
+
+
+def test_importing_takes_a_small_share_of_torchs_time(lab):
+    """In processor time of whole processes, the lesser of two, 0.15 of torch's at most."""
+    pytest.importorskip("torch")
+    pytest.importorskip("resource")
+    least = {}
+    for name in ("torch", "shimhub.pure.nn, shimhub.pure.training"):
+        runs = [float(lab.run(COST.format(f"import {name}")).stdout) for _ in range(2)]
+        least[name] = min(runs)
+    theirs, ours = least.values()
+    assert ours <= 0.15 * theirs
