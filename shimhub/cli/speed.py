@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+import traceback
 from typing import Any
 
 from shimhub.cli.options import Work, add_command
@@ -11,7 +13,7 @@ from shimhub.cli.output import clean, print_json
 from shimhub.speed.errors import SpeedConfigError, SpeedError
 
 _USAGE, _UNMET = 2, 5
-_FILE = "YAML, or a pyproject.toml with [tool.shimhub.speed]; default: precision auto"
+_FILE = "YAML or TOML, or a pyproject.toml with [tool.shimhub.speed]; default: precision auto"
 
 
 def add(commands: Any) -> None:
@@ -34,6 +36,8 @@ def _add_command(below: Any, name: str, work: Work, told: str) -> argparse.Argum
         try:
             return work(options)
         except SpeedError as error:
+            if error.__cause__ is not None:
+                traceback.print_exception(error.__cause__)
             print(f"shimhub: {error}", file=sys.stderr)
             return _USAGE if isinstance(error, SpeedConfigError) else _UNMET
         except ModuleNotFoundError as error:
@@ -63,8 +67,16 @@ def _add_measure(below: Any) -> None:
     told = "compile, optimizer=fused, autocast=bf16 ...; may repeat; default: what loses no bits"
     parser.add_argument("--knob", action="append", metavar="KNOB", help=told)
     told = "seconds for all settings together; default: 60"
-    parser.add_argument("--budget", type=float, default=60.0, metavar="S", help=told)
+    parser.add_argument("--budget", type=_seconds, default=60.0, metavar="S", help=told)
     parser.add_argument("--no-cache", action="store_true", help="measure again")
+
+
+def _seconds(word: str) -> float:
+    """Return a budget. Raises what argparse tells as wrong usage."""
+    seconds = float(word)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{word} seconds: give a number above 0")
+    return seconds
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -72,12 +84,15 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def _config(options: argparse.Namespace) -> Any:
-    from shimhub.speed.config import SpeedConfig
+    from shimhub.speed.settings import settings_in
 
     if options.config is None:
         return None
-    is_toml = options.config.endswith(".toml")
-    return (SpeedConfig.from_toml if is_toml else SpeedConfig.from_yaml)(options.config)
+    try:
+        return settings_in(options.config)
+    except OSError as error:
+        problem = f"{options.config}: {error.strerror}; name a YAML or TOML file of settings"
+        raise SpeedConfigError(problem) from None
 
 
 def _report(options: argparse.Namespace) -> int:

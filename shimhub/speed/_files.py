@@ -60,8 +60,11 @@ def read_toml(path: str | os.PathLike[str], table: str) -> tuple[Any, Place]:
     return data, lambda _path: f"{path}, [{table}]: " if table else f"{path}: "
 
 
-def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, Place]:
-    """Return the data of a YAML file. Raises SpeedConfigError where it cannot be read."""
+def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, Place, list[str]]:
+    """Return the data of a YAML file, and a line for each key that is there twice.
+
+    Raises SpeedConfigError where it cannot be read.
+    """
     yaml = _yaml()
     text = _text(path)
     try:
@@ -72,9 +75,8 @@ def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, Place]:
     except RecursionError:
         raise SpeedConfigError(f"{path}: nested too deeply: no file of settings") from None
     lines: dict[tuple[str, ...], int] = {}
-    if twice := list(_keys_twice(root, (), lines, set())):
-        raise SpeedConfigError(*(f"{path}, {one}" for one in twice))
-    return {} if data is None else data, lambda at: _line(path, lines, at)
+    twice = [f"{path}, {one}" for one in _keys_twice(root, (), lines, set())]
+    return {} if data is None else data, lambda at: _line(path, lines, at), twice
 
 
 def _yaml() -> Any:

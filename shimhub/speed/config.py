@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -147,8 +147,8 @@ class SpeedConfig:
         cls, path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None
     ) -> SpeedConfig:
         """Read a YAML file as ``from_dict``. Needs PyYAML: ``pip install 'shimhub[speed]'``."""
-        data, place = read_yaml(path)
-        return _made(data, environ, place)
+        data, place, twice = read_yaml(path)
+        return _made(data, environ, place, twice)
 
     @classmethod
     def from_toml(
@@ -175,18 +175,22 @@ class SpeedConfig:
 
 
 def _made(
-    data: Mapping[str, Any], environ: Mapping[str, str] | None, place: Place = no_place
+    data: Mapping[str, Any],
+    environ: Mapping[str, str] | None,
+    place: Place = no_place,
+    twice: Sequence[str] = (),
 ) -> SpeedConfig:
     problems: list[Problem] = []
     config = read(SpeedConfig, data, problems)
     config = _filled(config, os.environ if environ is None else environ, problems)
-    _refuse(problems + _conflicts(config), place)
+    _refuse(problems + _conflicts(config), place, twice)
     return config
 
 
-def _refuse(problems: list[Problem], place: Place = no_place) -> None:
-    if problems:
-        raise SpeedConfigError(*(one.told(place(one.path)) for one in problems))
+def _refuse(problems: list[Problem], place: Place = no_place, others: Sequence[str] = ()) -> None:
+    told = [*others, *(one.told(place(one.path)) for one in problems)]
+    if told:
+        raise SpeedConfigError(*told)
 
 
 def _filled(

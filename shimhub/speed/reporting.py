@@ -60,7 +60,7 @@ def examine(
     there is none here. Without ``restore`` what was applied stays. Raises KnobError for a knob
     that was asked for and cannot be applied, with all of them as they were.
     """
-    chosen = SpeedConfig.from_dict(AUTO) if config is None else config
+    chosen = _auto() if config is None else config
     plan = plan_of(chosen, detect(chosen.device or "auto"))
     before = _read()
     if not apply:
@@ -74,6 +74,11 @@ def examine(
     if restore:
         ctx.restore()
     return Report(plan, tuple(_flags(before, after, _read() if restore else None)))
+
+
+def _auto() -> SpeedConfig:
+    """Return what is examined where nothing is asked for, but by SPEEDKIT_* variables."""
+    return SpeedConfig.from_dict({**AUTO, **SpeedConfig.from_dict({}).to_dict()})
 
 
 def _of_the_process(plan: Plan) -> Plan:

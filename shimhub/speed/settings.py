@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+from shimhub.speed._files import read_toml
 from shimhub.speed.config import SpeedConfig
 from shimhub.speed.errors import SpeedConfigError
 
@@ -23,7 +24,13 @@ def settings_of(told: str) -> SpeedConfig:
         return SpeedConfig.from_dict(json.loads(told))
     if not os.path.isfile(told):
         raise SpeedConfigError(f"there is no file {told!r}; give auto, off or a file of settings")
-    if told.endswith(".toml"):
-        is_project = os.path.basename(told) == "pyproject.toml"
-        return SpeedConfig.from_toml(told, "tool.shimhub.speed" if is_project else "")
-    return SpeedConfig.from_yaml(told)
+    return settings_in(told)
+
+
+def settings_in(path: str) -> SpeedConfig:
+    """Return the settings of a file: YAML, or TOML that has a project's table or nothing else."""
+    if not path.endswith(".toml"):
+        return SpeedConfig.from_yaml(path)
+    data, _ = read_toml(path, "")
+    is_project = "tool" in data or os.path.basename(path) == "pyproject.toml"
+    return SpeedConfig.from_toml(path, "tool.shimhub.speed" if is_project else "")

@@ -6,14 +6,15 @@ import importlib.util
 import os
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
-from shimhub.errors import nearest
-from shimhub.speed.errors import SpeedConfigError
+from shimhub.errors import ShimhubError, nearest
+from shimhub.speed.errors import MeasureError, SpeedConfigError
 from shimhub.speed.knobs import KNOBS
 from shimhub.speed.measuring import Report, measure
 from shimhub.speed.model import Measured
@@ -33,10 +34,10 @@ def measure_file(
     ``NAME()`` returns a step, or a tuple of a step and the model, the optimizer and others whose
     state it changes. ``knobs`` are words such as ``compile``, ``optimizer=fused`` or
     ``autocast=bf16``; none means all that can matter and lose no bits. Raises SpeedConfigError for
-    a file, a name or a knob that there is not; what the file raises is raised.
+    a file, a name or a knob that there is not, MeasureError from what the file's own code raises.
     """
     wanted = dict(_knob_of(word) for word in knobs) or "auto"
-    with _loaded(told) as maker:
+    with _own_errors(told), _loaded(told) as maker:
         step, *others = _parts(maker(), told)
         return measure(step, knobs=wanted, budget_s=budget_s, cache=cache, keep=False, state=others)
 
@@ -53,9 +54,29 @@ def _knob_of(word: str) -> tuple[str, Any]:
 
 
 @contextmanager
+def _own_errors(told: str) -> Iterator[None]:
+    """Tell an error of the file's own code as one; it is the cause of what is raised."""
+    path, _ = _path_and_name(told)
+    try:
+        yield
+    except ShimhubError:
+        raise
+    except Exception as error:
+        frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+        if path not in (*frames, getattr(error, "filename", None)):
+            raise
+        raise MeasureError(f"{told} raised {type(error).__name__}: {error}") from error
+
+
+def _path_and_name(told: str) -> tuple[str, str]:
+    path, _, name = told.rpartition(":") if ":" in told else (told, "", DEFAULT)
+    return path, name
+
+
+@contextmanager
 def _loaded(told: str) -> Iterator[Callable[[], Any]]:
     """Give the function that makes the step, with the file's folder importable meanwhile."""
-    path, _, name = told.rpartition(":") if ":" in told else (told, "", DEFAULT)
+    path, name = _path_and_name(told)
     if not os.path.isfile(path):
         raise SpeedConfigError(f"there is no file {path!r}; give FILE or FILE:NAME")
     folder = os.path.dirname(os.path.abspath(path))

@@ -81,6 +81,8 @@ def _devices() -> tuple[str, ...]:
 
 def _parameter_refusal(optimizer: Any, parameter: torch.Tensor) -> str:
     """Return what of a parameter, its gradient or its state keeps a fused kernel from it."""
+    if torch.nn.parameter.is_lazy(parameter):
+        return "has no shape yet: run a forward first"
     if not parameter.is_floating_point():
         return f"is {parameter.dtype}, and fused steps take floating point only"
     if parameter.device.type not in _devices():

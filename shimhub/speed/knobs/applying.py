@@ -108,9 +108,22 @@ def _passed_over(knob: Knob, decision: Decision, targets: Targets, plan: Plan) -
     """Return why a decision is not carried out; what the user asked for is tried in any case."""
     if knob.scope != "process" and getattr(targets, knob.scope) is None:
         return f"it acts on the {knob.scope}, and none was given"
-    if decision.asked:
-        return ""
+    wrong = _wrong_kind(knob.scope, targets)
+    if decision.asked and wrong:
+        raise KnobError(f"{knob.id}: {wrong}")
+    if decision.asked or wrong:
+        return wrong
     return knob.why_not(decision.value, plan.hardware, targets)
+
+
+def _wrong_kind(scope: str, targets: Targets) -> str:
+    """Return what a model or optimizer is that is none; empty where it is one."""
+    model, optimizer = targets.model, targets.optimizer
+    if scope == "model" and not isinstance(model, torch.nn.Module):
+        return f"it acts on a torch.nn.Module, and this is {type(model).__name__}"
+    if scope == "optimizer" and not hasattr(optimizer, "param_groups"):
+        return f"it acts on a torch.optim.Optimizer, and this is {type(optimizer).__name__}"
+    return ""
 
 
 def _tell_device(device: str | None, model: Any, context: SpeedContext) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ContextDecorator, ExitStack, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +42,10 @@ def scaler_of(plan: Plan) -> GradScaler:
 def device_of(plan: Plan) -> str:
     """Return torch's word for the kind of device that a plan is for."""
     return _DEVICES.get(plan.hardware.kind, plan.hardware.kind)
+
+
+class _Nothing(nullcontext[None], ContextDecorator):
+    """Does nothing, and decorates a function as torch's own contexts do."""
 
 
 class SpeedContext:
@@ -95,14 +99,14 @@ class SpeedContext:
         """
         dtype = _DTYPES.get(decided(self.plan, "precision") or "")
         if dtype is None or not self.active:
-            return nullcontext()
+            return _Nothing()
         return torch.amp.autocast(device_of(self.plan), dtype=dtype, cache_enabled=self._cache)
 
     def sdp(self) -> AbstractContextManager[Any]:
         """Return a context that allows the attention kernels that were decided, and no other."""
         value = decided(self.plan, "sdpa")
         if value is None or not self.active:
-            return nullcontext()
+            return _Nothing()
         from shimhub.speed.knobs.sdpa import KERNELS, kernels_of
 
         backends = [KERNELS[name].backend for name in kernels_of(value)]

@@ -18,6 +18,7 @@ from shimhub.speed.errors import KnobError
 from shimhub.speed.model import Hardware, Numerics, State, Targets
 
 _Strides = tuple[int, ...]
+_CONVOLUTIONS: Final[Any] = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
 
 
 class ChannelsLast:
@@ -61,9 +62,9 @@ def _weights(model: Any) -> Iterator[tuple[str, torch.nn.Parameter]]:
     """Yield the weights that 2-D convolutions own, by name; each Parameter once."""
     seen: set[int] = set()
     for name, module in model.named_modules():
-        weight = module._parameters.get("weight")
-        if not isinstance(module, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+        if not isinstance(module, _CONVOLUTIONS):
             continue
+        weight = module._parameters.get("weight")
         if weight is None or torch.nn.parameter.is_lazy(weight) or id(weight) in seen:
             continue
         seen.add(id(weight))
@@ -72,6 +73,8 @@ def _weights(model: Any) -> Iterator[tuple[str, torch.nn.Parameter]]:
 
 def _refusal(model: Any) -> str:
     """Return why weights of a model cannot be converted."""
+    if isinstance(model, torch.jit.ScriptModule):
+        return "a torch.jit model keeps its own layout: apply before scripting or tracing"
     if wrapped := _wrapper(model):
         return f"{wrapped} keeps views of gradients: apply to the model inside, before wrapping"
     return _shared(dict(_weights(model)), model)
@@ -91,6 +94,8 @@ def _shared(weights: dict[str, torch.nn.Parameter], model: Any) -> str:
         if _is_plain(one):
             owners.setdefault(one.untyped_storage().data_ptr(), []).append(name)
     for name, one in weights.items():
+        if one.is_meta:
+            return f"{name} is on the meta device and has no memory: apply once the model has"
         if not _is_plain(one):
             return f"{name} is a {type(one.data).__name__}, whose memory is not its own"
         others = owners[one.untyped_storage().data_ptr()]
