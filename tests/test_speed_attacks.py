@@ -29,6 +29,7 @@ from shimhub.speed import (  # noqa: E402
     apply_plan,
     apply_speedups,
 )
+from shimhub.speed._asked import Asked  # noqa: E402
 from tests._speed_settings import flags, fresh  # noqa: E402
 
 REPOSITORY = Path(__file__).parents[1]
@@ -316,6 +317,15 @@ def test_keys_that_are_there_twice_are_told_with_all_other_mistakes(tmp_path):
     ]
 
 
+def test_a_configuration_shares_nothing_that_can_change():
+    """Lists among the options of a backend are its own, and ``to_dict`` gives others."""
+    mine = {"compile": {"options": {"passes": ["one"]}}}
+    config = SpeedConfig.from_dict(mine)
+    mine["compile"]["options"]["passes"].append("two")
+    config.to_dict()["compile"]["options"]["passes"].append("three")
+    assert {"passes": ["one"]} == config.compile.options
+
+
 def _command(capsys, *words):
     code = main(["speed", *words])
     return code, capsys.readouterr()
@@ -404,3 +414,17 @@ def test_a_speedkit_that_is_installed_wins(tmp_path):
         check=False,
     )
     assert (0, "real\n") == (done.returncode, done.stdout), done.stderr
+
+
+def test_a_run_sets_what_a_file_names_on_any_device():
+    """As ``apply_speedups`` does: that a CPU has no TF32 is a reason not to measure it."""
+    asked = Asked('{"tf32_matmul_precision": "high", "device": "cpu", "seed": 3}')
+    before = torch.get_rng_state()
+    told = [*asked.set_flags()]
+    assert "high" == torch.get_float32_matmul_precision()
+    assert torch.equal(before, torch.get_rng_state())
+    assert ["seed 3 was not set, as a run seeds nothing", "fp32_precision high set, as asked"] == [
+        one.partition(":")[0] for one in told
+    ]
+    asked.undo()
+    assert "highest" == torch.get_float32_matmul_precision()

@@ -34,7 +34,7 @@ class Asked:
             return
         self._hardware = detect(self.config.device or "auto")
         for one in plan_of(self.config, self._hardware).decisions:
-            if one.asked and one.action is Action.APPLY:
+            if one.asked and one.action is Action.APPLY and one.knob != "device":
                 yield self._set(one)
 
     def take(self, optimizer: Any, say: Callable[[str], None]) -> None:
@@ -69,14 +69,14 @@ class Asked:
     def _set(self, decision: Decision) -> str:
         knob = KNOBS.get(decision.knob)
         told = f"{decision.knob} {decision.value}"
+        if decision.knob == "seed":
+            return f"{told} was not set, as a run seeds nothing: {_CURE}"
         if knob is None or knob.scope == "model":
             return f"{told} was not set, as it needs the model: {_CURE}"
         candidate = Candidate(knob, decision.value)
         if knob.scope == "optimizer":
             self._optimizer = candidate
             return f"{candidate} is asked for"
-        if why := knob.why_not(decision.value, self._hardware, Targets()):
-            return f"{candidate} was not set: {why}"
         switch = Switch(candidate)
         try:
             switch.on()

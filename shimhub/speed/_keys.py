@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 import reprlib
@@ -185,7 +186,7 @@ class Options:
         bad = [key for key, one in value.items() if not _is_option(key, one)]
         if bad:
             raise ValueError(f"{', '.join(map(shown, bad))}: not in {self.told}")
-        return dict(value) or None
+        return copy.deepcopy(dict(value)) or None
 
 
 def _is_option(key: Any, value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, TypeVar
@@ -86,7 +87,7 @@ def plain(config: Any) -> dict[str, Any]:
         if section_of(one):
             value = plain(value) or None
         if value is not None:
-            told[one.name] = dict(value) if isinstance(value, dict) else value
+            told[one.name] = copy.deepcopy(value)
     return told
 
 
