@@ -13,6 +13,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from shimhub.speed._saved import copied
+from shimhub.speed._workload import lines_of
 from shimhub.speed.errors import MeasureError
 
 if TYPE_CHECKING:
@@ -115,12 +116,13 @@ class Observer:
         self._stepped = []
 
     def workload(self) -> str:
-        """Return a digest of the model, its optimizers, and all shapes of the probed step."""
+        """Return a digest of the step, its models and optimizers, and all shapes of the probe."""
         found = self._shapes.copy()
         for name, one in self.parameters.items():
             found.update(f"{name} {one.dtype} {tuple(one.shape)} {one.requires_grad}\n".encode())
-        for thing in (*self.state.models, *self.state.optimizers):
-            found.update(f"{type(thing).__module__}.{type(thing).__qualname__}\n".encode())
+        state = self.state
+        for line in lines_of(state.models, state.optimizers, state.codes):
+            found.update(f"{line}\n".encode())
         found.update(f"{self.calls}".encode())
         return found.hexdigest()
 

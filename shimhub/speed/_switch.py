@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shimhub.speed._checkpoints import HOW, Checkpoint
+from shimhub.speed._gradients import Guard
 from shimhub.speed.knobs._layers import Layer, drop, push
 from shimhub.speed.model import Hardware, Knob, Numerics, Targets
-
-#: Settings of a group of parameters that say how the step is computed.
-_HOW = ("fused", "foreach")
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,19 @@ class Candidate:
 class Switch:
     """A candidate on all that it acts on. Optimizers are not kept alive by it."""
 
-    def __init__(self, candidate: Candidate, optimizers: Iterable[Any] = ()) -> None:
+    def __init__(
+        self,
+        candidate: Candidate,
+        optimizers: Iterable[Any] = (),
+        say: Callable[[str], object] = len,
+    ) -> None:
         self.candidate = candidate
+        self._say = say
         self._sides: list[_Side] = []
         if candidate.knob.scope == "optimizer":
-            self._sides = [_Side(candidate, weakref.ref(one)) for one in optimizers]
+            self._sides = [_Side(candidate, weakref.ref(one), say) for one in optimizers]
         else:
-            self._sides = [_Side(candidate, None)]
+            self._sides = [_Side(candidate, None, say)]
 
     def why_not(self, hardware: Hardware) -> str:
         """Return why it cannot be turned on, cannot matter, or is not ours to turn; else empty."""
@@ -63,9 +68,12 @@ class Switch:
         """Whether everything is as it was right after it was turned on."""
         return all(one.stands() for one in self._sides)
 
-    def add(self, optimizer: Any) -> None:
-        """Turn it on for one more optimizer."""
-        side = _Side(self.candidate, weakref.ref(optimizer))
+    def add(self, optimizer: Any, hardware: Hardware) -> None:
+        """Turn it on for one more optimizer, unless it cannot be, or the script chose for it."""
+        side = _Side(self.candidate, weakref.ref(optimizer), self._say)
+        if why := side.why_not(hardware):
+            self._say(f"{self.candidate}: not set on another optimizer: {why}")
+            return
         side.on()
         self._sides.append(side)
 
@@ -73,16 +81,19 @@ class Switch:
 class _Side:
     """A candidate on one optimizer, or on the process."""
 
-    def __init__(self, candidate: Candidate, optimizer: Any) -> None:
-        self._candidate, self._optimizer = candidate, optimizer
+    def __init__(self, candidate: Candidate, optimizer: Any, say: Callable[[str], object]) -> None:
+        self._candidate, self._optimizer, self._say = candidate, optimizer, say
         self._layer: Layer | None = None
-        self._hook: Any = None
+        self._checkpoint: Checkpoint | None = None
+        self._guard: Guard | None = None
+        #: Whether it was taken off before a step that it cannot do.
+        self._is_refused = False
 
     def why_not(self, hardware: Hardware) -> str:
         targets = self._targets()
         if targets is None:
             return "its optimizer is gone"
-        if told := chosen(targets.optimizer):
+        if told := chosen(targets.optimizer) or foreign(targets.optimizer):
             return told
         return self._candidate.knob.why_not(self._candidate.value, hardware, targets)
 
@@ -90,22 +101,38 @@ class _Side:
         targets = self._targets()
         if targets is None or self._layer is not None:
             return
-        groups = [dict(one) for one in _groups(targets.optimizer)]
+        optimizer = targets.optimizer
+        groups = [dict(one) for one in _groups(optimizer)]
         self._layer = push(self._candidate.knob, self._candidate.value, targets)
-        if targets.optimizer is not None:
-            self._hook = targets.optimizer.register_state_dict_post_hook(_Checkpoint(groups))
+        if optimizer is not None:
+            self._checkpoint = Checkpoint(optimizer, groups)
+            self._guard = Guard(optimizer, self._candidate.value, self._refuse)
+
+    def _refuse(self, why: str) -> None:
+        """Take it off before a step that it would end, or get wrong."""
+        self._is_refused = True
+        self._drop()
+        self._say(f"{self._candidate}: taken off: {why}")
 
     def off(self) -> str:
         """Take it back; returns a word on what was not, as the script changed it since."""
+        if self._guard is not None:
+            self._guard.end()
+            self._guard = None
+        return self._drop()
+
+    def _drop(self) -> str:
         layer, self._layer = self._layer, None
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
+        if self._checkpoint is not None:
+            self._checkpoint.end()
+            self._checkpoint = None
         targets = self._targets()
         return "" if layer is None or targets is None else drop(layer, targets).note
 
     def stands(self) -> bool:
         targets, layer = self._targets(), self._layer
+        if self._is_refused:
+            return False
         if targets is None or layer is None:
             return True
         return dict(layer.knob.read(targets)) == dict(layer.after)
@@ -118,33 +145,6 @@ class _Side:
         return None if optimizer is None else Targets(optimizer=optimizer)
 
 
-class _Checkpoint:
-    """What the script saves is what it would save without us: how to step is told as before."""
-
-    def __init__(self, groups: list[dict[str, Any]]) -> None:
-        self._groups = groups
-
-    def __call__(self, optimizer: Any, told: dict[str, Any]) -> dict[str, Any]:
-        pairs = zip(told["param_groups"], self._groups, strict=False)
-        for saved, before in pairs:
-            saved.update({name: before[name] for name in _HOW if name in before})
-        groups = [*self._groups, *told["param_groups"][len(self._groups) :]]
-        for saved, before in zip(told["param_groups"], groups, strict=True):
-            if not before.get("fused") and not before.get("capturable"):
-                for key in saved["params"]:
-                    _to_host(told["state"], key)
-        return told
-
-
-def _to_host(states: dict[Any, Any], key: Any) -> None:
-    """Count steps on the host, as a step without one kernel does."""
-    state = states.get(key, {})
-    step = state.get("step")
-    if getattr(step, "is_cpu", True):
-        return
-    states[key] = {**state, "step": step.cpu()}
-
-
 def _groups(optimizer: Any) -> list[dict[str, Any]]:
     return [] if optimizer is None else list(optimizer.param_groups)
 
@@ -152,7 +152,15 @@ def _groups(optimizer: Any) -> list[dict[str, Any]]:
 def chosen(optimizer: Any) -> str:
     """Return what the script chose of how to step; empty where it left the choice to torch."""
     for group in _groups(optimizer):
-        for name in _HOW:
+        for name in HOW:
             if group.get(name) is not None:
                 return f"the script chose {name}={group[name]}"
     return ""
+
+
+def foreign(optimizer: Any) -> str:
+    """Return why settings of torch's own steps may mean nothing, or something else, to this one."""
+    kind = type(optimizer)
+    if optimizer is None or kind.step.__module__.startswith("torch.optim."):
+        return ""
+    return f"{kind.__name__} has a step of its own"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,10 +12,10 @@ from shimhub.speed.knobs._layers import Layer, drop, push
 from shimhub.speed.model import Hardware, Knob, Numerics, Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from shimhub.speed.state import TrainingState
 
+#: ``auto``, or knobs and their values.
+Knobs = str | Mapping[str, Any] | Iterable[tuple[str, Any]]
 #: What can matter and takes no bits away, cheapest first; what cannot matter here says so itself.
 _AUTO: Final[tuple[tuple[str, Any], ...]] = (
     ("optimizer", {"fused": True}),
@@ -123,20 +124,21 @@ def _targets(knob: Knob, state: TrainingState) -> list[Targets]:
     return [Targets(model, optimizer)]
 
 
-def candidates(knobs: str | Mapping[str, Any]) -> list[tuple[str, Any]]:
+def candidates(knobs: Knobs) -> list[tuple[str, Any]]:
     """Return knobs and values to be measured: what compiles for long late, lossy ones last.
 
-    Raises KnobError for names that no knob has.
+    Pairs may name several values of one knob. Raises KnobError for names that no knob has.
     """
     if knobs == "auto":
         return list(_AUTO)
     if isinstance(knobs, str):
         raise KnobError(f"knobs is {knobs!r}: name 'auto', or a mapping of knobs to values")
-    for name in knobs:
+    wanted = [*knobs.items()] if isinstance(knobs, Mapping) else [*knobs]
+    for name, _ in wanted:
         if name not in KNOBS:
             raise KnobError(_unknown(name))
     return sorted(
-        knobs.items(),
+        wanted,
         key=lambda one: (KNOBS[one[0]].numerics is Numerics.LOSSY, one[0] == "compile"),
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.nn.parameter import is_lazy
 
+from shimhub.speed._attributes import ClassAttributes, Slots, array_of
 from shimhub.speed._generators import generator_of
 from shimhub.speed._saved import (
     CountedData,
@@ -54,6 +55,8 @@ class Walker:
         self.scalers: list[torch.amp.GradScaler] = []
         #: Where the step reads what moves on with each call, and cannot be brought back.
         self.iterators: list[str] = []
+        #: Functions of the step's own, in the order in which they were found.
+        self.codes: list[types.CodeType] = []
         self._data: list[tuple[torch.Tensor, str]] = []
         self._seen: dict[int, Any] = {}
         #: The top package of the step: its own functions and objects are looked into.
@@ -99,18 +102,18 @@ class Walker:
             self._stateful(thing, where)
         elif isinstance(thing, (dict, list, deque, set, tuple)):
             self._container(thing, where, owned=owned)
-        elif setting := generator_of(thing, where):
-            self.saved.append(setting)
+        elif saved := generator_of(thing, where) or array_of(thing, where):
+            self.saved.append(saved)
         elif _is_code(thing):
             self._code(thing, where)
         elif isinstance(thing, Iterator):
             self.iterators.append(where)
         elif self._is_of_the_user(thing):
             self._attributes(thing, where)
+            self.visit(type(thing), where)
 
     def _is_of_the_user(self, thing: Any) -> bool:
-        is_plain = not isinstance(thing, (type, types.ModuleType)) and hasattr(thing, "__dict__")
-        return is_plain and (id(thing) in self._given or _top(type(thing)) == self._home)
+        return id(thing) in self._given or _top(type(thing)) == self._home
 
     # ---- tensors
 
@@ -124,6 +127,8 @@ class Walker:
             return
         self._seen[id(tensor)] = tensor
         self.saved.append(SavedTensor(tensor, where))
+        for hooks in (tensor._backward_hooks, tensor._post_accumulate_grad_hooks):
+            self._hooks(hooks, where)
         if tensor.is_leaf and tensor.grad is not None:
             self._tensor(tensor.grad, f"{where}.grad", owned=True)
 
@@ -146,6 +151,7 @@ class Walker:
         if isinstance(thing, torch.nn.Module):
             self.models.append(thing)
             self._module(thing, where)
+            self.visit(type(thing), where)
             return
         if isinstance(thing, torch.optim.Optimizer):
             self.optimizers.append(thing)
@@ -164,17 +170,37 @@ class Walker:
         self._attributes(module, where, owned=True)
         del self.models[count:]
 
+    def _class(self, kind: type) -> None:
+        """Save what a class of the user's has, and what its methods read."""
+        if _top(kind) != self._home:
+            return
+        attributes = ClassAttributes(kind)
+        self.saved.append(SavedNames(attributes, kind.__name__))
+        for name, value in attributes.items():
+            self.visit(_unwrapped(value), f"{kind.__name__}.{name}")
+        for base in kind.__bases__:
+            self.visit(base, base.__name__)
+
     def _attributes(self, thing: Any, where: str, *, owned: bool = False) -> None:
-        attributes = vars(thing)
+        attributes = vars(thing) if hasattr(thing, "__dict__") else Slots(thing)
         self.saved.append(SavedNames(attributes, where))
         for name, value in list(attributes.items()):
-            if name not in _PARTS and not name.endswith(_HOOKS):
+            if name.endswith(_HOOKS) and isinstance(value, dict):
+                self._hooks(value, where)
+            elif name not in _PARTS and not name.startswith("__"):
                 self.visit(value, f"{where}.{name}", owned=owned)
+
+    def _hooks(self, hooks: Any, where: str) -> None:
+        """Look into hooks; which there are is not saved, as knobs have some of their own."""
+        for hook in (hooks or {}).values():
+            self.visit(hook, f"a hook of {where}")
 
     # ---- code
 
     def _code(self, thing: Any, where: str) -> None:
-        if isinstance(thing, functools.partial):
+        if isinstance(thing, type):
+            self._class(thing)
+        elif isinstance(thing, functools.partial):
             self.visit(thing.func, where)
             self.visit([*thing.args, *thing.keywords.values()], f"{where} arguments")
         elif isinstance(thing, types.MethodType):
@@ -196,6 +222,9 @@ class Walker:
             return
         if where != "step" and _top(function) != self._home:
             return
+        self.codes.append(function.__code__)
+        if vars(function):
+            self._attributes(function, where)
         self._cells(function)
         names, stored = _global_names(function.__code__)
         self.saved.append(SavedNames(function.__globals__, where, stored))
@@ -226,8 +255,15 @@ def _is_filled(cell: Any) -> bool:
     return True
 
 
+def _unwrapped(value: Any) -> Any:
+    """Return the function in a method of another kind, or the value itself."""
+    if isinstance(value, (staticmethod, classmethod)):
+        return value.__func__
+    return value.fget if isinstance(value, property) else value
+
+
 def _is_code(thing: Any) -> bool:
-    return isinstance(thing, (types.FunctionType, types.MethodType, functools.partial))
+    return isinstance(thing, (type, types.FunctionType, types.MethodType, functools.partial))
 
 
 def _top(thing: Any) -> str:

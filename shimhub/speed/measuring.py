@@ -29,7 +29,9 @@ from shimhub.speed.state import TrainingState
 from shimhub.speed.timing import compare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
+
+    from shimhub.speed._switching import Knobs
 
     Step = Callable[[], Any]
 
@@ -82,7 +84,7 @@ def measure(
     *,
     model: Any = None,
     optimizer: Any = None,
-    knobs: str | Mapping[str, Any] = "auto",
+    knobs: Knobs = "auto",
     budget_s: float = 60.0,
     cache: bool = True,
     keep: bool = True,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
@@ -28,12 +28,12 @@ NEW: Final = "not measured before"
 #: A measurement is well under a kilobyte; anything larger is something else.
 _MOST_BYTES: Final = 64 * 1024
 _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "verdict": lambda one: one in {verdict.value for verdict in Verdict},
+    "verdict": lambda one: one in [verdict.value for verdict in Verdict],
     "pairs": lambda one: type(one) is int and one >= 0,
     "reason": lambda one: isinstance(one, str),
     **dict.fromkeys(
         ("ratio", "low", "high", "confidence", "seconds", "noise", "plain_seconds", "load"),
-        lambda one: type(one) in {int, float} and math.isfinite(one) and one >= 0,
+        lambda one: type(one) in {int, float} and 0 <= one <= sys.float_info.max,
     ),
 }
 

@@ -28,6 +28,8 @@ class TrainingState:
         self.scalers = tuple(walker.scalers)
         #: Names of what moves on with each call of the step.
         self.iterators = tuple(walker.iterators)
+        #: The step's own functions.
+        self.codes = tuple(walker.codes)
         self._saved = (*walker.saved, *process_settings())
         self._copies = {
             id(one.tensor): one.copy for one in self._saved if isinstance(one, SavedTensor)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import sys
 import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any
@@ -35,9 +36,10 @@ def measure_file(
     state it changes. ``knobs`` are words such as ``compile``, ``optimizer=fused`` or
     ``autocast=bf16``; none means all that can matter and lose no bits. Raises SpeedConfigError for
     a file, a name or a knob that there is not, MeasureError from what the file's own code raises.
+    What the file prints goes to stderr: stdout has the answer.
     """
-    wanted = dict(_knob_of(word) for word in knobs) or "auto"
-    with _own_errors(told), _loaded(told) as maker:
+    wanted = [_knob_of(word) for word in knobs] or "auto"
+    with redirect_stdout(sys.stderr), _own_errors(told), _loaded(told) as maker:
         step, *others = _parts(maker(), told)
         return measure(step, knobs=wanted, budget_s=budget_s, cache=cache, keep=False, state=others)
 
@@ -123,10 +125,17 @@ def data_of(report: Report) -> dict[str, Any]:
 
 
 def _measured_data(one: Measured) -> dict[str, Any]:
-    numerics = asdict(one.numerics) | {"gate": one.numerics.gate.value}
+    numerics = _finite(asdict(one.numerics) | {"gate": one.numerics.gate.value})
     timing = one.timing and asdict(one.timing) | {"verdict": one.timing.verdict.value}
     told = {"knob": one.knob, "value": one.value, "reason": one.reason, "cached": one.cached}
     return {**told, "numerics": numerics, "timing": timing}
+
+
+def _finite(told: Any) -> Any:
+    """Return data with None where a number is infinite, which JSON does not know."""
+    if isinstance(told, dict):
+        return {name: _finite(value) for name, value in told.items()}
+    return None if isinstance(told, float) and not math.isfinite(told) else told
 
 
 def lines_of(report: Report) -> list[str]:

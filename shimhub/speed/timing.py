@@ -92,7 +92,7 @@ class _Rig:
         taken = max(self._settled(arm, budget_s * _WARM_UP_SHARE / 2) for arm in "AB")
         self.inner = max(1, math.ceil(_LEAST_TIMING / taken))
         share = budget_s * (1 - _WARM_UP_SHARE) / (max_pairs * _SAMPLES_OF_PAIR)
-        afforded = int(share / (taken * self.inner)) - self.drops
+        afforded = int(min(share / (taken * self.inner), _MOST_TIMINGS + 1)) - self.drops
         self.timings = min(_MOST_TIMINGS, max(1, afforded))
 
     def pace(self, took: float, share: float) -> None:

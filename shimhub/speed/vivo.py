@@ -52,6 +52,8 @@ class Session:
         self._ranks: Alone | Ranks | None = None
         self._restarts = self._rounds = 0
         self._hook: Any = None
+        #: Whether it is over: torch goes through all hooks when it calls ours, which stays.
+        self._is_deaf = False
         self._has_met = False
         self._speaks = environ.get("RANK", "0") == "0"
         self.lines: list[str] = []
@@ -67,6 +69,9 @@ class Session:
         """Stop listening and undo everything."""
         atexit.unregister(self.finish)
         self._undo()
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
 
     def finish(self) -> None:
         """Say at the end of the process what came of it; a fork has nothing to say."""
@@ -83,6 +88,8 @@ class Session:
                 sys.stderr.write(f"shimhub: speed: {'; '.join(self.lines)}\n")
 
     def _say(self, line: str) -> None:
+        if line in self.lines:
+            return
         self.lines.append(line)
         self._tell("speed", line)
 
@@ -90,7 +97,7 @@ class Session:
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Take the end of an optimizer's step; called by torch."""
-        if torch.compiler.is_compiling() or not self._is_watched():
+        if torch.compiler.is_compiling() or self._is_deaf or not self._is_watched():
             return
         try:
             self._take(optimizer)
@@ -111,7 +118,7 @@ class Session:
 
     def _fork(self) -> None:
         """In a fork nothing is measured; what was kept before stays."""
-        self._unhook()
+        self._is_deaf = True
         if self._round is not None:
             self._trying(self._round.off)
             self._round = None
@@ -134,7 +141,7 @@ class Session:
         self._asked.take(optimizer, self._say)
         if (kept := self._settled.get(_kind(optimizer))) is not None:
             for one in kept:
-                one.add(optimizer)
+                one.add(optimizer, self._hardware)
         else:
             self._open.add(optimizer)
             self._restart("another optimizer came")
@@ -146,13 +153,14 @@ class Session:
             self._ranks = ranks_of(self._environ)
             self._speaks = self._ranks.rank == 0
         candidates = self._asked.candidates(device.type, is_first=not self._settled)
-        switches = [Switch(one, self._open) for one in candidates]
+        switches = [Switch(one, self._open, self._say) for one in candidates]
         self._rounds += 1
         self._loop = None
         self._round = Round(str(self._rounds), self._ranks, marker, _clock_of(device), self._say)
         facts = [__version__, torch.__version__, self._asked.config.to_dict()]
         facts += sorted(repr(_kind(one)[0]) for one in self._open)
-        for line in self._round.begin(switches, block_of(seconds), detect(str(device)), facts):
+        self._hardware = detect(str(device))
+        for line in self._round.begin(switches, block_of(seconds), self._hardware, facts):
             self._say(line)
         self._settle()
 
@@ -191,7 +199,7 @@ class Session:
         self._undo()
 
     def _undo(self) -> None:
-        self._unhook()
+        self._is_deaf = True
         running, self._round, self._loop = self._round, None, None
         if running is not None:
             self._trying(running.off)
@@ -199,11 +207,6 @@ class Session:
             self._trying(one.off)
         self._kept, self._settled = [], {}
         self._trying(self._asked.undo)
-
-    def _unhook(self) -> None:
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
 
     def _trying(self, undo: Callable[[], object]) -> None:
         """Undo as much as can be: one failure is told, and does not keep the rest."""

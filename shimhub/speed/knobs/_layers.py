@@ -85,13 +85,13 @@ def _keep(layers: list[Layer], knob: Knob, targets: Targets) -> None:
         del _STACKS[key]
 
 
-def _snapshot(knob: Knob, targets: Targets) -> State:
+def snapshot(knob: Knob, targets: Targets) -> State:
     """Return what is to be brought back exactly, which some knobs know better than ``read``."""
     return dict(getattr(knob, "snapshot", knob.read)(targets))
 
 
-def _write(knob: Knob, saved: State, targets: Targets) -> None:
-    """Bring back what ``_snapshot`` told."""
+def rewrite(knob: Knob, saved: State, targets: Targets) -> None:
+    """Bring back what ``snapshot`` told."""
     getattr(knob, "rewrite", knob.restore)(saved, targets)
 
 
@@ -124,10 +124,10 @@ def push(knob: Knob, value: Any, targets: Targets) -> Layer:
     """Apply a value and return its layer; when anything raises, all is as it was before."""
     with _LOCK, ExitStack() as undo:
         layers = layers_of(knob, targets)
-        before, saved = dict(knob.read(targets)), _snapshot(knob, targets)
-        undo.callback(_write, knob, saved, targets)
+        before, saved = dict(knob.read(targets)), snapshot(knob, targets)
+        undo.callback(rewrite, knob, saved, targets)
         knob.apply(value, targets)
-        after, written = dict(knob.read(targets)), _snapshot(knob, targets)
+        after, written = dict(knob.read(targets)), snapshot(knob, targets)
         target = _target(knob, targets)
         reference = None if target is None else weakref.ref(target)
         layer = Layer(knob, value, reference, before, after, saved, written)
@@ -156,14 +156,14 @@ def _taken_off(layer: Layer, layers: list[Layer], targets: Targets) -> Dropped:
     """Write what was before a layer, or hand it to the layer above; the user's values stay."""
     knob, place = layer.knob, layers.index(layer)
     above = layers[place + 1] if layer is not layers[-1] else None
-    now = above.saved if above else _snapshot(knob, targets)
+    now = above.saved if above else snapshot(knob, targets)
     kept = _changed(now, layer)
     wanted = _undone(layer.saved, now, kept)
     if above:
         above.saved = wanted
     else:
         layer.tried = {name: one for name, one in wanted.items() if name not in kept}
-        _write(knob, wanted, targets)
+        rewrite(knob, wanted, targets)
     if place:
         _mark(layers[place - 1], kept)
     told = sorted(name for name in kept if not _same(now[name], layer.saved.get(name)))
