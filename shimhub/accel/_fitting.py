@@ -89,7 +89,7 @@ def _size_at(points: Sequence[Point], cut: int) -> float:
         return math.inf
     below, above = points[cut - 1], points[cut]
     low, high = math.log(below.pure / below.torch), math.log(above.pure / above.torch)
-    share = -low / (high - low) if low < 0 < high else 0.5
+    share = -low / (high - low) if low < 0 < high else 0.0
     return float(round(below.work * (above.work / below.work) ** share))
 
 

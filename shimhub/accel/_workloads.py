@@ -9,12 +9,16 @@ from typing import Any, Final
 import numpy as np
 
 from shimhub.accel import _kinds, torch_ffi
-from shimhub.accel._dispatch import call_of
-from shimhub.accel._table import TABLE, Op, native_limit
-from shimhub.accel.model import GROUPS, Settings
+from shimhub.accel._dispatch import Call as Plan
+from shimhub.accel._dispatch import call_of, choose
+from shimhub.accel._table import TABLE, Op
+from shimhub.accel.model import GROUPS, AccelMode, Settings
+from shimhub.kernels.linalg import native_limit
 
 Call = Callable[[], Any]
 _HALF: Final = 0.5
+_AUTO: Final = Settings(AccelMode.AUTO)
+_TORCH: Final = Settings(AccelMode.TORCH)
 _OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "linear": {"activation": None, "transposed": False},
     "gelu": {"approximate": "none"},
@@ -43,11 +47,13 @@ def arms(name: str, kind: str, dtype: str, size: int) -> Arms:
         lists = [None if one is None else one.tolist() for one in arrays]
         return Arms(work, *_on_lists(op, lists, options, work))
     pure = op.kernel or op.reference
-    return Arms(
-        work,
-        lambda: pure(*arrays, **options),
-        lambda: torch_ffi.on_arrays(op, arrays, options),
-    )
+
+    def by_torch() -> Any:
+        call = call_of(op, "ndarray", arrays, options, _TORCH)
+        choose(call)
+        return torch_ffi.on_arrays(op, call.inputs, options)
+
+    return Arms(work, lambda: pure(*arrays, **options), by_torch)
 
 
 def inputs_of(name: str, dtype: str, size: int) -> list[Any]:
@@ -67,28 +73,34 @@ def _on_lists(
     op: Op, lists: list[Any], options: Mapping[str, Any], work: float
 ) -> tuple[Call, Call]:
     kernel = op.kernel if op.name == "matmul" else None
-    settings = Settings()
 
     def pure() -> Any:
-        call = call_of(op, "list", lists, options, settings)
+        call = call_of(op, "list", lists, options, _AUTO)
+        choose(call)
         found = (op.kernel or op.reference)(*call.inputs, **options)
         return _kinds.from_result("list", lists[0], found)
 
     def by_torch() -> Any:
-        call = call_of(op, "list", lists, options, settings)
+        call = call_of(op, "list", lists, options, _TORCH)
+        choose(call)
         return _kinds.from_result("list", lists[0], torch_ffi.on_arrays(op, call.inputs, options))
 
-    if kernel is not None and work <= native_limit(op.name, "float64"):
+    if kernel is not None and work <= native_limit("products", "float64"):
         return lambda: kernel(*lists), by_torch
     return pure, by_torch
 
 
 def _on_tensors(op: Op, arrays: list[Any], options: Mapping[str, Any]) -> tuple[Call, Call]:
-    torch = torch_ffi.torch_module()
+    """Return both ways; that by ours is through Python, where torch's is its own function."""
+    torch, function = torch_ffi.torch_module(), torch_ffi.functions()[op.name]
+    from shimhub.accel import _tensors
+
     tensors = [torch.from_numpy(one) for one in arrays]
     pure = op.kernel or op.reference
 
     def ours() -> Any:
+        _tensors.limit_of(Plan(op, "tensor", tensors, options, _AUTO))
+        _tensors.why_torch(op.name, tensors)
         return torch.as_tensor(pure(*map(_kinds.from_tensor, tensors), **options))
 
-    return ours, lambda: torch_ffi.on_tensors(op, tensors, options)
+    return ours, lambda: function(*tensors, **options)

@@ -110,8 +110,14 @@ def measure(key: Key, budget_s: float) -> Entry:
         if size > _LEAST_SIZE and _seconds(arms) > left * _SHARE_OF_CALL:
             break
         share = max(left, 0.0) / (len(sizes) - number)
-        points.append(Point(arms.work, *pair_us(arms.pure, arms.torch, share)))
+        points.append(_point(arms, share))
     return Entry(op, kind, dtype, crossover_of(points, _in_use(key)), tuple(points))
+
+
+def _point(arms: _workloads.Arms, budget_s: float) -> Point:
+    """Return the times of both ways, in whole nanoseconds as files have them."""
+    ours, theirs = pair_us(arms.pure, arms.torch, budget_s)
+    return Point(arms.work, max(round(ours, 3), 0.001), max(round(theirs, 3), 0.001))
 
 
 def _seconds(arms: _workloads.Arms) -> float:

@@ -47,10 +47,8 @@ def predicted_us(op: str, kind: str, dtype: str, backend: str, work: float) -> f
 
 def in_use() -> dict[Key, _Found]:
     """Return all entries, each with who measured it."""
-    global _why_not
     if _ours is None:
-        calibrated, _why_not = table.load()
-        use(calibrated)
+        use(*table.load())
     assert _ours is not None
     return _ours
 
@@ -61,9 +59,10 @@ def why_not_calibrated() -> str:
     return _why_not
 
 
-def use(calibrated: Table | None) -> None:
-    """Use a calibration, or None: the table that we ship."""
-    global _ours
+def use(calibrated: Table | None, why_not: str = table.NEW) -> None:
+    """Use a calibration, or None: the table that we ship, and why there is no calibration."""
+    global _ours, _why_not
+    _why_not = why_not if calibrated is None else ""
     found = {key: _Found("shipped", one) for key, one in table.shipped().entries.items()}
     if calibrated is not None:
         found |= {key: _Found("calibrated", one) for key, one in calibrated.entries.items()}

@@ -201,7 +201,7 @@ def _data_of(entry: Entry) -> dict[str, Any]:
         "kind": entry.kind,
         "dtype": entry.dtype,
         "threshold": "never" if never else entry.threshold,
-        "points": [[one.work, round(one.pure, 3), round(one.torch, 3)] for one in entry.points],
+        "points": [list(one) for one in entry.points],
     }
 
 

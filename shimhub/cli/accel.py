@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _USAGE, _UNMET = 2, 5
 _HEAD = ("operation", "input", "torch above", "ours us", "torch us", "measured")
-_LAYOUT = "{:<14}{:<18}{:<19}{:>9}{:>10}  {}"
+_LAYOUT = "{:<14}{:<16}{:<19}{:>8}{:>10}  {}"
 
 
 def add(commands: Any) -> None:

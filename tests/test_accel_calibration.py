@@ -1,0 +1,456 @@
+"""Crossovers: from times to sizes, measured on this machine, kept, used, forgotten."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+
+from shimhub import accel
+from shimhub.accel import _machine, _plots, _timing, _workloads, calibration, crossovers, table
+from shimhub.accel._fitting import Line, Point, crossover_of, line_of, time_at, worst_of
+from shimhub.accel.model import OPS
+from shimhub.accel.table import Entry, Table
+
+KEY = ("relu", "ndarray", "float32")
+MACHINE = {"cpu": "one", "threads": {"OMP_NUM_THREADS": "1"}}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache, and no calibration in use before or after."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    crossovers.forget()
+    yield tmp_path
+    crossovers.forget()
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Times that are made up: torch takes 10 us, and half of ours from there on."""
+    pytest.importorskip("torch")
+
+    def pair_us(one, _other, _budget):
+        work = one.work
+        return 1 + work / 1000, 10 + work / 2000
+
+    def arms(*asked):
+        work = float(asked[-1] ** 2)
+        call = _Timed(work)
+        return _workloads.Arms(work, call, call)
+
+    monkeypatch.setattr(calibration, "pair_us", pair_us)
+    monkeypatch.setattr(calibration._workloads, "arms", arms)
+
+
+class _Timed:
+    def __init__(self, work):
+        self.work = work
+
+    def __call__(self):
+        return self.work
+
+
+def points_of(pure, torch, works=(4, 16, 64, 256, 1024, 4096)):
+    """Return points by two cost lines."""
+    return [Point(work, pure.at(work), torch.at(work)) for work in works]
+
+
+# ---- from times to sizes
+
+
+def test_a_line_is_found_again():
+    """Times on a line give its two parts back."""
+    line = Line(3.5, 0.25)
+    found = line_of([(work, line.at(work)) for work in (1, 10, 100, 1000)])
+    assert pytest.approx(line) == found
+
+
+@pytest.mark.parametrize("times", [[(5, 2.0)], [(1, 9.0), (100, 3.0)], [(1, 0.01), (10, 40.0)]])
+def test_no_part_of_a_line_is_below_zero(times):
+    """Falling times have no slope; those that begin below zero no overhead."""
+    assert all(part >= 0 for part in line_of(times))
+
+
+def test_a_crossover_is_where_two_lines_meet():
+    """Ours 1 + w/100, torch 5 + w/200: equal at 800; found between sizes within 20 %."""
+    found = crossover_of(points_of(Line(1, 0.01), Line(5, 0.005)))
+    assert pytest.approx(800, rel=0.2) == found
+
+
+def test_never_and_always():
+    """The better one everywhere is taken everywhere; a tie is ours, and so is what is unknown."""
+    cheap, dear = Line(1, 0.01), Line(5, 0.05)
+    assert math.inf == crossover_of(points_of(cheap, dear))
+    assert 0 == crossover_of(points_of(dear, cheap))
+    assert math.inf == crossover_of(points_of(cheap, Line(0.97, 0.0097)))
+    assert math.inf == crossover_of([])
+
+
+def test_the_worst_loss_decides():
+    """Where torch is better at both ends, the cut is at the greater of its gains."""
+    points = [Point(1, 1.1, 1.0), Point(10, 1.0, 3.0), Point(100, 4.0, 1.0)]
+    found = crossover_of(points)
+    assert 10 < found < 100
+    assert pytest.approx(1.1) == worst_of(points, 2)
+
+
+@pytest.mark.parametrize(("before", "kept"), [(800, True), (960, True), (1100, False)])
+def test_a_size_in_use_stays_if_it_is_near(before, kept):
+    """Within 15 % of what is measured nothing changes."""
+    points = points_of(Line(1, 0.01), Line(5, 0.005), works=(4, 400, 1600, 99999))
+    assert kept == (before == crossover_of(points, before))
+
+
+def test_never_stays_never_only_if_measured():
+    """A crossover that is found replaces never, and never replaces one."""
+    points = points_of(Line(1, 0.01), Line(5, 0.005))
+    assert 4096 > crossover_of(points, math.inf)
+    assert math.inf == crossover_of(points_of(Line(1, 1), Line(9, 9)), 800.0)
+
+
+def test_times_between_and_beyond():
+    """Between measured sizes by them, beyond them by the line."""
+    times = [(10.0, 1.0), (1000.0, 100.0)]
+    assert pytest.approx(10) == time_at(times, Line(0, 1), 100)
+    assert 5000 == time_at(times, Line(0, 1), 5000)
+
+
+# ---- tables
+
+
+def table_of(*entries, machine=None):
+    """Return a table of a machine."""
+    return Table(machine or _machine.validators(), {one.key: one for one in entries})
+
+
+def entry(threshold=500.0):
+    """Return the entry of KEY."""
+    return Entry(*KEY, threshold, (Point(4, 1.0, 10.0), Point(1024, 20.0, 10.0)))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 12.0, math.inf])
+def test_a_table_is_read_as_it_was_written(threshold):
+    """Also "never"; JSON has no infinity."""
+    made = table_of(entry(threshold))
+    assert made == table.read(table.text_of(made).encode())
+
+
+def test_what_is_kept_is_used():
+    """A calibration of this machine goes before the shipped table, and is told."""
+    assert "" == table.store(table_of(entry()))
+    crossovers.forget()
+    assert (500.0, "calibrated") == (crossovers.crossover(*KEY), crossovers.source(*KEY))
+    assert "" == crossovers.why_not_calibrated()
+    found = accel.get_threshold("relu")
+    assert (500.0, "calibrated") == (float(found), found.source)
+    assert pytest.approx(20) == crossovers.predicted_us(*KEY, "native", 1024)
+    assert pytest.approx(10) == crossovers.predicted_us(*KEY, "torch", 1024)
+
+
+def test_a_word_of_the_user_goes_before():
+    """A set threshold overrides a calibration."""
+    crossovers.use(table_of(entry()))
+    accel.set_threshold("relu", 7)
+    try:
+        assert (7, "set_threshold") == (
+            accel.get_threshold("relu"),
+            accel.get_threshold("relu").source,
+        )
+    finally:
+        accel.set_threshold("relu", None)
+
+
+@pytest.mark.parametrize(
+    "name", ["numpy", "torch", "cpu", "features", "quota", "threads", "kernels"]
+)
+def test_what_is_another_machines_is_not_used(name):
+    """One thing that differs is enough; what it is is told."""
+    ours = _machine.validators()
+    theirs = {**ours, name: {} if name == "threads" else "other"}
+    assert "" == table.store(table_of(entry(), machine=theirs))
+    assert (None, table.NEW) == table.load(ours)
+    told = [
+        line for one in table.others().values() for line in _machine.differing(one.machine, ours)
+    ]
+    assert [name] == [line.partition(":")[0] for line in told]
+
+
+def test_no_file_is_read_where_there_is_no_folder(monkeypatch):
+    """Without any calibration nothing of the machine is looked up."""
+    monkeypatch.setattr(table, "validators", lambda: pytest.fail("looked up"))
+    assert (None, table.NEW) == table.load()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ("[]", "is not shimhub.accel.table/1"),
+        ('{"schema": "shimhub.accel.table/1"}', "has no machine or no entries"),
+        ("[1]", "has an entry that is none"),
+        ('[{"op": "rm"}]', "has an entry of 'rm', None, None"),
+        ('[{"op": ["add"], "kind": "list", "dtype": "float64"}]', "has an entry of ['add'],"),
+        ("[{%s}]", "has an entry of relu without a threshold or points"),
+        ('[{%s, "threshold": -1, "points": []}]', "has an entry of relu without a threshold"),
+        ('[{%s, "threshold": true, "points": []}]', "has an entry of relu without a threshold"),
+        ('[{%s, "threshold": NaN, "points": []}]', "has an entry of relu without a threshold"),
+        ('[{%s, "threshold": 1, "points": [[1, 2]]}]', "has a point of relu that cannot be"),
+        ('[{%s, "threshold": 1, "points": [[1, 0, 2]]}]', "has a point of relu that cannot be"),
+        ('[{%s, "threshold": 1, "points": [[1, 1, Infinity]]}]', "has a point of relu that cannot"),
+    ],
+)
+def test_a_file_that_is_no_table_is_left_aside(text, told):
+    """With a reason; the shipped table serves."""
+    text = text.replace("%s", '"op": "relu", "kind": "ndarray", "dtype": "float32"')
+    if text.startswith("[") and text != "[]" and not text.startswith("[["):
+        text = f'{{"schema": "{table.SCHEMA}", "machine": {{}}, "entries": {text}}}'
+    os.makedirs(table.folder())
+    file = table.path_of(MACHINE)
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
+        stream.write(text)
+    found, why = table.load(MACHINE)
+    assert found is None
+    assert why.startswith(f"its file {told}")
+    assert {} == table.others()
+
+
+def test_a_file_of_another_question_is_left_aside():
+    """A name is no proof: the machine in the file is compared."""
+    table.store(table_of(entry(), machine=MACHINE))
+    other = {**MACHINE, "cpu": "two"}
+    os.rename(table.path_of(MACHINE), table.path_of(other))
+    assert (None, "its file is another machine's") == table.load(other)
+
+
+def test_a_file_that_others_may_write_is_not_trusted():
+    """Nor one that cannot be read."""
+    table.store(table_of(entry(), machine=MACHINE))
+    file = table.path_of(MACHINE)
+    os.chmod(file, 0o666)
+    assert (None, "others may write its file, so it is not trusted") == table.load(MACHINE)
+    os.unlink(file)
+    os.mkdir(file)
+    assert (None, "its file cannot be read: Is a directory") == table.load(MACHINE)
+
+
+def test_what_cannot_be_kept_is_told(cache):
+    """The reason names the file; nothing is left behind."""
+    (cache / "shimhub").write_text("")
+    assert "Not a directory" in table.store(table_of(entry(), machine=MACHINE))
+
+
+def test_a_missing_shipped_table_is_no_table(monkeypatch, tmp_path):
+    """Defaults serve: tensors stay in torch, all else is ours."""
+    monkeypatch.setattr(table, "SHIPPED", tmp_path / "none.json")
+    table.shipped.cache_clear()
+    try:
+        crossovers.use(None)
+        assert (math.inf, "default") == (crossovers.crossover(*KEY), crossovers.source(*KEY))
+        assert 0 == crossovers.crossover("relu", "tensor", "float32")
+        assert crossovers.predicted_us(*KEY, "torch", 4) is None
+    finally:
+        table.shipped.cache_clear()
+
+
+def test_the_shipped_table_is_whole():
+    """It has every operation for every kind of input, with the times it was made from."""
+    expected = {(op, *form) for op in OPS for form in calibration._FORMS}
+    found = table.shipped().entries
+    assert expected == set(found)
+    assert all(one.points for one in found.values())
+    assert "shipped" == crossovers.source(*KEY)
+    assert "1" == table.shipped().machine["threads"]["OMP_NUM_THREADS"]
+
+
+@pytest.mark.parametrize("key", sorted(table.shipped().entries), ids="-".join)
+def test_a_shipped_size_follows_from_its_times(key):
+    """No size was written by hand."""
+    one = table.shipped().entries[key]
+    assert one.threshold == crossover_of(one.points)
+
+
+# ---- measuring
+
+
+@pytest.mark.usefixtures("measured")
+def test_calibrating_measures_keeps_and_uses():
+    """Our 1 + w/1000 and torch's 10 + w/2000 meet at 18,000; a new process finds it."""
+    told = []
+    made = calibration.calibrate(["relu", "losses"], budget_s=5, told=told.append)
+    assert made.measured == tuple(told)
+    assert {"relu", "mse_loss", "cross_entropy"} == {one.op for one in told}
+    assert pytest.approx(18_000, rel=0.2) == crossovers.crossover(*KEY)
+    assert ("", "calibrated") == (made.not_kept, crossovers.source(*KEY))
+    assert "shipped" == crossovers.source("add", "ndarray", "float32")
+    crossovers.forget()
+    assert made.table.entries[KEY].threshold == crossovers.crossover(*KEY)
+
+
+@pytest.mark.usefixtures("measured")
+def test_what_is_not_asked_for_stays():
+    """A second calibration of another operation adds to the first."""
+    calibration.calibrate("relu", budget_s=5)
+    made = calibration.calibrate("add", budget_s=5)
+    assert {"relu", "add"} == {one.op for one in made.table.entries.values()}
+
+
+@pytest.mark.usefixtures("measured")
+def test_dispatch_hears_of_it():
+    """The way of calls is asked again after a calibration, and after it is forgotten."""
+    x = np.ones((200, 200), np.float32)
+    with accel.using("auto"):
+        calibration.calibrate("relu", budget_s=5, keep=False)
+        assert ("torch", "calibrated") == of(accel.explain("relu", x))
+        calibration.forget()
+        assert "shipped" == accel.explain("relu", x).source
+
+
+def of(decision):
+    """Return who computes, and who says so."""
+    return decision.backend, decision.source
+
+
+@pytest.mark.usefixtures("measured")
+def test_forgetting_removes_all():
+    """Those of other versions, too."""
+    table.store(table_of(entry(), machine=MACHINE))
+    made = calibration.calibrate("relu", budget_s=5)
+    assert sorted([made.file, table.path_of(MACHINE)]) == calibration.forget()
+    assert [] == calibration.forget()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"ops": ["rleu"]}, "ops: 'rleu' is no operation and no group of them.*relu"),
+        ({"ops": []}, "ops: names none"),
+        ({"budget_s": 0}, "budget_s is 0"),
+        ({"budget_s": math.nan}, "budget_s is nan"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_told(arguments, told):
+    """Before anything is measured."""
+    with pytest.raises(calibration.CalibrationError, match=told):
+        calibration.calibrate(**arguments)
+
+
+def test_without_torch_there_is_nothing_to_compare(monkeypatch):
+    """An error that names the cure."""
+    monkeypatch.setattr(calibration.torch_ffi, "torch_available", lambda: False)
+    with pytest.raises(accel.TorchMissingError, match="pip install torch"):
+        calibration.calibrate()
+
+
+@pytest.mark.parametrize("kind", ["ndarray", "tensor", "list"])
+@pytest.mark.parametrize("op", OPS)
+def test_both_ways_of_a_call_are_the_same_call(op, kind):
+    """What is timed against each other has one answer."""
+    pytest.importorskip("torch")
+    arms = _workloads.arms(op, kind, "float64", 6)
+    ours, theirs = arms.pure(), arms.torch()
+    assert type(ours) is type(theirs) or kind == "ndarray"
+    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-9, atol=1e-12)
+    assert (216 if op in {"matmul", "linear"} else 36) == arms.work
+
+
+def test_calls_of_a_calibration_are_not_counted():
+    """The user's counts are of the user's calls."""
+    pytest.importorskip("torch")
+    accel.reset_stats()
+    calibration.measure(("relu", "tensor", "float32"), 0.01)
+    calibration.measure(KEY, 0.01)
+    stats = accel.get_stats()
+    assert (0, 0) == (stats.pure_count, stats.ffi_count)
+
+
+def test_large_inputs_are_left_out_of_a_short_budget():
+    """But for those up to 64 x 64, which are always measured."""
+    pytest.importorskip("torch")
+    found = calibration.measure(("tanh", "ndarray", "float64"), 0.001)
+    assert 64**2 == found.points[-1].work
+
+
+def test_the_least_time_of_each_is_told(monkeypatch):
+    """Rounds that are disturbed count for nothing; the collector is on again afterwards."""
+    import gc
+
+    # In the order of two rounds: other, one, one, other.
+    taken = iter([50.0, 90.0, 70.0, 20.0] * 5)
+    monkeypatch.setattr(_timing, "_count", lambda _: 1)
+    monkeypatch.setattr(_timing, "sample_ns", lambda *_: next(taken) * 1000)
+    assert (70, 20) == _timing.pair_us(int, int, 0.0)
+    assert gc.isenabled()
+
+
+def test_a_sample_is_long_enough():
+    """Short calls are repeated until the clock can tell."""
+    count = _timing._count(int)
+    assert 100 < count
+    assert 1 == _timing._count(lambda: sum(range(100_000)))
+
+
+# ---- the machine and the picture
+
+
+def test_the_machine_is_plain_data():
+    """As JSON gives it back, and the same at each call."""
+    found = _machine.validators()
+    assert found == json.loads(json.dumps(found)) == _machine.validators()
+    assert {"", "torch"} & {found["torch"] and "torch"}
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [(2, "150000 100000"), (1, "50000 100000"), (None, "")]
+)
+def test_quotas_are_read(version, told, tmp_path, monkeypatch):
+    """Of both versions of control groups; none without them."""
+    files = ((tmp_path / "cpu.max",), (tmp_path / "quota", tmp_path / "period"))
+    monkeypatch.setattr(_machine, "_QUOTAS", files)
+    if version:
+        words = told.split() if version == 1 else [told]
+        for file, word in zip(files[2 - version], words, strict=True):
+            file.write_text(f"{word}\n")
+    assert told == _machine._quota()
+
+
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
+def test_a_picture_is_the_same_each_time(form, tmp_path):
+    """Of the same times the same bytes."""
+    pytest.importorskip("matplotlib")
+    entries = [entry(), entry(math.inf)]
+    made = []
+    for name in ("a", "b"):
+        file = tmp_path / f"{name}.{form}"
+        _plots.check(str(file))
+        _plots.draw(entries, str(file))
+        made.append(file.read_bytes())
+    assert made[0] == made[1]
+    assert 1000 < len(made[0])
+
+
+def test_a_picture_of_no_format_is_refused():
+    """By its name, and before anything is measured."""
+    with pytest.raises(_plots.PlotError, match=r"p\.gif: a picture's name ends in \.png"):
+        _plots.check("p.gif")
+
+
+def test_without_matplotlib_the_cure_is_told(monkeypatch):
+    """And another package that it needs is named as it is."""
+    import builtins
+
+    real = builtins.__import__
+    for missing, told in (("matplotlib", "shimhub.plots"), ("numpy.more", "numpy.more")):
+
+        def no(name, *rest, missing=missing):
+            if name == "matplotlib":
+                raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+            return real(name, *rest)
+
+        monkeypatch.setattr(builtins, "__import__", no)
+        with pytest.raises(ModuleNotFoundError, match=told):
+            _plots.check("p.png")
