@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from shimhub.accel import _fast
 from shimhub.accel.breakers import reset_breakers
+from shimhub.accel.calibration import Calibration, CalibrationError, calibrate
 from shimhub.accel.errors import (
     AccelError,
     ModeError,
@@ -66,6 +67,8 @@ else:
 __all__ = [
     "AccelError",
     "AccelMode",
+    "Calibration",
+    "CalibrationError",
     "Decision",
     "ModeError",
     "OpStats",
@@ -75,6 +78,7 @@ __all__ = [
     "ThresholdError",
     "TorchMissingError",
     "add",
+    "calibrate",
     "cross_entropy",
     "div",
     "enable_logging",

@@ -1,0 +1,1 @@
+"""Is AUTO as fast as the best backend? Every operation, kind of input and size, in turns."""
