@@ -214,5 +214,6 @@ def _why_not_torch(call: Call) -> str:
 
 
 def _in_autocast() -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and bool(torch.is_autocast_enabled("cpu"))
+    # Another thread may be importing torch, which has no functions yet.
+    is_enabled = getattr(sys.modules.get("torch"), "is_autocast_enabled", None)
+    return is_enabled is not None and bool(is_enabled("cpu"))

@@ -45,7 +45,7 @@ def torch_module() -> Any:
     """Return torch, imported. Raises :class:`TorchMissingError`."""
     try:
         return importlib.import_module("torch")
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a library of it cannot be loaded
         raise TorchMissingError(f"torch: {error}; {CURE}") from error
 
 

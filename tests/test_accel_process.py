@@ -1,0 +1,291 @@
+"""shimhub.accel in threads, in forked children, at the end of the interpreter, and many times."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shimhub import accel, kernels
+from shimhub.accel.model import OPS
+from tests._accel_cases import (
+    HAS_TORCH,
+    MODES,
+    anew,
+    arguments,
+    assert_answer,
+    call,
+    computing,
+    kernel,
+    start,
+)
+
+pytestmark = pytest.mark.usefixtures(anew.__name__)
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+
+
+def together(functions):
+    """Run each function in a thread of its own; raise what one of them raised."""
+    wrong = []
+
+    def run(function):
+        try:
+            function()
+        except Exception as error:  # noqa: BLE001 - raised below
+            wrong.append(error)
+
+    threads = [threading.Thread(target=run, args=(one,)) for one in functions]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    if wrong:
+        raise wrong[0]
+
+
+def compute_all(times):
+    """Compute all operations so often, and check their answers."""
+    for _ in range(times):
+        for op in OPS:
+            given = arguments(op, "float32")
+            assert_answer(op, given, call(op, *given))
+
+
+def test_eight_threads_in_modes_of_their_own():
+    """Each thread has its mode, each answer is right, and the counts are all calls."""
+
+    def in_mode(mode):
+        def run():
+            with computing(mode):
+                compute_all(10)
+
+        return run
+
+    together([in_mode(mode) for mode in (*MODES, *MODES[:3])])
+
+    told = accel.get_stats()
+    assert 8 * 10 * len(OPS) == told.pure_count + told.ffi_count
+    by_torch = 3 * 10 * len(OPS)  # torch twice, above
+    assert by_torch == (told.ffi_count if HAS_TORCH else told.fallback_count)
+    assert all(80 == one.pure + one.ffi for one in told.per_op.values())
+
+
+@pytest.mark.skipif(not kernels.available(), reason="needs the native library")
+def test_a_breaker_that_trips_in_eight_threads():
+    """A kernel that fails everywhere at once: all answers are the reference's."""
+
+    def broken(*arguments):
+        raise RuntimeError(arguments)
+
+    def run():
+        for _ in range(50):
+            np.testing.assert_array_equal([2.0], accel.add(np.ones(1), np.ones(1)))
+
+    with kernel("add", broken):
+        together([run] * 8)
+
+    told = accel.get_stats()
+    assert (400, 0) == (told.pure_count, told.ffi_count)
+    assert 400 == told.fallback_count
+
+
+def test_torch_is_imported_by_another_thread_meanwhile():
+    """A call that comes while torch is half imported is answered."""
+    done = start("""
+        import sys, threading, types
+        half = types.ModuleType("torch")
+        half.__spec__ = __import__("importlib.machinery").machinery.ModuleSpec("torch", None)
+        sys.modules["torch"] = half
+        with accel.using("auto", thresholds={"add": "always"}):
+            print(accel.add([1], [2]))
+    """)
+    assert "[3.0]" == done.stdout.strip()
+
+
+def test_resetting_while_threads_count():
+    """Counts that are read and reset meanwhile are never negative, nor more than the calls."""
+    over = threading.Event()
+
+    def count():
+        compute_all(10)
+
+    def read():
+        while not over.wait(0.001):
+            told = accel.get_stats()
+            assert 0 <= told.native_count <= told.pure_count <= 4 * 10 * len(OPS)
+            accel.reset_stats()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    together([count] * 4)
+    over.set()
+    reader.join()
+
+
+@needs_fork
+def test_forked_children_compute_while_the_parent_does():
+    """A child made in the midst of other threads' calls computes in all modes, and counts anew."""
+    done = start("""
+        import os, threading, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of fork with threads
+        def compute():
+            for mode in cases.MODES:
+                with cases.computing(mode):
+                    for op in cases.OPS:
+                        given = cases.arguments(op)
+                        cases.assert_answer(op, given, cases.call(op, *given))
+        compute()
+        over = threading.Event()
+        def work_on():
+            while not over.is_set():
+                compute()
+        busy = [threading.Thread(target=work_on) for _ in range(2)]
+        [one.start() for one in busy]
+        codes = []
+        for _ in range(8):
+            child = os.fork()
+            if child == 0:
+                compute()
+                told = accel.get_stats()
+                os._exit(0 if told.pure_count + told.ffi_count == 5 * len(cases.OPS) else 7)
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        over.set()
+        [one.join() for one in busy]
+        print(codes)
+    """)
+    assert str([0] * 8) == done.stdout.strip()
+
+
+@needs_fork
+def test_a_child_keeps_the_mode_and_the_thresholds():
+    """What was set before the fork holds in the child, and what it sets is its own."""
+    done = start("""
+        import os
+        accel.set_acceleration("auto")
+        accel.set_threshold("matmul", 5)
+        child = os.fork()
+        if child == 0:
+            told = accel.get_current_mode().name, float(accel.get_threshold("matmul"))
+            accel.set_acceleration("native")
+            os._exit(0 if told == ("AUTO", 5.0) else 7)
+        print(os.waitpid(child, 0)[1], accel.get_current_mode().name)
+    """)
+    assert "0 AUTO" == done.stdout.strip()
+
+
+def test_the_end_of_the_interpreter_is_quiet():
+    """Operations answer in atexit, and a daemon thread in the midst of calls does no harm."""
+    done = start("""
+        import atexit, threading
+        def compute():
+            for op in ("matmul", "add", "softmax", "mse_loss"):
+                given = cases.arguments(op)
+                cases.assert_answer(op, given, cases.call(op, *given))
+        compute()
+        atexit.register(lambda: print(compute()))
+        def work_on():
+            while True:
+                compute()
+        threading.Thread(target=work_on, daemon=True).start()
+    """)
+    assert (0, "None") == (done.returncode, done.stdout.strip())
+
+
+# ---- many times
+
+
+def resident():
+    """Return the memory of this process in use, in KiB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")
+
+
+def refused():
+    """Call with shapes that do not fit."""
+    with pytest.raises(ValueError, match="broadcast"):
+        accel.add(np.ones(2), np.ones(3))
+
+
+X = np.ones((4, 4), np.float32)
+#: What is called many times: our kernels, numpy, lists, other dtypes, mistakes and explanations.
+CALLS = {
+    "matmul": lambda: accel.matmul(X, X),
+    "linear": lambda: accel.linear(X, X, X[0], "tanh"),
+    "softmax": lambda: accel.softmax(X),
+    "loss": lambda: accel.mse_loss(X, X),
+    "integers": lambda: accel.add(np.arange(3), 1),
+    "lists": lambda: accel.matmul([[1.0, 2.0]], [[3.0], [4.0]]),
+    "list": lambda: accel.relu([1.0, -1.0]),
+    "mistake": refused,
+    "explain": lambda: accel.explain("matmul", X, X),
+    "mode": lambda: accel.set_acceleration("auto"),
+    "threshold": lambda: accel.set_threshold("add", 10**9),
+}
+FEW = 2_000
+#: In one of `make leaks`, in all together.
+MANY = int(os.environ.get("SHIMHUB_TEST_CALLS", "20000"))
+
+
+def grown(mode, times, name=None):
+    """Return the KiB by which memory grows in so many calls, after as many."""
+    calls = [CALLS[name]] if name else list(CALLS.values())
+
+    def run():
+        with computing(mode):
+            for at in range(times):
+                calls[at % len(calls)]()
+
+    run()
+    before = resident()
+    run()
+    return resident() - before
+
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="reads Linux's /proc"
+)
+
+
+@needs_proc
+@pytest.mark.parametrize("mode", MODES)
+def test_calls_leave_nothing_behind(mode):
+    """In a few thousand calls of all kinds memory grows by less than 100 bytes a call."""
+    assert FEW * 100 // 1024 > grown(mode, FEW)
+
+
+@pytest.mark.slow
+@needs_proc
+@pytest.mark.parametrize("mode", MODES)
+def test_many_calls_leave_nothing_behind(mode):
+    """After as many, memory grows by less than 4 bytes a call (and 64 pages): by no object."""
+    assert MANY * 4 // 1024 + 256 > grown(mode, MANY)
+
+
+@pytest.mark.slow
+@needs_proc
+@pytest.mark.skipif(not HAS_TORCH, reason="needs torch")
+@pytest.mark.parametrize("mode", MODES)
+def test_many_calls_on_tensors_leave_nothing_behind(mode):
+    """The same of torch's tensors, with and without gradients."""
+    import torch
+
+    x = torch.ones(4, 4)
+    w = torch.ones(4, 4, requires_grad=True)
+
+    def run():
+        with computing(mode):
+            for at in range(MANY // 4):
+                accel.matmul(x, w if at % 4 == 0 else x)
+                accel.softmax(x)
+                accel.matmul(X, x)
+                accel.mse_loss(x, x)
+
+    run()
+    before = resident()
+    run()
+    assert MANY * 4 // 1024 + 256 > resident() - before
