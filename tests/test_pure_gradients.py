@@ -237,6 +237,15 @@ def test_a_write_after_use_is_refused(view):
     assert w.grad is None
 
 
+def test_a_copy_does_not_mind_a_write_to_what_it_was_taken_from():
+    """Rows that were chosen by a list are their own: the data may be written before backward."""
+    x, w = PureTensor([[1.0], [2.0]]), PureTensor([3.0], True)
+    y = (w * x[[1, 1]]).sum()
+    x[1] = 9.0
+    y.backward()
+    assert [4.0] == w.grad.tolist()
+
+
 def test_a_write_that_no_gradient_reads_is_none_of_its_business():
     """A sum's gradient reads no operand, so that an optimizer may step before it."""
     w = PureTensor([1.0], True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +11,16 @@ import numpy as np
 from shimhub.pure.errors import DataError
 
 if TYPE_CHECKING:
+    import zipfile
+    from pathlib import Path
+
     from shimhub.pure._making import Array
 
 
 def write(path: Any, arrays: Mapping[str, Array]) -> None:
     """Write arrays to ``path``, whatever its name ends in; a file there is replaced at the end."""
+    from pathlib import Path
+
     wanted = Path(path)
     aside = wanted.with_name(f".{wanted.name}.{os.getpid()}")
     try:
@@ -28,6 +31,8 @@ def write(path: Any, arrays: Mapping[str, Array]) -> None:
 
 
 def _write(path: Path, arrays: Mapping[str, Array]) -> None:
+    import zipfile
+
     with zipfile.ZipFile(path, "w") as file:
         for name, array in arrays.items():
             with file.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -36,6 +41,8 @@ def _write(path: Path, arrays: Mapping[str, Array]) -> None:
 
 def read(path: Any) -> dict[str, Array]:
     """Return the arrays of a file that :func:`write` wrote; ``DataError`` if it is none."""
+    import zipfile
+
     try:
         with zipfile.ZipFile(path) as file:
             return {name.removesuffix(".npy"): _member(file, name) for name in file.namelist()}

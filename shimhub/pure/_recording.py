@@ -32,14 +32,16 @@ def pair(a: Any, b: Any) -> tuple[PureTensor, PureTensor]:
 def record(array: Any, *edges: Edge, view_of: PureTensor | None = None) -> PureTensor:
     """Return a tensor over a result; it remembers the edges to operands that need a gradient.
 
-    ``view_of`` is the tensor whose memory the array lies in, if it may.
+    ``view_of`` is the tensor whose memory the array lies in, unless it has its own.
     """
     if type(array) is not np.ndarray:
         array = np.asarray(array)
-    tensor = _tensor.PureTensor.over(array, None if view_of is None else view_of.written)
+    result = _tensor.PureTensor.over(array)
+    if view_of is not None and array.base is not None:
+        result.written = view_of.written
     if _graph.recording():
         kept = [edge for edge in edges if edge[0].requires_grad]
         if kept:
-            tensor.requires_grad = True
-            tensor.node = _graph.Node(kept)
-    return tensor
+            result.requires_grad = True
+            result.node = _graph.Node(kept)
+    return result
