@@ -103,7 +103,10 @@ class SpeedContext:
         return torch.amp.autocast(device_of(self.plan), dtype=dtype, cache_enabled=self._cache)
 
     def sdp(self) -> AbstractContextManager[Any]:
-        """Return a context that allows the attention kernels that were decided, and no other."""
+        """Return a context that allows the attention kernels that were decided, and no other.
+
+        Its end writes what was allowed at its beginning: leave it before ``restore``.
+        """
         value = decided(self.plan, "sdpa")
         if value is None or not self.active:
             return _Nothing()
