@@ -11,9 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-
-from shimhub.speed.knobs._optimizer_limits import refusal
 from shimhub.speed.model import Targets
 
 
@@ -38,6 +35,8 @@ class Guard:
         """Look before a step; called by torch, which goes through all hooks meanwhile."""
         if self._is_over or (self._is_fused and self._is_known(optimizer)):
             return
+        from shimhub.speed.knobs._optimizer_limits import refusal  # imports torch
+
         if why := refusal(self._value, Targets(optimizer=optimizer)):
             self._is_over = True
             self._refuse(why)
@@ -52,7 +51,7 @@ class Guard:
                 gradient = one.grad
                 if gradient is None:
                     continue
-                if gradient.layout is not torch.strided or one.dtype is not gradient.dtype:
+                if gradient.layout is not one.layout or gradient.dtype is not one.dtype:
                     return False
                 strides = one.stride()
                 if gradient.stride() != strides or known.get(id(one)) != strides:

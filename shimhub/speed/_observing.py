@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -241,7 +242,7 @@ def loss_of(result: Any) -> float | None:
     if isinstance(result, torch.Tensor):
         return float(result.detach()) if result.numel() == 1 else None
     if isinstance(result, (int, float)) and not isinstance(result, bool):
-        return float(result)
+        return float(result) if abs(result) <= sys.float_info.max else math.inf
     inner = result.get("loss") if isinstance(result, Mapping) else getattr(result, "loss", None)
     return None if inner is None else loss_of(inner)
 
