@@ -49,12 +49,13 @@ def use_tensors(tensor: type, parameter: type, torch: Mapping[str, Callable[...,
 @contextlib.contextmanager
 def kernel(name: str, function: Callable[..., Any]) -> Iterator[None]:
     """Compute an operation by another kernel than ours, inside of a with-statement. For tests."""
-    before, TABLE[name].kernel = TABLE[name].kernel, function
+    operation = TABLE[name]
+    before, operation.kernel = operation.kernel, function
     _choose_side(name)
     try:
         yield
     finally:
-        TABLE[name].kernel = before
+        operation.kernel = before
         _choose_side(name)
 
 

@@ -41,7 +41,8 @@ Runs a Python program with the shims that this environment needs. X is a shim's
 id, a pack or a glob; options may repeat. --speed tries on the program's own
 training steps what may make them faster, and keeps what is measured to; FILE
 has settings as YAML or TOML. --report tells on stderr, at the end, in which
-processes shims were active. All that follows the program belongs to the program.
+processes shims were active. All that follows the program belongs to the
+program.
 """
 
 
@@ -109,7 +110,8 @@ def environment(request: Request, environ: Mapping[str, str]) -> dict[str, str]:
             raise UsageError(f"--registry: a path cannot have {os.pathsep!r} in it: {values}")
         earlier = [made[name]] if made.get(name) and option != "--only" else []
         made[name] = joint.join([*earlier, *values]) if joint else values[-1]
-    made["SHIMHUB_SPEED"] = _speed(made.get("SHIMHUB_SPEED", ""))
+    if speed := _speed(made.pop("SHIMHUB_SPEED", "")):
+        made["SHIMHUB_SPEED"] = speed
     # Absolute, as the program and its children may change their working directory.
     registries = [one for one in made.get("SHIMHUB_REGISTRY", "").split(os.pathsep) if one]
     made["SHIMHUB_REGISTRY"] = os.pathsep.join(map(os.path.abspath, registries))

@@ -32,6 +32,7 @@ VARIABLES = (
     "SHIMHUB_REGISTRY",
     "SHIMHUB_RUN_DIR",
     "SHIMHUB_STRICT",
+    "SHIMHUB_SPEED",
     "SHIMHUB_VERIFY",
 )
 _AUTO = "import shimhub.auto, shimhub.cli; shimhub.cli.main(['doctor'])"
