@@ -6,10 +6,10 @@ exact arrays and tensors in a mode that leaves nothing to decide, and hands it a
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -20,10 +20,18 @@ from shimhub.accel.model import DTYPES, AccelMode, Settings
 from shimhub.accel.modes import current
 
 NOT_INSTALLED: Final = "torch is not installed"
+#: Names of what torch and numpy compute alike; numpy makes those of its dtypes in Python.
+_NAMES: Final = {np.dtype(name): name for name in DTYPES}
+#: Members of an Enum are looked up in Python; names of a module are not.
+_PURE: Final = AccelMode.PURE
+_NATIVE: Final = AccelMode.NATIVE
+_TORCH: Final = AccelMode.TORCH
+_IN_PURE: Final = thresholds.Limit(math.inf, "mode PURE")
+_IN_NATIVE: Final = thresholds.Limit(math.inf, "mode NATIVE")
+_IN_TORCH: Final = thresholds.Limit(0.0, "mode TORCH")
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A call whose inputs are arrays (or torch's tensors, where ``kind`` is tensor)."""
 
     op: Op
@@ -33,8 +41,7 @@ class Call:
     settings: Settings
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """Torch or not, and why; ``fallback`` why torch does not compute what it was to."""
 
     torch: bool
@@ -55,7 +62,7 @@ def run(name: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
         from shimhub.accel import _tensors
 
         return _tensors.run(Call(op, kind, inputs, options, settings))
-    if kind == "list" and name == "matmul" and settings.mode is not AccelMode.TORCH:
+    if kind == "list" and name == "matmul" and settings.mode is not _TORCH:
         small = _lists.product(inputs, settings)
         if small is not None:
             return small
@@ -67,6 +74,8 @@ def call_of(
     op: Op, kind: str, inputs: Sequence[Any], options: Mapping[str, Any], settings: Settings
 ) -> Call:
     """Return the call on arrays. Raises ``TypeError`` and ``ValueError`` for what has none."""
+    if kind == "ndarray" and all(type(one) is np.ndarray for one in inputs):
+        return Call(op, kind, inputs, options, settings)
     floats = [kind == "list"] * len(inputs)
     if op.name == "cross_entropy":
         floats[1] = False  # classes are whole numbers
@@ -83,21 +92,20 @@ def choose(call: Call) -> Choice:
     """Return who computes a call on arrays; nothing is computed, counted or imported."""
     work = call.op.work(call.inputs, call.options)
     mode = call.settings.mode
-    if mode in {AccelMode.PURE, AccelMode.NATIVE}:
-        return Choice(False, f"mode {mode.name}", work, _limit_of_mode(mode))
+    if mode is _PURE or mode is _NATIVE:
+        limit = _IN_PURE if mode is _PURE else _IN_NATIVE
+        return Choice(False, limit.source, work, limit)
     dtype, why_not = _dtype(call)
-    if mode is AccelMode.TORCH:
-        limit = _limit_of_mode(mode)
-    else:
+    limit = _IN_TORCH
+    if mode is not _TORCH:
         limit = thresholds.effective(call.op.name, call.kind, dtype or DTYPES[0], call.settings)
         if not is_above(work, limit.size):
             return Choice(False, "not above the threshold", work, limit)
     why_not = why_not or _why_not_torch(call)
-    told = mode is AccelMode.TORCH or limit.is_told
     if why_not:
+        told = mode is _TORCH or limit.is_told
         return Choice(False, why_not, work, limit, why_not if told else "")
-    reason = f"mode {mode.name}" if mode is AccelMode.TORCH else "above the threshold"
-    return Choice(True, reason, work, limit)
+    return Choice(True, "mode TORCH" if mode is _TORCH else "above the threshold", work, limit)
 
 
 def compute(call: Call) -> Any:
@@ -120,11 +128,6 @@ def compute(call: Call) -> Any:
 def is_above(work: float, limit: float) -> bool:
     """Whether torch is to compute so much work: more than the limit, or all where that is 0."""
     return work > limit or limit == 0
-
-
-def _limit_of_mode(mode: AccelMode) -> thresholds.Limit:
-    size = 0.0 if mode is AccelMode.TORCH else float("inf")
-    return thresholds.Limit(size, f"mode {mode.name}")
 
 
 def _refused(call: Call, choice: Choice) -> str:
@@ -158,7 +161,7 @@ def _pure(call: Call, choice: Choice) -> Any:
 
 def is_forced(settings: Settings) -> bool:
     """Whether our kernels are to compute where numpy was measured to be faster."""
-    return settings.mode is AccelMode.NATIVE
+    return settings.mode is _NATIVE
 
 
 def _why_not_kernel(call: Call, alone: bool) -> str:
@@ -201,8 +204,7 @@ def _dtype(call: Call) -> tuple[str, str]:
     if len(dtypes) > 1:
         return "", "dtypes differ"
     dtype = dtypes.pop()
-    known = dtype.name in DTYPES and dtype.isnative
-    return (dtype.name, "") if known else ("", f"dtype {dtype}")
+    return (_NAMES[dtype], "") if dtype in _NAMES else ("", f"dtype {dtype}")
 
 
 def _why_not_torch(call: Call) -> str:

@@ -46,6 +46,8 @@ def call_kind(op: str, inputs: Sequence[Any]) -> tuple[str, Any]:
 
     A tensor that needs a gradient makes it a tensor, wherever it stands.
     """
+    if all(type(one) is np.ndarray for one in inputs):
+        return "ndarray", inputs[0]
     first = "ndarray", None
     for value in reversed(inputs):
         kind = "number" if value is None else kind_of(value, op)
@@ -64,7 +66,7 @@ def needs_grad(tensor: Any) -> bool:
 def own_function(inputs: Sequence[Any]) -> Any:
     """Return the method of the first input whose class does operations itself, or None."""
     for value in inputs:
-        if hasattr(type(value), FUNCTION):
+        if type(value) is not np.ndarray and hasattr(type(value), FUNCTION):
             return getattr(value, FUNCTION)
     return None
 

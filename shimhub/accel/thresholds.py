@@ -95,11 +95,11 @@ def get_threshold(name: str) -> Threshold:
 
 def effective(op: str, kind: str, dtype: str, settings: Settings) -> Limit:
     """Return the size above which torch computes this, in mode AUTO. O(1)."""
-    words = (("using", settings.thresholds), ("set_threshold", _told))
-    for source, told in words if kind != "tensor" else ():
-        for name in (op, GROUP_OF[op]):
-            if name in told:
-                return Limit(told[name], source)
+    if kind != "tensor" and (settings.thresholds or _told):
+        for source, told in (("using", settings.thresholds), ("set_threshold", _told)):
+            for name in (op, GROUP_OF[op]):
+                if name in told:
+                    return Limit(told[name], source)
     return Limit(crossovers.crossover(op, kind, dtype), crossovers.source(op, kind, dtype))
 
 
