@@ -11,6 +11,7 @@ import pytest
 from shimhub import accel, kernels
 from shimhub.accel import AccelMode, breakers
 from shimhub.accel.model import OPS
+from shimhub.pure import PureTensor
 from tests._accel_cases import (
     HAS_TORCH,
     MODES,
@@ -118,6 +119,16 @@ def test_torch_by_name_tells_that_it_is_missing():
     assert told.startswith("TorchMissingError torch: ")
     assert "pip install torch" in told
     assert "False '' False" == facts
+
+
+@needs_torch
+def test_torch_by_name_keeps_the_gradients_of_pure():
+    """matmul_torch_ffi of tensors that need a gradient is torch's answer, with the gradient."""
+    x, w = PureTensor([[1.0, 2.0]]), PureTensor([[3.0], [4.0]], requires_grad=True)
+    told = accel.matmul_torch_ffi(x, w)
+    assert (0, 1) == (accel.get_stats().pure_count, accel.get_stats().ffi_count)
+    told.backward()
+    assert ([[11.0]], [[1.0], [2.0]]) == (told.tolist(), w.grad.tolist())
 
 
 # ---- what raises

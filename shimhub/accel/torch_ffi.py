@@ -106,6 +106,13 @@ def _as_torch_takes_it(array: Any) -> Any:
 
 
 def _ffi(op: Op, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    if any(getattr(one, "requires_grad", False) and not _kinds.is_tensor(one) for one in inputs):
+        own = _kinds.own_function(inputs)
+        if own is not None:  # it computes its gradients, too
+            from shimhub.accel.modes import using  # which asks this module for torch's version
+
+            with using("torch", strict=True):
+                return own(op.name, inputs, options)
     kind, first = _kinds.call_kind(op.name, inputs)
     if kind == "tensor":
         return on_tensors(op, inputs, options)
