@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.slow
 from torch import nn  # noqa: E402
 
 from shimhub.cli import main  # noqa: E402

@@ -12,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 np = pytest.importorskip("numpy")
+pytestmark = pytest.mark.slow
 
 from torch.optim.optimizer import register_optimizer_step_post_hook  # noqa: E402
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.slow
 
 from shimhub.speed.errors import KnobError  # noqa: E402 - after the check that torch is there
 from shimhub.speed.knobs import KNOBS  # noqa: E402

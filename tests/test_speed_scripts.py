@@ -10,6 +10,7 @@ import textwrap
 import pytest
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.slow
 
 #: Verdicts by name, so that no test depends on how busy the machine is; rank 1 would say SLOWER.
 SAYS = """
