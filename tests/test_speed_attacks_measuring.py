@@ -92,7 +92,7 @@ def test_copies_of_an_optimizer_are_plain_at_any_step(session, monkeypatch, word
         whole = io.BytesIO()
         torch.save(optimizer, whole)
         whole.seek(0)
-        copies = copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))  # noqa: S301
+        copies = copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))
         groups = [one.param_groups[0] for one in copies]
         groups += [torch.load(whole, weights_only=False).param_groups[0]]
         groups += [optimizer.state_dict()["param_groups"][0]]
@@ -172,7 +172,7 @@ def test_an_optimizer_with_a_step_of_its_own_is_left_alone(session):
 
 
 def test_an_end_of_ours_goes_well_with_hooks_of_the_script(session, monkeypatch):
-    """torch goes through all hooks when it calls ours, so none is taken away meanwhile."""
+    """All hooks are gone through by torch when it calls ours, so none is taken away meanwhile."""
     monkeypatch.setattr(vivo, "Round", None)  # a TypeError of ours
     hits = []
     hook = register_optimizer_step_post_hook(lambda *told: hits.append(1))
@@ -256,7 +256,7 @@ def timed(tmp_path, monkeypatch):
     calls = []
 
     def compare(*arms, **told):
-        calls.append(told)
+        calls.append((arms, told))
         return Timing(Verdict.FASTER, 1.5, 1.2, 1.8, 10, 0.99, 1.0, 1.0)
 
     monkeypatch.setattr(measuring, "compare", compare)
@@ -281,7 +281,8 @@ def made(middle=torch.nn.ReLU, work=lambda: None, **settings):
     return step
 
 
-def test_another_model_of_the_same_shape_is_measured_anew(timed):
+@pytest.mark.usefixtures("timed")
+def test_another_model_of_the_same_shape_is_measured_anew():
     """Modules, settings of the optimizer and the step's own code are part of the question."""
     steps = [made(), made(), made(torch.nn.Tanh), made(amsgrad=True), made(work=lambda: sum([1]))]
     cached = [measure(step, knobs=FUSED, keep=False).measured[0].cached for step in steps]

@@ -223,8 +223,7 @@ class Walker:
         if where != "step" and _top(function) != self._home:
             return
         self.codes.append(function.__code__)
-        if vars(function):
-            self._attributes(function, where)
+        self._attributes(function, where)
         self._cells(function)
         names, stored = _global_names(function.__code__)
         self.saved.append(SavedNames(function.__globals__, where, stored))
