@@ -233,7 +233,7 @@ def test_mixed_dtypes_follow_numpy(mode):
 @pytest.mark.parametrize(
     ("op", "given", "told"),
     [
-        ("matmul", [(10, 20), (30, 40)], r"20.*30|30.*20"),
+        ("matmul", [(10, 20), (30, 40)], r"shapes \(10, 20\) and \(30, 40\)"),
         ("add", [(2, 3), (4,)], r"\(2, ?3\).*\(4,\)"),
         ("linear", [(2, 3), (4, 5)], r"weight"),
         ("layer_norm", [(2, 3), (4,)], r"weight"),
@@ -244,7 +244,7 @@ def test_mixed_dtypes_follow_numpy(mode):
 def test_shapes_that_do_not_fit_are_told(op, given, told, mode):
     """A ValueError names both shapes, or the argument, in every mode; and no breaker trips."""
     for _ in range(5):
-        with computing(mode), pytest.raises(ValueError, match=told):
+        with computing(mode), pytest.raises(accel.ShapeError, match=told):
             call(op, *(np.ones(one, np.float32) for one in given))
     with computing(mode, strict=True):
         assert_answer(op, arguments(op), call(op, *arguments(op)))

@@ -109,7 +109,19 @@ def choose(call: Call) -> Choice:
 
 
 def compute(call: Call) -> Any:
-    """Compute a call on arrays by who is to, or else by the reference; count and tell it."""
+    """Compute a call on arrays by who is to, or else by the reference; count and tell it.
+
+    Shapes that do not go together are ``ShapeError``, whoever refused them and in what words.
+    """
+    try:
+        return _compute(call)
+    except ValueError as error:
+        own = error
+    call.op.check(call.inputs, call.options)
+    raise own
+
+
+def _compute(call: Call) -> Any:
     choice = choose(call)
     if not choice.torch:
         return _pure(call, choice)
