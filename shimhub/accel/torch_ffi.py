@@ -6,7 +6,6 @@ Importing this module imports no torch; the first call of a function does.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -32,8 +31,11 @@ def torch_version() -> str:
     """Return torch's version, "" without torch; it is not imported."""
     if not torch_available():
         return ""
-    loaded = getattr(sys.modules.get("torch"), "__version__", None)
-    return str(loaded or importlib.metadata.version("torch"))
+    if loaded := getattr(sys.modules.get("torch"), "__version__", None):
+        return str(loaded)
+    import importlib.metadata  # 46 ms, which importing this module does not take
+
+    return importlib.metadata.version("torch")
 
 
 def torch_cuda_available() -> bool:
