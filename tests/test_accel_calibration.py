@@ -15,6 +15,8 @@ from shimhub.accel._fitting import Line, Point, crossover_of, line_of, time_at, 
 from shimhub.accel.model import OPS
 from shimhub.accel.table import Entry, Table
 
+pytestmark = pytest.mark.slow
+
 KEY = ("relu", "ndarray", "float32")
 MACHINE = {"cpu": "one", "threads": {"OMP_NUM_THREADS": "1"}}
 

@@ -16,6 +16,8 @@ from shimhub import accel, kernels
 from shimhub.accel import AccelMode, _fast, breakers, ops
 from shimhub.accel.model import GROUPS, OPS
 
+pytestmark = pytest.mark.slow
+
 needs_native = pytest.mark.skipif(not kernels.available(), reason="there is no native library")
 PAIRS = ("add", "sub", "mul", "div")
 ONE = ("relu", "sigmoid", "tanh", "gelu", "softmax", "layer_norm")

@@ -25,7 +25,7 @@ from tests._accel_cases import (
     torch_function,
 )
 
-pytestmark = pytest.mark.usefixtures(anew.__name__)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(anew.__name__)]
 A = np.arange(6.0).reshape(2, 3)
 B = np.arange(12.0).reshape(3, 4)
 KERNELS = sorted(set(OPS) - {"mse_loss", "cross_entropy"})

@@ -23,7 +23,7 @@ from tests._accel_cases import (
     start,
 )
 
-pytestmark = pytest.mark.usefixtures(anew.__name__)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(anew.__name__)]
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 
 

@@ -14,6 +14,8 @@ import pytest
 from shimhub.accel.model import GROUPS, OPS, AccelMode
 from tests._accel_cases import HAS_TORCH
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 PURE = ROOT / "examples" / "pure"
 PAGE = ROOT / "docs" / "acceleration.md"

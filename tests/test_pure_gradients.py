@@ -12,6 +12,8 @@ from shimhub.pure._graph import no_grad
 from shimhub.pure.errors import DataError, GraphError
 from shimhub.pure.tensor import PureTensor
 
+pytestmark = pytest.mark.slow
+
 STEP = 1e-6
 
 

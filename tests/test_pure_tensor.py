@@ -13,6 +13,8 @@ from shimhub import accel
 from shimhub.pure import PureTensor, manual_seed, tensor_ops
 from shimhub.pure.errors import DataError, GraphError, KindError
 
+pytestmark = pytest.mark.slow
+
 # ---- making
 
 

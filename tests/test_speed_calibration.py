@@ -9,6 +9,8 @@ import pytest
 from shimhub.speed import Verdict
 from tests._speed_noise import KINDS, autocorrelated, heavy, judged, normal
 
+pytestmark = pytest.mark.slow
+
 _NO_OP_RUNS = 20
 
 

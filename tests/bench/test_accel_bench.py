@@ -13,6 +13,8 @@ from tests.bench.accel import measure, report
 from tests.bench.accel.calls import AUTO, calls_of
 from tests.bench.accel.measure import FORMS, Row
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("kind", "dtype"), FORMS)
 @pytest.mark.parametrize("op", OPS)
