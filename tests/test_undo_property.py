@@ -320,7 +320,8 @@ for name in before:
     problems += [f"{name}.{key} stays" for key in new]
     problems += [f"{name}.{key} is lost" for key in was if key not in now]
     kept = was.keys() & now.keys()
-    own = {"_distributed_opaque_types_registered"}  # torch sets it when it first needs a mesh
+    # torch sets these itself: when it first needs a mesh, and when torch._dynamo is imported.
+    own = {"_distributed_opaque_types_registered", "manual_seed"}
     others = kept - own
     problems += [f"{name}.{key} is another" for key in others if now[key] is not was[key]]
 for name, module in list(sys.modules.items()):
