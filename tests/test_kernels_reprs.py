@@ -6,13 +6,14 @@ import datetime as dt
 import decimal
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shimhub.kernels import _loading, reprs
 from shimhub.kernels._reference import reprs as reference
+
+pa = pytest.importorskip("pyarrow", reason="Arrow's columns are what is printed")
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.integers(-12345, 12345)
