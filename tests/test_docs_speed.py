@@ -15,6 +15,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_blocks_run_as_printed():
     """All of them in a row, under shimhub."""
     command = [sys.executable, "-m", "shimhub", "run", "-c", "\n".join(BLOCKS)]

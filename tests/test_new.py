@@ -42,6 +42,7 @@ def pytest_in(lab, *arguments):
     return lab.start(command, check=False)
 
 
+@pytest.mark.slow
 def test_every_action_passes_as_generated(lab):
     """Rows of every action in one fresh folder: `check` is clean and the tests pass."""
     for number, (action, attach, more) in enumerate(EVERY):
@@ -88,14 +89,15 @@ def test_json_tells_whole_paths(lab):
 @pytest.mark.parametrize(
     "text",
     [
-        b"schema = 1\n",
-        b"# mine\r\nschema = 1\r\n\r\n[targets.numpy]\r\n",
-        b"\xef\xbb\xbfschema = 1",
-        b'schema = 1\n[packs.p]\nsummary = "s"   # no line end behind this',
-        b"",
-        b"\n\n",
+        pytest.param(b"schema = 1\n", id="plain"),
+        pytest.param(b"# mine\r\nschema = 1\r\n\r\n[targets.numpy]\r\n", id="crlf"),
+        pytest.param(b"\xef\xbb\xbfschema = 1", id="bom", marks=pytest.mark.slow),
+        pytest.param(
+            b'schema = 1\n[packs.p]\nsummary = "s"   # no line end behind this', id="no end"
+        ),
+        pytest.param(b"", id="empty", marks=pytest.mark.slow),
+        pytest.param(b"\n\n", id="blank", marks=pytest.mark.slow),
     ],
-    ids=["plain", "crlf", "bom", "no end", "empty", "blank"],
 )
 def test_the_users_text_is_kept_byte_for_byte(lab, text):
     """The row is appended in the file's own line ends; all before it is as it was."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import sys
 from textwrap import dedent
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+EXAMPLES = int(os.environ.get("SHIMHUB_EXAMPLES", "150"))
 CLOSURE = """
 def build(original, ctx):
     def f(*a, **k):
@@ -234,7 +236,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=steps)
 @example(steps=[("install", None), ("import", "consumer")])
 @example(

@@ -57,6 +57,7 @@ def test_native_stays() -> None:
     assert ["GATED"] == _run(UNTOUCHED)
 
 
+@pytest.mark.slow
 def test_accepted() -> None:
     """By either name, before and after compiling, on every torch; without a value a TypeError."""
     assert ["None", "None", "TypeError"] == _run(SWITCHED)

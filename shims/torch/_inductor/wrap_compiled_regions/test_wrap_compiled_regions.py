@@ -69,12 +69,14 @@ def _run(code: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 @on_new
 def test_native_stays() -> None:
     """Where torch has it, it is the same object after an install."""
     assert ["GATED"] == _run(UNTOUCHED)
 
 
+@pytest.mark.slow
 def test_the_option_is_known_and_others_are_not() -> None:
     """It is off by default, can be set as any option, and is checked as any, on every torch."""
     assert TOLD == _run(OPTIONS)

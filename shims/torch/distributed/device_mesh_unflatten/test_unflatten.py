@@ -75,6 +75,7 @@ def _run(code: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 @on_new
 def test_native_stays_and_ours_does_the_same() -> None:
     """Ranks, names, coordinates, groups, slices and errors of ours are those of torch 2.13."""

@@ -62,6 +62,7 @@ def _run(code: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 @on_new
 def test_native_stays() -> None:
     """Where torch has the keyword it is the same function after an install, with ours' words."""

@@ -18,6 +18,7 @@ print(vars(module)["__builtins__"] is vars(builtins), builtins.__import__.__name
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
 @pytest.mark.skipif(find_spec("triton") is not None, reason="a real triton is installed")
 def test_the_module_is_as_without_triton() -> None:

@@ -281,6 +281,7 @@ def test_every_rank_writes_its_files(ours: dict[str, Any], shards: Path) -> None
     assert expected == {path.name: path.read_bytes() for path in (shards / "out").iterdir()}
 
 
+@pytest.mark.slow
 def test_a_failing_rank_stops_all(shards: Path) -> None:
     """When one rank cannot write, all raise with its number and error, and no index is made."""
     (shards / "out/model-00002-of-00002.safetensors.partial").mkdir(parents=True)

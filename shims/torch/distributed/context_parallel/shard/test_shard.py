@@ -44,6 +44,7 @@ def _run(code: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 @on_new
 def test_native_stays() -> None:
     """Where torch has it, it is the same object after an install."""

@@ -140,6 +140,7 @@ def test_values_and_gradients_are_those_of_sdpa() -> None:
     assert ["ok"] == _run("-c", BY_FILE + SETUP + VALUES)
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_interface() -> None:
     """Log-sum-exp, the older word for causal, tracing, the operator's own rules, and errors."""
     *told, signature = _run("-c", BY_FILE + SETUP + REST)
@@ -147,6 +148,7 @@ def test_the_rest_of_the_interface() -> None:
     assert "'is_causal'" in signature
 
 
+@pytest.mark.slow
 @on_new
 def test_native_stays_and_has_the_same_signature() -> None:
     """Where torch has the module it stays as it is; ours takes its words, and torch 2.10's."""
