@@ -5,13 +5,31 @@ from __future__ import annotations
 import json
 import math
 import os
+import pickle
 
 import numpy as np
 import pytest
 
 from shimhub import accel
-from shimhub.accel import _machine, _plots, _timing, _workloads, calibration, crossovers, table
-from shimhub.accel._fitting import Line, Point, crossover_of, line_of, time_at, worst_of
+from shimhub.accel import (
+    _machine,
+    _plots,
+    _timing,
+    _workloads,
+    calibration,
+    crossovers,
+    table,
+    thresholds,
+)
+from shimhub.accel._fitting import (
+    Line,
+    Point,
+    crossover_of,
+    line_of,
+    range_of,
+    time_at,
+    worst_of,
+)
 from shimhub.accel.model import OPS
 from shimhub.accel.table import Entry, Table
 
@@ -114,6 +132,77 @@ def test_never_stays_never_only_if_measured():
     assert math.inf == crossover_of(points_of(Line(1, 1), Line(9, 9)), 800.0)
 
 
+OURS, TIE, THEIRS = (1.0, 2.0), (1.0, 1.0), (2.0, 1.0)
+
+
+def ranged(*times, works=(10, 100, 1000, 10_000)):
+    """Return points of (ours, torch's) microseconds at works that are tenfold each."""
+    return [Point(work, *each) for work, each in zip(works, times, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ((THEIRS, THEIRS, THEIRS, THEIRS), (0, math.inf)),
+        ((OURS, OURS, OURS, OURS), (math.inf, math.inf)),
+        ((TIE, TIE, TIE, TIE), (0, math.inf)),
+        ((THEIRS, THEIRS, OURS, OURS), (0, 317)),  # the middle of 100 and 1000, in logarithms
+        ((OURS, THEIRS, THEIRS, OURS), (33, 3163)),
+        ((OURS, OURS, THEIRS, THEIRS), (317, math.inf)),
+        ((THEIRS, TIE, OURS, OURS), (0, 1000)),  # a tie is torch's, and all up to the next
+        ((OURS, TIE, THEIRS, THEIRS), (11, math.inf)),
+    ],
+)
+def test_tensors_stay_in_torch_in_a_range(times, expected):
+    """Ours are those below it and from its end on; where both take the same time it is torch's."""
+    assert expected == range_of(ranged(*times))
+
+
+def test_no_range_has_a_hole():
+    """Where torch is better at both ends and worse between, the lesser loss is taken."""
+    assert (0, math.inf) == range_of(ranged((3, 1), (1, 1.2), (1, 1.2), (3, 1)))
+    assert (0, 317) == range_of(ranged((3, 1), (2, 1), (1, 2), (1.1, 1)))
+    assert (0, math.inf) == range_of([])
+
+
+@pytest.mark.parametrize("points", [3, 4, 5])
+def test_a_range_loses_the_least_that_one_can(points):
+    """Of all ranges of some hundred draws of times, none has a worst call that is better."""
+    drawn = np.random.default_rng(points)
+    for _ in range(150):
+        works = [10.0**power for power in range(1, points + 1)]
+        found = [Point(work, *drawn.uniform(1, 3, 2)) for work in works]
+        low, high = range_of(found)
+        least = min(
+            worst_in(found, one, other)
+            for one in [0.0, *works, math.inf]
+            for other in [*works, math.inf]
+        )
+        assert worst_in(found, low, high) <= max(1.02 * least, 1.05) + 1e-9
+
+
+def worst_in(points, low, high):
+    """Return the worst loss where torch computes what is in a range."""
+    return max(
+        (one.torch if low <= one.work < high else one.pure) / min(one.pure, one.torch)
+        for one in points
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ((30.0, 3000.0), (30, 3000)),
+        ((30.0, 2000.0), (30, 3163)),
+        ((99.0, 3100.0), (33, 3100)),
+        ((0.0, math.inf), (33, 3163)),
+    ],
+)
+def test_each_end_of_a_range_stays_if_it_is_near(before, expected):
+    """Within 15 %, each by itself."""
+    assert expected == range_of(ranged(OURS, THEIRS, THEIRS, OURS), before)
+
+
 def test_times_between_and_beyond():
     """Between measured sizes by them, beyond them by the line."""
     times = [(10.0, 1.0), (1000.0, 100.0)]
@@ -135,9 +224,11 @@ def entry(threshold=500.0):
 
 
 @pytest.mark.parametrize("threshold", [0.0, 12.0, math.inf])
-def test_a_table_is_read_as_it_was_written(threshold):
+@pytest.mark.parametrize("until", [12.0, 50.0, math.inf])
+def test_a_table_is_read_as_it_was_written(threshold, until):
     """Also "never"; JSON has no infinity."""
-    made = table_of(entry(threshold))
+    until = max(threshold, until)
+    made = table_of(entry(threshold), Entry("relu", "tensor", "float32", threshold, (), until))
     assert made == table.read(table.text_of(made).encode())
 
 
@@ -151,6 +242,61 @@ def test_what_is_kept_is_used():
     assert (500.0, "calibrated") == (float(found), found.source)
     assert pytest.approx(20) == crossovers.predicted_us(*KEY, "native", 1024)
     assert pytest.approx(10) == crossovers.predicted_us(*KEY, "torch", 1024)
+
+
+def test_a_range_is_told():
+    """By get_threshold, which has its end, and by explain, which has its reason."""
+    torch = pytest.importorskip("torch")
+    crossovers.use(table_of(Entry("relu", "tensor", "float32", 10.0, (), 100.0)))
+    thresholds.changed()
+    found = accel.get_threshold("relu", "tensor")
+    assert (10, 100, "calibrated", "10 until 100") == (found, found.until, found.source, f"{found}")
+    assert (10, 100) == (pickle.loads(pickle.dumps(found)), pickle.loads(pickle.dumps(found)).until)
+    with accel.using("auto"):
+        told = [accel.explain("relu", torch.ones(size)) for size in (9, 10, 99, 100)]
+    assert [False, True, True, False] == [one.backend == "torch" for one in told]
+    reasons = ["below the threshold", "stays in torch", "stays in torch", "not below the range's"]
+    assert [True] * 4 == [
+        one.reason.startswith(why) for one, why in zip(told, reasons, strict=True)
+    ]
+    assert {(10.0, 100.0, "calibrated")} == {(one.threshold, one.until, one.source) for one in told}
+
+
+def test_calls_on_tensors_obey_a_range():
+    """Ours compute below it and from its end on, whoever dispatches."""
+    torch = pytest.importorskip("torch")
+    crossovers.use(table_of(Entry("tanh", "tensor", "float64", 10.0, (), 100.0)))
+    thresholds.changed()
+    accel.reset_stats()
+    with accel.using("auto"):
+        for size in (9, 10, 99, 100):
+            x = torch.linspace(-1, 1, size, dtype=torch.float64)
+            torch.testing.assert_close(torch.tanh(x), accel.tanh(x))
+    found = accel.get_stats()
+    assert (2, 2, 0) == (found.pure_count, found.ffi_count, found.fallback_count)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("pure", (0, math.inf)), ("torch", (0, math.inf)), ("native", (math.inf, math.inf))],
+)
+def test_other_modes_have_their_own_range(mode, expected):
+    """Whatever was measured: tensors are torch's, or ours in mode NATIVE."""
+    with accel.using(mode) as settings:
+        assert expected == thresholds.tensor_range("gelu", "float64", settings)
+
+
+def test_a_threshold_of_nothing_that_is_measured_is_refused():
+    """By the kind of input and the dtype, with what there is."""
+    with pytest.raises(
+        accel.ThresholdError, match=r"'tensors' of 'float32'.*list, ndarray, tensor"
+    ):
+        accel.get_threshold("relu", "tensors")
+    with pytest.raises(accel.ThresholdError, match=r"'ndarray' of 'float16'.*float64"):
+        accel.get_threshold("relu", dtype="float16")
+    assert accel.get_threshold("cross_entropy", "list") == accel.get_threshold(
+        "cross_entropy", "list", "float64"
+    )
 
 
 def test_a_word_of_the_user_goes_before():
@@ -192,8 +338,12 @@ def test_no_file_is_read_where_there_is_no_folder(monkeypatch):
     [
         ("{", "is no JSON"),
         ("[" * 100_000, "is no JSON"),
-        ("[]", "is not shimhub.accel.table/1"),
-        ('{"schema": "shimhub.accel.table/1"}', "has no machine or no entries"),
+        ("[]", "is not shimhub.accel.table/2"),
+        ('{"schema": "shimhub.accel.table/2"}', "has no machine or no entries"),
+        (
+            '{"schema": "shimhub.accel.table/1"}',
+            "is shimhub.accel.table/1, which is not shimhub.accel.table/2",
+        ),
         ("[1]", "has an entry that is none"),
         ('[{"op": "rm"}]', "has an entry of 'rm', None, None"),
         ('[{"op": ["add"], "kind": "list", "dtype": "float64"}]', "has an entry of ['add'],"),
@@ -201,6 +351,9 @@ def test_no_file_is_read_where_there_is_no_folder(monkeypatch):
         ('[{%s, "threshold": -1, "points": []}]', "has an entry of relu without a threshold"),
         ('[{%s, "threshold": true, "points": []}]', "has an entry of relu without a threshold"),
         ('[{%s, "threshold": NaN, "points": []}]', "has an entry of relu without a threshold"),
+        ('[{%s, "threshold": 1, "until": 0, "points": []}]', "has an entry of relu with a range"),
+        ('[{%s, "threshold": 1, "until": 9, "points": []}]', "has an entry of relu with a range"),
+        ('[{%s, "threshold": 1, "until": {}, "points": []}]', "has an entry of relu without a"),
         ('[{%s, "threshold": 1, "points": [[1, 2]]}]', "has a point of relu that cannot be"),
         ('[{%s, "threshold": 1, "points": [[1, 0, 2]]}]', "has a point of relu that cannot be"),
         ('[{%s, "threshold": 1, "points": [[1, 1, Infinity]]}]', "has a point of relu that cannot"),
@@ -273,7 +426,10 @@ def test_the_shipped_table_is_whole():
 def test_a_shipped_size_follows_from_its_times(key):
     """No size was written by hand."""
     one = table.shipped().entries[key]
-    assert one.threshold == crossover_of(one.points)
+    if one.kind == "tensor":
+        assert (one.threshold, one.until) == range_of(one.points)
+    else:
+        assert (one.threshold, one.until) == (crossover_of(one.points), math.inf)
 
 
 # ---- measuring

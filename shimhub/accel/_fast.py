@@ -97,9 +97,8 @@ def _size(op: str, dtype: str, settings: Settings, kind: str = "ndarray") -> flo
 
 def _stays(op: str, settings: Settings) -> bool:
     """Whether tensors of any size stay in torch."""
-    if settings.mode is not AccelMode.AUTO:
-        return settings.mode is not AccelMode.NATIVE
-    return all(thresholds.effective(op, "tensor", one, settings).size == 0 for one in DTYPES)
+    ranges = [thresholds.tensor_range(op, one, settings) for one in DTYPES]
+    return all(one == (0.0, math.inf) for one in ranges)
 
 
 def _forget() -> None:

@@ -1,4 +1,4 @@
-"""From measured times to a size: lines of cost, and where torch becomes the faster one."""
+"""From measured times to sizes: lines of cost, and where torch is the faster one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-#: Sizes that lose no more than this are as good as the best one; the largest of them is taken,
-#: as what is not torch needs none.
+#: Sizes that lose no more than this are as good as the best one. Of those arrays take the largest,
+#: as what is not torch needs none; tensors the widest range, as they are torch's.
 TIE: Final = 1.05
 #: A size that is in use stays while the measured one is this near.
 HYSTERESIS: Final = 1.15
@@ -64,7 +64,70 @@ def crossover_of(points: Sequence[Point], before: float | None = None) -> float:
     allowed = max(min(worst) * _SAME, TIE)
     cut = max(index for index, loss in enumerate(worst) if loss <= allowed)
     found = _size_at(points, cut)
-    return before if before is not None and _is_near(before, found) else found
+    return found if before is None else _kept(before, found)
+
+
+def range_of(
+    points: Sequence[Point], before: tuple[float, float] | None = None
+) -> tuple[float, float]:
+    """Return the works from which on, and up to which, tensors are to stay in torch.
+
+    Ours are those below the first and from the second on: ``(0, inf)`` is torch always,
+    ``(inf, inf)`` never. Chosen as :func:`crossover_of` does; each end of ``before`` stays if it is
+    near. Always, if nothing was measured.
+    """
+    points = sorted(points)
+    start, end = _cuts(points)
+    if start == end and points:
+        return math.inf, math.inf
+    low = 0.0 if start == 0 else _start_of(points[start - 1], points[start])
+    high = math.inf if end == len(points) else _end_of(points[end - 1], points[end])
+    if before is None:
+        return low, high
+    return _kept(before[0], low), _kept(before[1], high)
+
+
+def _cuts(points: Sequence[Point]) -> tuple[int, int]:
+    """Return the first point that is torch's and the one after the last; the most that may be."""
+    pairs = [
+        (start, end)
+        for end in range(len(points) + 1)
+        for start in range(end + 1)
+        if start < end or end == 0
+    ]
+    worst = {pair: _worst(points, pair) for pair in pairs}
+    allowed = max(min(worst.values()) * _SAME, TIE)
+    good = [pair for pair in pairs if worst[pair] <= allowed]
+    return max(good, key=lambda pair: (pair[1] - pair[0], pair[1]))
+
+
+def _worst(points: Sequence[Point], pair: tuple[int, int]) -> float:
+    start, end = pair
+    took = (one.torch if start <= at < end else one.pure for at, one in enumerate(points))
+    return max(
+        (us / min(one.pure, one.torch) for us, one in zip(took, points, strict=True)), default=1.0
+    )
+
+
+def _start_of(below: Point, above: Point) -> float:
+    """Return the work from which on torch computes; the lower point is ours, the other torch's."""
+    return min(_between(below, above, _share(below, above) or 0.0) + 1, above.work)
+
+
+def _end_of(below: Point, above: Point) -> float:
+    """Return the work from which on torch computes no more; the lower point is the last of it."""
+    share = _share(below, above)
+    return above.work if share is None else min(_between(below, above, share) + 1, above.work)
+
+
+def _between(below: Point, above: Point, share: float) -> float:
+    return float(round(below.work * (above.work / below.work) ** share))
+
+
+def _share(below: Point, above: Point) -> float | None:
+    """Return how far from one point to the next both ways take the same time; None nowhere."""
+    low, high = (math.log(one.pure / one.torch) for one in (below, above))
+    return -low / (high - low) if low * high < 0 else None
 
 
 def worst_of(points: Sequence[Point], cut: int) -> float:
@@ -88,12 +151,12 @@ def _size_at(points: Sequence[Point], cut: int) -> float:
     if cut == len(points):
         return math.inf
     below, above = points[cut - 1], points[cut]
-    low, high = math.log(below.pure / below.torch), math.log(above.pure / above.torch)
-    share = -low / (high - low) if low < 0 < high else 0.0
-    return float(round(below.work * (above.work / below.work) ** share))
+    share = _share(below, above) if below.pure < below.torch else None
+    return _between(below, above, share or 0.0)
 
 
-def _is_near(before: float, found: float) -> bool:
+def _kept(before: float, found: float) -> float:
+    """Return the size that was in use, if what is found is near; else that."""
     if before in {0.0, math.inf} or found in {0.0, math.inf}:
-        return before == found
-    return max(before, found) <= HYSTERESIS * min(before, found)
+        return found
+    return before if max(before, found) <= HYSTERESIS * min(before, found) else found

@@ -56,7 +56,9 @@ def draw(entries: Sequence[Entry], path: str) -> None:
     panels = figure.subplots(rows, _COLUMNS, squeeze=False).flat
     for panel, op in zip(panels, [*ops, *[""] * (rows * _COLUMNS - len(ops))], strict=True):
         _panel(panel, op, [one for one in entries if one.op == op and one.points])
-    figure.suptitle("time by torch / time by our kernels and numpy; a line ends where torch begins")
+    figure.suptitle(
+        "time by torch / time by our kernels and numpy; dotted: where torch begins, or ends"
+    )
     handles = {line.get_label(): line for panel in figure.axes for line in panel.get_lines()}
     shown = [line for label, line in handles.items() if not str(label).startswith("_")]
     figure.legend(handles=shown, loc="outside lower center", ncols=len(_STYLES))
@@ -76,8 +78,9 @@ def _panel(panel: Any, op: str, entries: Sequence[Entry]) -> None:
         works = [point.work for point in one.points]
         ratios = [point.torch / point.pure for point in one.points]
         panel.plot(works, ratios, label=f"{one.kind}, {one.dtype}", markersize=3, **style)
-        if 0 < one.threshold < math.inf:
-            panel.axvline(one.threshold, color=style["color"], linewidth=1, linestyle=":")
+        for size in (one.threshold, one.until):
+            if 0 < size < math.inf:
+                panel.axvline(size, color=style["color"], linewidth=1, linestyle=":")
     panel.axhline(1, color="black", linewidth=0.8)
     panel.set(xscale="log", yscale="log")
     panel.set_title(op, loc="left", fontsize=9)

@@ -25,13 +25,18 @@ _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 def run(call: Call) -> Any:
     """Compute a call that has a tensor in it. Raises ``ShapeError`` for shapes."""
-    limit, work = limit_of(call)
-    if call.settings.mode is not AccelMode.NATIVE and (work > limit.size or limit.size == 0):
+    if stays(call):
         return _in_torch(call)
     reason = why_torch(call.op.name, call.inputs)
     if reason:
         return _in_torch(call, reason)
     return _by_kernel(call)
+
+
+def stays(call: Call) -> bool:
+    """Whether so much work is torch's, whatever our kernels can."""
+    low, high = thresholds.tensor_range(call.op.name, dtype_of(call), call.settings)
+    return low <= call.op.work(call.inputs, call.options) < high
 
 
 def limit_of(call: Call) -> tuple[thresholds.Limit, float]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shimhub.accel import _workloads, crossovers, table, thresholds, torch_ffi
-from shimhub.accel._fitting import Point, crossover_of
+from shimhub.accel._fitting import Point, crossover_of, range_of
 from shimhub.accel._machine import validators
 from shimhub.accel._timing import pair_us, sample_ns
 from shimhub.accel.errors import AccelError, TorchMissingError
@@ -111,7 +111,17 @@ def measure(key: Key, budget_s: float) -> Entry:
             break
         share = max(left, 0.0) / (len(sizes) - number)
         points.append(_point(arms, share))
-    return Entry(op, kind, dtype, crossover_of(points, _in_use(key)), tuple(points))
+    return _entry(key, points)
+
+
+def _entry(key: Key, points: Sequence[Point]) -> Entry:
+    """Return what follows from the times, and from what is in use."""
+    before = _in_use(key)
+    if key[1] == "tensor":
+        low, high = range_of(points, None if before is None else (before.threshold, before.until))
+        return Entry(*key, low, tuple(points), high)
+    size = crossover_of(points, None if before is None else before.threshold)
+    return Entry(*key, size, tuple(points))
 
 
 def _point(arms: _workloads.Arms, budget_s: float) -> Point:
@@ -125,9 +135,10 @@ def _seconds(arms: _workloads.Arms) -> float:
     return sum(sample_ns(call, 1) for call in (arms.pure, arms.torch)) / 1e9
 
 
-def _in_use(key: Key) -> float | None:
+def _in_use(key: Key) -> Entry | None:
+    """Return what was measured here before, and is in use."""
     found = crossovers.in_use().get(key)
-    return found.entry.threshold if found is not None and found.source == "calibrated" else None
+    return found.entry if found is not None and found.source == "calibrated" else None
 
 
 def _before(machine: dict[str, Any]) -> dict[Key, Entry]:

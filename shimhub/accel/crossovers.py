@@ -25,12 +25,21 @@ _DEFAULTS: Final = {"tensor": 0.0}
 
 
 def crossover(op: str, kind: str, dtype: str) -> float:
-    """Return the size above which torch computes, in the unit of thresholds.
+    """Return the size above which torch computes, in the unit of thresholds; of tensors from which.
 
     ``math.inf`` is never, 0 always. O(1) but for the first call, which reads a file.
     """
     found = in_use().get((op, kind, dtype))
     return _DEFAULTS.get(kind, math.inf) if found is None else found.entry.threshold
+
+
+def tensor_range(op: str, dtype: str) -> tuple[float, float]:
+    """Return the works from which on, and up to which, tensors stay in torch.
+
+    ``(0, math.inf)`` is always, ``(math.inf, math.inf)`` never.
+    """
+    found = in_use().get((op, "tensor", dtype))
+    return (0.0, math.inf) if found is None else (found.entry.threshold, found.entry.until)
 
 
 def source(op: str, kind: str, dtype: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -47,12 +48,17 @@ class AccelMode(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """What a context computes by; ``scoped`` tells that a with-statement made it."""
+    """What a context computes by; ``scoped`` tells that a with-statement made it.
+
+    ``tensors`` is the range of work in which tensors stay in torch in mode AUTO, where another is
+    wanted than was measured: calibrating does.
+    """
 
     mode: AccelMode = AccelMode.PURE
     strict: bool = False
     thresholds: Mapping[str, float] = field(default_factory=dict)
     scoped: bool = False
+    tensors: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,8 @@ class Decision:
     """Who computes a call, and why.
 
     ``backend`` is native, numpy or torch; ``work`` the size of the call in the unit of thresholds,
-    ``threshold`` the size above which torch computes, and ``source`` who says so.
+    ``threshold`` the size above which torch computes, and ``source`` who says so. Tensors stay in
+    torch from ``threshold`` on, that size with it, and up to ``until``, without that.
     ``predicted_us`` is what the measurements tell of its time, None where there are none.
     """
 
@@ -70,6 +77,7 @@ class Decision:
     threshold: float
     source: str
     predicted_us: float | None = None
+    until: float = math.inf
 
 
 @dataclass(frozen=True)

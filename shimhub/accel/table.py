@@ -21,7 +21,9 @@ from shimhub.accel._fitting import Line, Point, line_of, time_at
 from shimhub.accel._machine import validators
 from shimhub.accel.model import DTYPES, KINDS, OPS
 
-SCHEMA: Final = "shimhub.accel.table/1"
+_FORM: Final = "shimhub.accel.table/"
+#: 2: tensors stay in torch in a range, where 1 had a size from which on.
+SCHEMA: Final = f"{_FORM}2"
 #: Why there is no table where nothing is wrong.
 NEW: Final = "not calibrated here"
 SHIPPED: Final = Path(__file__).with_name("shipped.json")
@@ -32,13 +34,18 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Entry:
-    """Of one operation, kind of input and dtype: where torch begins, and what was measured."""
+    """Of one operation, kind of input and dtype: where torch begins, and what was measured.
+
+    torch computes what is more work than ``threshold``. Tensors stay in torch from ``threshold``
+    on, that size with it, and up to ``until``, without that; of others that is infinite.
+    """
 
     op: str
     kind: str
     dtype: str
     threshold: float
     points: tuple[Point, ...] = ()
+    until: float = math.inf
 
     @property
     def key(self) -> Key:
@@ -158,8 +165,11 @@ def read(data: bytes) -> Table:
         found = json.loads(data) if len(data) <= _MOST_BYTES else None
     except (ValueError, RecursionError):
         raise ValueError("is no JSON") from None
-    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-        raise ValueError(f"is not {SCHEMA}")
+    found = found if isinstance(found, dict) else {}
+    schema = found.get("schema")
+    if schema != SCHEMA:
+        is_known = isinstance(schema, str) and schema.startswith(_FORM)
+        raise ValueError(f"is {schema}, which is not {SCHEMA}" if is_known else f"is not {SCHEMA}")
     machine, rows = found.get("machine"), found.get("entries")
     if not isinstance(machine, dict) or not isinstance(rows, list):
         raise ValueError("has no machine or no entries")
@@ -173,12 +183,19 @@ def _entry(row: Any) -> Entry:
     op, kind, dtype = (row.get(name) for name in ("op", "kind", "dtype"))
     if op not in OPS or kind not in KINDS or dtype not in DTYPES:
         raise ValueError(f"has an entry of {op!r}, {kind!r}, {dtype!r}")
-    told = row.get("threshold")
-    threshold: Any = math.inf if told == "never" else told
+    low, high = (_size(row.get(name, "never")) for name in ("threshold", "until"))
     points = row.get("points")
-    if not _is_size(threshold, least=0.0, infinite=True) or not isinstance(points, list):
+    if "threshold" not in row or low is None or high is None or not isinstance(points, list):
         raise ValueError(f"has an entry of {op} without a threshold or points")
-    return Entry(op, kind, dtype, float(threshold), tuple(_point(one, op) for one in points))
+    if low > high or (kind != "tensor" and not math.isinf(high)):
+        raise ValueError(f"has an entry of {op} with a range that cannot be")
+    return Entry(op, kind, dtype, low, tuple(_point(one, op) for one in points), high)
+
+
+def _size(told: Any) -> float | None:
+    """Return a size as it is told, None where it is none."""
+    size = math.inf if told == "never" else told
+    return float(size) if _is_size(size, least=0.0, infinite=True) else None
 
 
 def _point(told: Any, op: str) -> Point:
@@ -195,12 +212,14 @@ def _is_size(value: Any, least: float, *, infinite: bool = False) -> bool:
 
 
 def _data_of(entry: Entry) -> dict[str, Any]:
-    never = math.isinf(entry.threshold)
+    sizes = {"threshold": entry.threshold}
+    if entry.kind == "tensor":
+        sizes["until"] = entry.until
     return {
         "op": entry.op,
         "kind": entry.kind,
         "dtype": entry.dtype,
-        "threshold": "never" if never else entry.threshold,
+        **{name: "never" if math.isinf(size) else size for name, size in sizes.items()},
         "points": [list(one) for one in entry.points],
     }
 

@@ -3,7 +3,8 @@
 The unit is what an operation does its work on: ``m * k * n`` multiplications for the product of
 ``(m, k)`` and ``(k, n)``, and for all others the elements of the largest input. A call of exactly
 the threshold is not above it. What the user sets is for arrays and lists: torch's own tensors
-leave torch only where that was measured to be faster.
+leave torch only where that was measured to be faster, which is a range: they stay in torch from
+one size on, up to another.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from shimhub.accel import crossovers
 from shimhub.accel.errors import ThresholdError
-from shimhub.accel.model import GROUP_OF, GROUPS, Settings
+from shimhub.accel.model import DTYPES, GROUP_OF, GROUPS, KINDS, AccelMode, Settings
 from shimhub.errors import nearest
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _WORDS: Final = {"never": math.inf, "always": 0.0}
+#: Members of an Enum are looked up in Python; names of a module are not.
+_AUTO: Final = AccelMode.AUTO
+_NATIVE: Final = AccelMode.NATIVE
 _lock: Final = threading.Lock()
 _told: Mapping[str, float] = {}
 #: Called whenever a threshold changes.
@@ -41,26 +45,36 @@ class Limit(NamedTuple):
 
 
 class Threshold(float):
-    """A size above which torch computes, and its ``source``. "never" is infinite."""
+    """A size above which torch computes, and its ``source``. "never" is infinite.
 
-    def __new__(cls, size: float, source: str) -> Self:
+    Tensors stay in torch from that size on, up to ``until``, which is infinite for all others.
+    """
+
+    def __new__(cls, size: float, source: str, until: float = math.inf) -> Self:
         """Make one; ``source`` is who says so."""
         made = super().__new__(cls, size)
         made.source = source
+        made.until = until
         return made
 
     source: str
+    until: float
 
     def __str__(self) -> str:
         if math.isinf(self):
             return "never"
-        return str(int(self)) if self.is_integer() else repr(float(self))
+        told = _text(self)
+        return told if math.isinf(self.until) else f"{told} until {_text(self.until)}"
 
     def __format__(self, form: str) -> str:
         return format(float(self), form) if form else str(self)
 
-    def __reduce__(self) -> tuple[type[Threshold], tuple[float, str]]:
-        return Threshold, (float(self), self.source)
+    def __reduce__(self) -> tuple[type[Threshold], tuple[float, str, float]]:
+        return Threshold, (float(self), self.source, self.until)
+
+
+def _text(size: float) -> str:
+    return str(int(size)) if size.is_integer() else repr(float(size))
 
 
 def set_threshold(name: str, elements: float | str | None) -> None:
@@ -79,18 +93,43 @@ def set_threshold(name: str, elements: float | str | None) -> None:
     changed()
 
 
-def get_threshold(name: str) -> Threshold:
+def get_threshold(name: str, kind: str = "ndarray", dtype: str = "float32") -> Threshold:
     """Return the size above which torch computes in mode AUTO, and in ``source`` who says so.
 
-    For a group it is the least of its operations; all of it for arrays of float32, as other
-    inputs may have others (:func:`shimhub.accel.explain` tells). Raises :class:`ThresholdError`.
+    For a group it is the least of its operations. ``kind`` is ndarray, list or tensor; tensors
+    stay in torch from the size on, up to its ``until``. Lists are float64. Raises
+    :class:`ThresholdError`.
     """
     from shimhub.accel.modes import current
 
     _check_name(name)
+    if kind not in KINDS or dtype not in DTYPES:
+        known = f"{', '.join(KINDS)}; {', '.join(DTYPES)}"
+        raise ThresholdError(
+            f"threshold of {name}: nothing is measured for {kind!r} of {dtype!r}; there are {known}"
+        )
+    dtype = DTYPES[1] if kind == "list" else dtype
     settings = current()
-    found = [effective(op, "ndarray", "float32", settings) for op in GROUPS.get(name, (name,))]
-    return Threshold(*min(found))
+    return min(_threshold(op, kind, dtype, settings) for op in GROUPS.get(name, (name,)))
+
+
+def _threshold(op: str, kind: str, dtype: str, settings: Settings) -> Threshold:
+    if kind != "tensor":
+        return Threshold(*effective(op, kind, dtype, settings))
+    low, high = tensor_range(op, dtype, settings)
+    return Threshold(low, crossovers.source(op, kind, dtype), high)
+
+
+def tensor_range(op: str, dtype: str, settings: Settings) -> tuple[float, float]:
+    """Return the works from which on, and up to which, tensors stay in torch. O(1).
+
+    ``(0, math.inf)`` is always, ``(math.inf, math.inf)`` never: ours compute the others.
+    """
+    if settings.mode is _NATIVE:
+        return math.inf, math.inf
+    if settings.mode is not _AUTO:
+        return 0.0, math.inf
+    return settings.tensors or crossovers.tensor_range(op, dtype)
 
 
 def effective(op: str, kind: str, dtype: str, settings: Settings) -> Limit:

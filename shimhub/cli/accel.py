@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from shimhub.accel.table import Entry
 
 _USAGE, _UNMET = 2, 5
-_HEAD = ("operation", "input", "torch above", "ours us", "torch us", "measured")
-_LAYOUT = "{:<14}{:<16}{:<19}{:>8}{:>10}  {}"
+_HEAD = ("operation", "input", "torch computes", "ours us", "torch us", "measured")
+_LAYOUT = "{:<14}{:<16}{:<21}{:>7}{:>9}  {}"
 
 
 def add(commands: Any) -> None:
@@ -154,14 +154,23 @@ def _line(entry: Entry, source: str) -> str:
     costs = [entry.line(backend) for backend in ("pure", "torch")]
     ours, theirs = ("" if one is None else f"{one.overhead:.1f}" for one in costs)
     form = f"{entry.kind} {entry.dtype}"
-    return _LAYOUT.format(entry.op, form, _size(entry), ours, theirs, source)
+    return _LAYOUT.format(entry.op, form, _when(entry), ours, theirs, source)
 
 
-def _size(entry: Entry) -> str:
-    if entry.threshold in {0.0, math.inf}:
-        return "always" if entry.threshold == 0 else "never"
+def _when(entry: Entry) -> str:
+    """Return in words which calls torch computes; the work, and the N x N that make it."""
+    low, high = entry.threshold, entry.until
+    if math.isinf(low):
+        return "never"
+    if math.isinf(high):
+        above = ">=" if entry.kind == "tensor" else ">"
+        return f"{above} {_size(entry, low)}" if low else "always"
+    return f"{low:,.0f} to {high - 1:,.0f}" if low else f"< {_size(entry, high)}"
+
+
+def _size(entry: Entry, work: float) -> str:
     power = 3 if entry.op in {"matmul", "linear"} else 2
-    return f"{entry.threshold:,.0f} ({entry.threshold ** (1 / power):.0f}^{power})"
+    return f"{work:,.0f} ({work ** (1 / power):.0f}^{power})"
 
 
 def _row(entry: Entry, source: str) -> dict[str, Any]:
@@ -170,6 +179,7 @@ def _row(entry: Entry, source: str) -> dict[str, Any]:
         "input": entry.kind,
         "dtype": entry.dtype,
         "threshold": None if math.isinf(entry.threshold) else entry.threshold,
+        "until": None if math.isinf(entry.until) else entry.until,
         "source": source,
         "lines": {backend: _cost(entry, backend) for backend in ("pure", "torch")},
         "points": [list(one) for one in entry.points],
