@@ -24,8 +24,6 @@ from shimhub.pure import (
 )
 from shimhub.pure.errors import DataError, KindError
 
-pytestmark = pytest.mark.slow
-
 
 def model():
     """Return a model with every layer that has parameters."""

@@ -10,10 +10,17 @@ import pytest
 
 import shimhub.pure
 from shimhub import accel
-from shimhub.pure import PureTensor, manual_seed, tensor_ops
+from shimhub.pure import (
+    LayerNorm,
+    Linear,
+    PureTensor,
+    Sequential,
+    Tanh,
+    cross_entropy,
+    manual_seed,
+    tensor_ops,
+)
 from shimhub.pure.errors import DataError, GraphError, KindError
-
-pytestmark = pytest.mark.slow
 
 # ---- making
 
@@ -40,6 +47,25 @@ def test_shapes_are_told_as_a_list_or_as_numbers():
     assert [[0.0, 0.0]] == PureTensor.zeros((1, 2)).tolist()
     assert [1.0] == PureTensor.ones(1).tolist()
     assert [[1.0], [2.0]] == PureTensor.from_list([[1], [2]]).tolist()
+
+
+def test_a_tensor_of_a_tensor_is_over_the_same_memory():
+    """What is written to one is known of the other; another dtype is a copy with its own."""
+    x, w = PureTensor([1.0, 2.0]), PureTensor([3.0, 4.0], True)
+    y = (w * x).sum()
+    PureTensor(x)[0] = 5.0
+    assert [5.0, 2.0] == x.tolist()
+    with pytest.raises(GraphError, match="was written"):
+        y.backward()
+    PureTensor(x, dtype="float64")[0] = 7.0
+    assert [5.0, 2.0] == x.tolist()
+
+
+def test_a_write_takes_tensors_as_places_and_values():
+    """x[tensor] = tensor, as numpy's."""
+    x = PureTensor.zeros(3)
+    x[PureTensor([0, 2])] = PureTensor([1.0, 2.0])
+    assert [1.0, 0.0, 2.0] == x.tolist()
 
 
 def test_manual_seed_repeats():
@@ -217,14 +243,49 @@ def test_accel_takes_the_options_of_its_operations():
     assert 1 == accel.cross_entropy(x, [0, 1]).size
 
 
-def test_torchs_own_functions_take_tensors_and_refuse_to_lose_a_gradient():
-    """matmul_torch_ffi gives a tensor for a tensor; one that needs a gradient is an error."""
+def test_torchs_own_functions_take_tensors_and_keep_the_gradient():
+    """matmul_torch_ffi gives a tensor for a tensor, with a way back if that is needed."""
     pytest.importorskip("torch")
     found = accel.matmul_torch_ffi(PureTensor(A), PureTensor(B))
     assert isinstance(found, PureTensor)
     np.testing.assert_allclose(A @ B, found.data, rtol=1e-6)
-    with pytest.raises(TypeError, match="gradient"):
-        accel.matmul_torch_ffi(PureTensor(A, True), PureTensor(B))
+    x = PureTensor(A, True)
+    accel.matmul_torch_ffi(x, PureTensor(B)).sum().backward()
+    np.testing.assert_allclose(np.ones((2, 2)) @ B.T, x.grad.data, rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["pure", "native", "torch", "auto"])
+def test_every_mode_trains_to_the_same_values(mode):
+    """Loss and gradients of a small model in each mode: numpy's within 16 eps of the greatest."""
+    if mode == "torch":
+        pytest.importorskip("torch")
+    x, target = np.linspace(-1, 1, 24, dtype=np.float32).reshape(6, 4), [0, 1, 1, 0, 1, 0]
+    found = {}
+    for one in ("pure", mode):
+        manual_seed(0)
+        model = Sequential(Linear(4, 3), Tanh(), LayerNorm(3), Linear(3, 2))
+        with accel.using(one):
+            loss = cross_entropy(model(x), target)
+            loss.backward()
+        found[one] = [loss.data, *(tensor.grad.data for tensor in model.parameters())]
+    for expected, value in zip(found["pure"], found[mode], strict=True):
+        bound = 16 * 2**-23 * max(np.abs(expected).max(), 1e-3)
+        np.testing.assert_allclose(value, expected, rtol=0, atol=bound)
+
+
+def test_torch_computes_what_is_above_the_threshold_and_no_more():
+    """In AUTO a product above its threshold is torch's, forward and back; a smaller one is not."""
+    pytest.importorskip("torch")
+    small, large = PureTensor(np.ones((2, 2)), True), PureTensor(np.ones((8, 8)), True)
+    counts = []
+    for x in (small, large):
+        accel.reset_stats()
+        with accel.using("auto", thresholds={"matmul": 100, "elementwise": "never"}):
+            (x @ x * 2).sum().backward()
+        stats = accel.get_stats()
+        counts.append((stats.ffi_count, stats.fallback_count))
+        assert (2 * (x.data @ x.data.T + x.data.T @ x.data)).tolist() == x.grad.tolist()
+    assert [(0, 0), (3, 0)] == counts
 
 
 def test_each_operation_is_counted_once():

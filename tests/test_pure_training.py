@@ -23,8 +23,6 @@ from shimhub.pure import (
 )
 from shimhub.pure.errors import DataError, KindError
 
-pytestmark = pytest.mark.slow
-
 RULES = {
     "sgd": (SGD, {"lr": 0.1}),
     "sgd-decay": (SGD, {"lr": 0.1, "weight_decay": 0.01}),

@@ -5,11 +5,11 @@ Importing this imports numpy and no torch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 from shimhub.accel import _fast
 from shimhub.accel.breakers import reset_breakers
-from shimhub.accel.calibration import Calibration, CalibrationError, calibrate
 from shimhub.accel.errors import (
     AccelError,
     ModeError,
@@ -17,7 +17,6 @@ from shimhub.accel.errors import (
     ThresholdError,
     TorchMissingError,
 )
-from shimhub.accel.explaining import explain
 from shimhub.accel.logs import enable_logging
 from shimhub.accel.model import AccelMode, Decision, OpStats, Stats
 from shimhub.accel.modes import get_current_mode, set_acceleration, using
@@ -31,6 +30,8 @@ from shimhub.accel.torch_ffi import (
 )
 
 if TYPE_CHECKING:
+    from shimhub.accel.calibration import Calibration, CalibrationError, calibrate
+    from shimhub.accel.explaining import explain
     from shimhub.accel.ops import (
         add,
         cross_entropy,
@@ -107,3 +108,25 @@ __all__ = [
     "torch_version",
     "using",
 ]
+
+#: What no computation needs, by its module; imported at first use.
+_LATER: Final = {
+    "Calibration": "calibration",
+    "CalibrationError": "calibration",
+    "calibrate": "calibration",
+    "explain": "explaining",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a name of ``_LATER`` at its first use (PEP 562), and keep the name."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """List the public names, those not yet imported too."""
+    return sorted({*globals(), *__all__})

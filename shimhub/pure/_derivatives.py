@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from shimhub import accel
 from shimhub.pure import tensor as _tensor
 from shimhub.pure.errors import KindError
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from shimhub.pure._making import Array
+
 _ROOT: Final = float(np.sqrt(2 / np.pi))
 _CUBIC: Final = 0.044715
+#: What in an index takes no element twice.
+_ONCE: Final = (int, np.integer, slice, type(None), type(Ellipsis))
 
 
 # ---- products
@@ -111,7 +114,10 @@ def index_of(index: Any) -> Any:
 def scatter(g: Array, index: Any, like: Array) -> Array:
     """Return zeros with the gradient at ``index``, summed where that repeats."""
     found = np.zeros(like.shape, g.dtype)
-    np.add.at(found, index, g)
+    if all(isinstance(one, _ONCE) for one in (index if isinstance(index, tuple) else (index,))):
+        found[index] = g
+    else:
+        np.add.at(found, index, g)
     return found
 
 

@@ -6,22 +6,24 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from shimhub.pure.errors import GraphError
 
 if TYPE_CHECKING:
+    from shimhub.pure._making import Array
     from shimhub.pure.tensor import PureTensor
 
-Array = npt.NDArray[Any]
-#: From the gradient of a result to that of one operand, before broadcasting is undone. It is a new
-#: array, a view of one, or the result's gradient itself.
-Gradient = Callable[[Array], Any]
-#: An operand, its gradient, and the tensors whose values that gradient reads.
-Edge = tuple["PureTensor", Gradient, tuple["PureTensor", ...]]
+    #: From the gradient of a result to that of one operand, before broadcasting is undone. It is a
+    #: new array, a view of one, or the result's gradient itself.
+    Gradient = Callable[[Array], Any]
+    #: An operand, its gradient, and the tensors whose values that gradient reads.
+    Edge = tuple[PureTensor, Gradient, tuple[PureTensor, ...]]
+    #: What was found so far, by node, and by leaf, which stay when all nodes were visited.
+    _Pending = dict[Any, Array]
 
 #: Ticks once for each node and each write: nodes in the order of their making, writes among them.
 CLOCK: Final = itertools.count(1)
@@ -31,13 +33,21 @@ recording: Final = _RECORDING.get
 
 
 class Node:
-    """The edges of one result, and when it was made; none once a walk has used it."""
+    """The edges of one result, and when it was made; none once a walk has used it.
 
-    __slots__ = ("edges", "made")
+    ``kept`` is the cell of the result's own writes where its gradients read its values, else None.
+    A node never leads to its result, so that results are freed as soon as nobody has them.
+    """
 
-    def __init__(self, edges: list[Edge]) -> None:
+    __slots__ = ("edges", "kept", "made")
+
+    def __init__(self, edges: list[Edge], kept: list[int] | None) -> None:
         self.edges: list[Edge] | None = edges
+        self.kept = kept
         self.made = next(CLOCK)
+
+
+_made: Final = attrgetter("made")
 
 
 @contextlib.contextmanager
@@ -55,19 +65,17 @@ def walk(root: PureTensor, gradient: Array, *, keep: bool) -> None:
 
     Nodes are visited latest first, which no operand precedes; a loop, so depth has no limit.
     """
-    if root.node is None:
-        return _add(root, gradient, gradient)
-    order = _order(root.node)
+    order = [] if root.node is None else _order(root.node)
     for node in order:
         _check(node)
-    pending = {root.node: gradient}
+    pending: _Pending = {root.node or root: gradient}
     with np.errstate(all="ignore"):
         for node in order:
             _visit(node, pending)
+        _hand_out(pending, gradient)
     if not keep:
         for node in order:
             node.edges = None
-    return None
 
 
 def _order(root: Node) -> list[Node]:
@@ -79,7 +87,7 @@ def _order(root: Node) -> list[Node]:
             if node is not None and node not in seen:
                 seen.add(node)
                 left.append(node)
-    return sorted(seen, key=lambda node: node.made, reverse=True)
+    return sorted(seen, key=_made, reverse=True)
 
 
 def _check(node: Node) -> None:
@@ -88,37 +96,48 @@ def _check(node: Node) -> None:
             "backward: this result was walked back before; the first time, call "
             "backward(retain_graph=True), or compute it again"
         )
+    made = node.made
+    if node.kept is not None and node.kept[0] > made:
+        raise _written("the result of an operation")
     for _, _, reads in node.edges:
         for tensor in reads:
-            if tensor.written[0] > node.made:
-                raise GraphError(
-                    f"backward: a tensor of shape {tensor.shape} was written (by an optimizer's "
-                    "step, load_state_dict or x[...] =) after a result was computed from it; "
-                    "call backward before writing, or compute the result again"
-                )
+            if tensor.written[0] > made:
+                raise _written(f"a tensor of shape {tensor.shape}")
 
 
-def _visit(node: Node, pending: dict[Node, Array]) -> None:
+def _written(what: str) -> GraphError:
+    return GraphError(
+        f"backward: {what} was written (by an optimizer's step, load_state_dict or x[...] =) "
+        "after a result was computed from it; call backward before writing, or compute the "
+        "result again"
+    )
+
+
+def _visit(node: Node, pending: _Pending) -> None:
     incoming = pending.pop(node)
     for tensor, gradient, _ in node.edges or ():
         part = _fit(gradient(incoming), tensor.data)
-        if tensor.node is None:
-            _add(tensor, part, incoming)
-        elif tensor.node in pending:
-            pending[tensor.node] = pending[tensor.node] + part
+        before = tensor.node or tensor
+        if before in pending:
+            pending[before] = pending[before] + part
         else:
-            pending[tensor.node] = part
+            pending[before] = part
 
 
 def _fit(part: Any, like: Array) -> Array:
     """Undo broadcasting and promotion: a gradient of the operand's shape and dtype."""
     if part.shape != like.shape:
         part = _unbroadcast(part, like.shape)
+    if type(part) is np.ndarray and part.dtype == like.dtype:
+        return part
     return np.asarray(part, like.dtype)
 
 
 def _unbroadcast(part: Array, shape: tuple[int, ...]) -> Array:
     extra = part.ndim - len(shape)
+    if extra == 1 and part.shape[1:] == shape:  # a bias over rows, most of all
+        rows: Array = np.add.reduce(part)
+        return rows
     stretched = (index + extra for index, size in enumerate(shape) if size == 1)
     axes = tuple(
         axis for axis in (*range(extra), *stretched) if axis < extra or part.shape[axis] != 1
@@ -126,11 +145,14 @@ def _unbroadcast(part: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(part.sum(axis=axes)).reshape(shape)
 
 
-def _add(leaf: PureTensor, part: Array, incoming: Array) -> None:
-    """Add to the leaf's gradient, which shares no memory with another's."""
-    if leaf.gradient is not None:
-        leaf.gradient = np.asarray(leaf.gradient + part)
-    elif part is incoming or part.base is not None:
-        leaf.gradient = part.copy()
-    else:
-        leaf.gradient = part
+def _hand_out(found: _Pending, given: Array) -> None:
+    """Add to the leaves' gradients, none of which shares memory with another's or the caller's."""
+    taken = {id(given)}
+    for leaf, part in found.items():
+        if leaf.gradient is not None:
+            leaf.gradient = np.asarray(leaf.gradient + part)
+        elif part.base is not None or id(part) in taken:
+            leaf.gradient = part.copy()
+        else:
+            taken.add(id(part))
+            leaf.gradient = part

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from shimhub.pure.errors import DataError, KindError
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
 _DTYPES: Final[dict[str, np.dtype[Any]]] = {
     "float32": np.dtype(np.float32),
     "float64": np.dtype(np.float64),
@@ -36,6 +38,9 @@ def dtype_of(dtype: Any) -> np.dtype[Any]:
     """Return float32 or float64 by its name, its numpy type or its dtype; float32 for None."""
     if dtype is None:
         return _DTYPES["float32"]
+    for known in _DTYPES.values():  # as numpy makes the name of a dtype in Python
+        if dtype is known:
+            return known
     try:
         return _DTYPES[np.dtype(dtype).name]
     except (TypeError, KeyError):
@@ -45,6 +50,8 @@ def dtype_of(dtype: Any) -> np.dtype[Any]:
 def array_of(data: Any, dtype: Any = None) -> Array:
     """Return ``data`` as an array of floats: itself if it is one of that dtype, else a copy."""
     wanted = dtype_of(dtype)
+    if type(data) is np.ndarray and data.dtype is wanted:
+        return data
     try:
         found = np.asarray(data)
     except ValueError as error:

@@ -29,19 +29,29 @@ def pair(a: Any, b: Any) -> tuple[PureTensor, PureTensor]:
     return kind(a), kind(b)
 
 
-def record(array: Any, *edges: Edge, view_of: PureTensor | None = None) -> PureTensor:
+def record(
+    array: Any, *edges: Edge, view_of: PureTensor | None = None, keeps: bool = False
+) -> PureTensor:
     """Return a tensor over a result; it remembers the edges to operands that need a gradient.
 
-    ``view_of`` is the tensor whose memory the array lies in, unless it has its own.
+    ``view_of`` is the tensor whose memory the array lies in, unless it has its own. ``keeps``
+    tells that gradients read the result's values.
     """
     if type(array) is not np.ndarray:
         array = np.asarray(array)
-    result = _tensor.PureTensor.over(array)
-    if view_of is not None and array.base is not None:
-        result.written = view_of.written
+    if view_of is not None and _lies_in(array, view_of.data):
+        result = _tensor.PureTensor.over(array, view_of.written)
+    else:
+        result = _tensor.PureTensor.over(array)
     if _graph.recording():
         kept = [edge for edge in edges if edge[0].requires_grad]
         if kept:
             result.requires_grad = True
-            result.node = _graph.Node(kept)
+            result.node = _graph.Node(kept, result.written if keeps else None)
     return result
+
+
+def _lies_in(array: Any, memory: Any) -> bool:
+    """Whether an array that was taken from another is a view of it; numpy keeps one base only."""
+    base = array.base
+    return base is not None and (base is memory or base is memory.base)

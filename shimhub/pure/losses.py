@@ -46,14 +46,18 @@ def cross_entropy(logits: Any, target: Any) -> PureTensor:
             f"logits: shape {x.shape} is not (rows, classes), with one of each at least"
         )
     wanted = _target_of(target, x)
-    edge = (logits, lambda g: _slope(x, wanted) * g, (logits,))
-    return record(accel.cross_entropy(x, wanted), edge)
+    try:
+        loss = accel.cross_entropy(x, wanted)
+    except ValueError:
+        _check_classes(wanted, x.shape[-1])
+        raise
+    return record(loss, (logits, lambda g: _slope(x, wanted) * g, (logits,)))
 
 
 def _slope(x: Array, target: Array) -> Array:
     """Return ``softmax(x) - target``, over the number of rows."""
     rows = x.size // x.shape[-1]
-    found = np.array(accel.softmax(x))
+    found: Array = accel.softmax(x)
     if target.dtype.kind == "f":
         found = found * target.sum(axis=-1, keepdims=True) - target
     else:
@@ -72,16 +76,22 @@ def _target_of(target: Any, x: Array) -> Array:
             f"target: shape {found.shape} is neither {x.shape[:-1]}, classes, nor {x.shape}, "
             "probabilities as floats"
         )
-    return _classes(found, x.shape[-1])
+    return _classes(found)
 
 
-def _classes(found: Array, count: int) -> Array:
+def _classes(found: Array) -> Array:
     if found.dtype.kind not in "iuf":
         raise KindError(f"target: {found.dtype} values are no classes; give integers")
-    if found.dtype.kind == "f" and not np.array_equal(found, np.trunc(found)):
+    with np.errstate(invalid="ignore"):  # of what is no number
+        whole = found.astype(np.int64, copy=False)
+    if whole is not found and not np.array_equal(whole, found):
         raise DataError("target: classes are whole numbers, or one probability for each class")
-    if found.min() < 0 or found.max() >= count:
+    return whole
+
+
+def _check_classes(found: Array, count: int) -> None:
+    """Raise ``DataError`` for the first class that there is not; nothing for probabilities."""
+    if found.dtype.kind == "i" and (found.min() < 0 or found.max() >= count):
         place = int(np.flatnonzero((found < 0) | (found >= count))[0])
         wrong = found.reshape(-1)[place]
         raise DataError(f"target[{place}]: class {wrong:g} is not one of 0 to {count - 1}")
-    return found.astype(np.int64, copy=False)

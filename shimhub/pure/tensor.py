@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shimhub.pure import _graph, _making, tensor_ops
+from shimhub.pure import _derivatives, _graph, _making, tensor_ops
 from shimhub.pure._operators import Operators
 from shimhub.pure.errors import DataError, GraphError
 
@@ -35,13 +35,12 @@ class PureTensor(Operators):
     written: list[int]
 
     def __init__(self, data: Any, requires_grad: bool = False, *, dtype: Any = None) -> None:
-        if isinstance(data, PureTensor):
-            data = data.data
-        self.data = _making.array_of(data, dtype)
+        given = data.data if isinstance(data, PureTensor) else data
+        self.data = _making.array_of(given, dtype)
         self.requires_grad = requires_grad
         self.gradient = None
         self.node = None
-        self.written = [0]
+        self.written = data.written if self.data is given is not data else [0]
 
     @staticmethod
     def over(array: Array, written: list[int] | None = None) -> PureTensor:
@@ -192,11 +191,12 @@ class PureTensor(Operators):
                 f"backward: shape {self.shape} is not one number; reduce it with .sum() or "
                 ".mean(), or give a gradient of that shape"
             )
-        start = PureTensor(1.0 if gradient is None else gradient, dtype=self.dtype).data
         if gradient is None:
-            start = start.reshape(self.shape)
-        elif start.shape != self.shape:
-            raise DataError(f"gradient: shape {start.shape} is not {self.shape}")
+            start = np.ones(self.shape, self.dtype)
+        else:
+            start = PureTensor(gradient, dtype=self.dtype).data
+            if start.shape != self.shape:
+                raise DataError(f"gradient: shape {start.shape} is not {self.shape}")
         _graph.walk(self, start, keep=retain_graph)
 
     def detach(self) -> PureTensor:
@@ -217,7 +217,8 @@ class PureTensor(Operators):
                 "x[...] =: a write has no gradient; write to .detach() of a copy, or to a leaf "
                 "under no_grad()"
             )
-        self.data[index] = value.data if isinstance(value, PureTensor) else value
+        values = value.data if isinstance(value, PureTensor) else value
+        self.data[_derivatives.index_of(index)] = values
         self.wrote()
 
 

@@ -78,7 +78,9 @@ def div(a: Any, b: Any) -> PureTensor:
     a, b = pair(a, b)
     y = b.data
     out = accel.div(a.data, y)
-    return record(out, (a, lambda g: g / y, (b,)), (b, lambda g: -(g * (out / y)), (b,)))
+    return record(
+        out, (a, lambda g: g / y, (b,)), (b, lambda g: -(g * (out / y)), (b,)), keeps=True
+    )
 
 
 def power(x: Any, exponent: float) -> PureTensor:
@@ -93,7 +95,7 @@ def exp(x: Any) -> PureTensor:
     """Return e to the power of each element."""
     x = single(x)
     out = np.exp(x.data)
-    return record(out, (x, lambda g: g * out, ()))
+    return record(out, (x, lambda g: g * out, ()), keeps=True)
 
 
 def log(x: Any) -> PureTensor:
@@ -157,21 +159,21 @@ def relu(x: Any) -> PureTensor:
     """Return ``max(x, 0)``; the gradient at 0 is 0."""
     x = single(x)
     out = accel.relu(x.data)
-    return record(out, (x, lambda g: g * (out > 0), ()))
+    return record(out, (x, lambda g: g * (out > 0), ()), keeps=True)
 
 
 def sigmoid(x: Any) -> PureTensor:
     """Return ``1 / (1 + exp(-x))``."""
     x = single(x)
     out = accel.sigmoid(x.data)
-    return record(out, (x, lambda g: g * (out * (1 - out)), ()))
+    return record(out, (x, lambda g: g * (out * (1 - out)), ()), keeps=True)
 
 
 def tanh(x: Any) -> PureTensor:
     """Return the hyperbolic tangent."""
     x = single(x)
     out = accel.tanh(x.data)
-    return record(out, (x, lambda g: g * (1 - out * out), ()))
+    return record(out, (x, lambda g: g * (1 - out * out), ()), keeps=True)
 
 
 def gelu(x: Any, approximate: str = "none") -> PureTensor:
@@ -181,7 +183,7 @@ def gelu(x: Any, approximate: str = "none") -> PureTensor:
     out = accel.gelu(given, approximate)
     if approximate == "tanh":
         return record(out, (x, lambda g: g * _derivatives.gelu_tanh(given), (x,)))
-    return record(out, (x, lambda g: g * _derivatives.gelu(given, out), (x,)))
+    return record(out, (x, lambda g: g * _derivatives.gelu(given, out), (x,)), keeps=True)
 
 
 def softmax(x: Any, axis: int = -1) -> PureTensor:
@@ -189,7 +191,7 @@ def softmax(x: Any, axis: int = -1) -> PureTensor:
     x = single(x)
     out = accel.softmax(x.data, axis)
     edge = (x, lambda g: out * (g - (g * out).sum(axis=axis, keepdims=True)), ())
-    return record(out, edge)
+    return record(out, edge, keeps=True)
 
 
 def layer_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> PureTensor:

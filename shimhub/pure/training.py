@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,9 @@ __all__ = [
     "mse_loss",
 ]
 
-_Array = _making.Array
+if TYPE_CHECKING:
+    from shimhub.pure._making import Array as _Array
+
 Loss = Callable[[PureTensor, Any], PureTensor]
 
 

@@ -62,7 +62,7 @@ class Row:
 
 def measure(*, small: bool, told: Callable[[Row], object]) -> list[Row]:
     """Calibrate, measure all rows in mode AUTO, and those that miss the promise once more."""
-    accel.calibration.calibrate(budget_s=20 if small else 60, keep=False)
+    accel.calibrate(budget_s=20 if small else 60, keep=False)
     accel.set_acceleration("auto")
     rows = []
     for key in _keys(small=small):
