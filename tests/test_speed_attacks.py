@@ -86,6 +86,19 @@ def test_a_region_of_the_context_is_compiled_without_a_break(precision):
     assert expected == step(torch.ones(1, 2)).dtype
 
 
+def test_a_region_of_attention_is_compiled_without_a_break():
+    """``ctx.sdp()`` inside of what torch.compile traces is torch's own context."""
+    _, ctx = apply_speedups(nn.Linear(2, 2), {"sdp": {"enable_flash": False}})
+
+    @torch.compile(backend="eager", fullgraph=True)
+    def step(x):
+        with ctx.sdp():
+            return nn.functional.scaled_dot_product_attention(x, x, x)
+
+    one = torch.ones(1, 1, 2, 4)
+    assert torch.equal(one, step(one))
+
+
 def test_restoring_inside_a_region_leaves_the_region_on():
     """It ends with its own with-statement; the next one does nothing."""
     model, ctx = apply_speedups(nn.Linear(2, 2), {"precision": "bf16"})

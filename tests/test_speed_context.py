@@ -96,6 +96,21 @@ def test_sdp_allows_the_kernels_that_were_decided():
     assert torch.backends.cuda.flash_sdp_enabled()
 
 
+def test_restoring_inside_of_sdp_is_exact():
+    """Its end writes what was restored; one that is entered later does nothing."""
+    before = flags()
+    context = context_of(sdpa=["math"])
+    late = context.sdp()
+    with pytest.raises(ZeroDivisionError), context.sdp():
+        context.restore()
+        assert torch.backends.cuda.flash_sdp_enabled()
+        raise ZeroDivisionError
+    assert before == flags()
+    with late:
+        assert before == flags()
+    assert before == flags()
+
+
 def test_sdp_of_nothing_decided_leaves_the_users_own():
     """A choice of the user around it stays."""
     with sdpa_kernel([SDPBackend.MATH]), context_of().sdp():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
 from shimhub.speed import SpeedConfig, SpeedConfigError
-from shimhub.speed._files import MAX_BYTES
+from shimhub.speed._files import MAX_BYTES, MAX_YAML
 
 GUIDE = """\
 precision: auto  # Automatically choose bf16/fp16/fp32
@@ -120,7 +121,7 @@ class TestYaml:
             ("- precision", "configuration: ['precision'] is not a table of precision, "),
             ("&a {compile: *a}", "compile.compile: no such key; there are enabled, "),
             (b"precision: auto\nseed: \xff\n", "is not UTF-8; save it as UTF-8"),
-            (b"#" * (MAX_BYTES + 1), f"larger than {MAX_BYTES} bytes: no file of settings"),
+            (b"#" * (MAX_YAML + 1), f"larger than {MAX_YAML} bytes: no file of settings"),
         ],
     )
     def test_what_is_no_file_of_settings_is_told(self, text, problem, write):
@@ -135,6 +136,27 @@ class TestYaml:
         middle = "{" + ", ".join(f"{name}: *i" for name in names) + "}"
         text = f"amp: &i {inner}\nsdp: &m {middle}\n" + "".join(f"{n}: *m\n" for n in names)
         assert 900 == len(told(write(text)))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "a: &a {" + ", ".join(f"k{n}: 1" for n in range(1000)) + "}\n"
+            "b: {<<: [" + "*a, " * 1000 + "*a]}\n",
+            "k0: &k0 {x: 1}\n" + "".join(f"k{n}: &k{n} {{<<: [*k{n - 1}, *k{n - 1}]}}\n"
+            for n in range(1, 40)),
+        ],
+        ids=["a million", "doubled"],
+    )  # fmt: skip
+    def test_merges_that_multiply_are_refused(self, text, write):
+        """They would make a million keys, or a million millions, and take as long."""
+        started = time.process_time()
+        assert ["speed.yaml: its merges (<<) make too many keys: no settings"] == told(write(text))
+        assert time.process_time() - started < 5
+
+    def test_a_mapping_that_merges_itself_is_told(self, write):
+        """It has no keys of its own by that; nothing runs in circles."""
+        (found,) = told(write("a: &a {<<: *a}\n"))
+        assert "a: no such key" in found
 
 
 def test_yaml_without_pyyaml_is_told(monkeypatch, write):
@@ -198,6 +220,7 @@ def test_a_mistake_in_a_table_is_told_with_it(write):
         ("a = " + "1" * 5000, "not valid TOML: Exceeds the limit"),
         ("a = " + "[" * 5000, "nested too deeply: no file of settings"),
         (b"a = '\xff'", ", line 1: is not UTF-8; save it as UTF-8"),
+        (b"#" * (MAX_BYTES + 1), f"larger than {MAX_BYTES} bytes: no file of settings"),
     ],
 )
 def test_what_is_no_table_of_settings_is_told(text, problem, write):

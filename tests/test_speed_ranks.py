@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +11,14 @@ torch = pytest.importorskip("torch")
 if not torch.distributed.is_available():
     pytest.skip("this torch has no torch.distributed", allow_module_level=True)
 
-from shimhub.speed.ranks import Alone, Ranks, RanksDifferError, digest_of, ranks_of  # noqa: E402
+from shimhub.speed.ranks import (  # noqa: E402
+    PATIENCE,
+    Alone,
+    Ranks,
+    RanksDifferError,
+    digest_of,
+    ranks_of,
+)
 
 
 def together(*works, patience=5.0):
@@ -94,3 +102,16 @@ def test_digests_are_of_content():
     assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
     assert digest_of([1]) != digest_of([2])
     assert digest_of([int]) != digest_of([float])
+
+
+@pytest.mark.parametrize(("timeout", "patience"), [(1800, PATIENCE), (4, 1.0)])
+def test_ranks_wait_less_than_the_groups_collectives(timeout, patience, monkeypatch):
+    """A rank that waits here keeps others waiting in their step, which gives up after a while."""
+    wait = timedelta(seconds=timeout)
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1, timeout=wait)
+    try:
+        monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+        assert patience == ranks_of({})._patience
+    finally:
+        torch.distributed.destroy_process_group()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 
@@ -9,7 +10,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from shimhub.speed import SpeedConfigError, Timing, Verdict, _rounds, vivo  # noqa: E402
+from shimhub.speed import (  # noqa: E402
+    SpeedConfigError,
+    Timing,
+    Verdict,
+    _gradients,
+    _rounds,
+    _switch,
+    vivo,
+)
 from shimhub.speed._steps import HostClock, Loop, StreamClock, Trial, block_of  # noqa: E402
 from shimhub.speed.settings import settings_of  # noqa: E402
 
@@ -271,6 +280,23 @@ def test_a_closed_stderr_is_no_error(begin, monkeypatch):
     session.finish()
     monkeypatch.setattr("sys.stderr", None)
     session.finish()
+    monkeypatch.setattr("sys.stderr", object())
+    session.finish()
+
+
+def test_a_stderr_that_is_stdout_gets_nothing(begin, monkeypatch):
+    """A script that made its stdout of both has our line on the stderr that it began with."""
+    said = {name: io.StringIO() for name in ("stdout", "__stderr__")}
+    session = begin()
+    Net().train(1)
+    monkeypatch.setattr("sys.stdout", said["stdout"])
+    monkeypatch.setattr("sys.stderr", said["stdout"])
+    monkeypatch.setattr("sys.__stderr__", said["__stderr__"])
+    session.finish()
+    assert ("", True) == (
+        said["stdout"].getvalue(),
+        said["__stderr__"].getvalue().startswith("shimhub: speed: 1 step"),
+    )
 
 
 # ---- loops
@@ -285,6 +311,62 @@ def test_a_value_that_the_script_sets_meanwhile_is_kept(says, begin):
     net.train(60)
     assert (False, True) == (net.fused, net.optimizer.param_groups[0]["foreach"])
     assert "the script chose fused=False" in session.lines[-2]
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["kept", "on trial"])
+def test_a_state_that_is_loaded_keeps_the_setting(says, begin, before):
+    """Its groups have the settings of the run that saved it, which left the choice to torch."""
+    says(Verdict.FASTER, blocks=40 if before else 2)
+    plain = Net().train(60)
+    session = begin()
+    net = Net().train(30, lambda: before and net_is_fused(session))
+    state = net.optimizer.state_dict()
+    assert (None, True) == (state["param_groups"][0]["fused"], net.fused)
+    net.optimizer.load_state_dict(state)
+    assert (True, None) == (net.fused, net.optimizer.state_dict()["param_groups"][0]["fused"])
+    if not before:
+        assert torch.allclose(plain.weights, net.train(30).weights, atol=1e-5)
+    session.close()
+    assert None is net.fused
+
+
+def net_is_fused(session):
+    """Whether a trial has its setting on."""
+    return session._round is not None and session._round._trial.on
+
+
+def test_a_state_with_a_choice_of_its_own_is_obeyed(says, begin):
+    """A setting that was kept is taken off where a loaded state names one, and that is told."""
+    says(Verdict.FASTER)
+    session = begin()
+    net = Net().train(30)
+    state = net.optimizer.state_dict()
+    state["param_groups"][0]["foreach"] = True
+    net.optimizer.load_state_dict(state)
+    net.train(30)
+    assert (None, True) == (net.fused, net.optimizer.param_groups[0]["foreach"])
+    told = "a state was loaded, and in it the script chose foreach=True"
+    assert f"{FUSED}: taken off: {told}" == session.lines[-1]
+
+
+def test_an_error_of_ours_does_not_end_a_load_or_a_step(says, begin, monkeypatch):
+    """The setting is taken off, and the reason is told."""
+    says(Verdict.FASTER)
+    session = begin()
+    net = Net().train(30)
+    with monkeypatch.context() as patch:
+        patch.setattr(_switch, "chosen", lambda optimizer: 1 / 0)
+        net.optimizer.load_state_dict(net.optimizer.state_dict())
+    assert None is net.fused
+    assert "a state was loaded: ZeroDivisionError" in session.lines[-1]
+    net = Net()
+    session = begin()
+    net.train(30)
+    with monkeypatch.context() as patch:
+        patch.setattr(_gradients.Guard, "_is_known", lambda guard, optimizer: 1 / 0)
+        net.train(1)
+    assert None is net.fused
+    assert f"{FUSED}: taken off: ZeroDivisionError: division by zero" == session.lines[-1]
 
 
 def test_a_loop_that_changes_too_often_is_left_alone(says, begin):

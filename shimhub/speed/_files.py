@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,12 @@ else:
 #: What a line of a message begins with, by the path of a key.
 Place = Callable[[tuple[str, ...]], str]
 
-#: Settings are written by hand; anything larger is something else.
+#: Settings are written by hand; anything larger is something else. YAML takes 25 s for a megabyte.
 MAX_BYTES = 1024 * 1024
+MAX_YAML = 64 * 1024
+#: Merges (``<<``) of a short file can make a mapping of any size.
+_PAIRS = 10_000
+_MERGE = "tag:yaml.org,2002:merge"
 #: As deep as keys go: ``compile.options.name``.
 _DEPTH = 3
 
@@ -31,11 +36,11 @@ def no_place(_path: tuple[str, ...]) -> str:
     return ""
 
 
-def _text(path: str | os.PathLike[str]) -> str:
+def _text(path: str | os.PathLike[str], most: int = MAX_BYTES) -> str:
     with Path(path).open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise SpeedConfigError(f"{path}: larger than {MAX_BYTES} bytes: no file of settings")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise SpeedConfigError(f"{path}: larger than {most} bytes: no file of settings")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -66,17 +71,63 @@ def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, Place, list[str]]:
     Raises SpeedConfigError where it cannot be read.
     """
     yaml = _yaml()
-    text = _text(path)
+    loader = yaml.SafeLoader(_text(path, MAX_YAML))
+    lines: dict[tuple[str, ...], int] = {}
+    with _telling(path, yaml):
+        root = loader.get_single_node()
+        twice = [f"{path}, {one}" for one in _keys_twice(root, (), lines, set())]
+        is_huge = _is_huge(root)
+    if is_huge:
+        raise SpeedConfigError(f"{path}: its merges (<<) make too many keys: no settings")
+    with _telling(path, yaml):
+        data = None if root is None else loader.construct_document(root)
+    return {} if data is None else data, lambda at: _line(path, lines, at), twice
+
+
+@contextmanager
+def _telling(path: str | os.PathLike[str], yaml: Any) -> Iterator[None]:
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        yield
     except (yaml.YAMLError, ValueError) as error:  # a day that no month has is a ValueError
         raise SpeedConfigError(f"{path}: not valid YAML: {error}") from None
     except RecursionError:
         raise SpeedConfigError(f"{path}: nested too deeply: no file of settings") from None
-    lines: dict[tuple[str, ...], int] = {}
-    twice = [f"{path}, {one}" for one in _keys_twice(root, (), lines, set())]
-    return {} if data is None else data, lambda at: _line(path, lines, at), twice
+
+
+def _is_huge(root: Any) -> bool:
+    """Whether the mappings of a document have too many keys, those that are merged counted in."""
+    sizes: dict[int, int] = {}
+    return sum(_keys(one, sizes) for one in _nodes(root)) > _PAIRS
+
+
+def _nodes(root: Any) -> list[Any]:
+    """Return the nodes of a document, each once: an alias is the same node again."""
+    found, seen = [root], {id(root)}
+    for node in found:
+        pairs = _pairs(node)
+        for one in (*_items(node), *(value for _, value in pairs), *(key for key, _ in pairs)):
+            if id(one) not in seen:
+                seen.add(id(one))
+                found.append(one)
+    return found
+
+
+def _keys(node: Any, sizes: dict[int, int]) -> int:
+    """Return how many keys a mapping has after its merges."""
+    if id(node) not in sizes:
+        sizes[id(node)] = 0  # for a mapping that merges itself
+        merged = [value for key, value in _pairs(node) if key.tag == _MERGE]
+        merged += [one for each in merged for one in _items(each)]
+        sizes[id(node)] = len(_pairs(node)) + sum(_keys(one, sizes) for one in merged)
+    return sizes[id(node)]
+
+
+def _pairs(node: Any) -> list[tuple[Any, Any]]:
+    return list(node.value) if getattr(node, "id", "") == "mapping" else []
+
+
+def _items(node: Any) -> list[Any]:
+    return list(node.value) if getattr(node, "id", "") == "sequence" else []
 
 
 def _yaml() -> Any:
@@ -96,10 +147,10 @@ def _keys_twice(
     node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], seen: set[int]
 ) -> Iterator[str]:
     """Note the line of each key, and yield those that are there twice: the last would win."""
-    if getattr(node, "id", "") != "mapping" or len(path) >= _DEPTH or id(node) in seen:
+    if len(path) >= _DEPTH or id(node) in seen:
         return
     seen.add(id(node))  # an alias is the same node again
-    for key, value in node.value:
+    for key, value in _pairs(node):
         at = (*path, str(key.value))
         line = key.start_mark.line + 1
         if at in lines and key.value != "<<":

@@ -33,15 +33,26 @@ class Guard:
 
     def _look(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Look before a step; called by torch, which goes through all hooks meanwhile."""
-        if self._is_over or (self._is_fused and self._is_known(optimizer)):
+        if self._is_over:
             return
-        from shimhub.speed.knobs._optimizer_limits import refusal  # imports torch
-
-        if why := refusal(self._value, Targets(optimizer=optimizer)):
+        try:
+            why = self._found(optimizer)
+        except Exception as error:  # noqa: BLE001  # the script's step is not ours to end
+            why = f"{type(error).__name__}: {error}"
+        if why:
             self._is_over = True
             self._refuse(why)
-        elif self._is_fused:
+
+    def _found(self, optimizer: Any) -> str:
+        """Return what of the gradients the setting cannot do."""
+        if self._is_fused and self._is_known(optimizer):
+            return ""
+        from shimhub.speed.knobs._optimizer_limits import refusal  # imports torch
+
+        why = refusal(self._value, Targets(optimizer=optimizer))
+        if self._is_fused and not why:
             self._learn(optimizer)
+        return why
 
     def _is_known(self, optimizer: Any) -> bool:
         """Whether all gradients lie as their parameters do, and those as they did before."""

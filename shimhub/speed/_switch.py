@@ -86,6 +86,7 @@ class _Side:
         self._layer: Layer | None = None
         self._checkpoint: Checkpoint | None = None
         self._guard: Guard | None = None
+        self._loads: Any = None
         #: Whether it was taken off before a step that it cannot do.
         self._is_refused = False
 
@@ -101,12 +102,37 @@ class _Side:
         targets = self._targets()
         if targets is None or self._layer is not None:
             return
+        self._push(targets)
+        if targets.optimizer is not None:
+            self._loads = targets.optimizer.register_load_state_dict_post_hook(self._loaded)
+
+    def _push(self, targets: Targets) -> None:
         optimizer = targets.optimizer
-        groups = [dict(one) for one in _groups(optimizer)]
-        self._layer = push(self._candidate.knob, self._candidate.value, targets)
+        if self._layer is None:
+            groups = [dict(one) for one in _groups(optimizer)]
+            self._layer = push(self._candidate.knob, self._candidate.value, targets)
+            self._checkpoint = None if optimizer is None else Checkpoint(optimizer, groups)
         if optimizer is not None:
-            self._checkpoint = Checkpoint(optimizer, groups)
             self._guard = Guard(optimizer, self._candidate.value, self._refuse)
+
+    def _loaded(self, optimizer: Any) -> None:
+        """Take in a state that was loaded; called by torch, which goes through all hooks."""
+        if self._layer is None:
+            return
+        try:
+            self._renew(optimizer)
+        except Exception as error:  # noqa: BLE001  # the script's loading is not ours to end
+            self._refuse(f"a state was loaded: {type(error).__name__}: {error}")
+
+    def _renew(self, optimizer: Any) -> None:
+        """Turn it on again: a state brings the settings and strides that it was saved with."""
+        if not self.stands():
+            self._drop()
+            if why := chosen(optimizer):
+                self._refuse(f"a state was loaded, and in it {why}")
+                return
+        self._unguard()
+        self._push(Targets(optimizer=optimizer))
 
     def _refuse(self, why: str) -> None:
         """Take it off before a step that it would end, or get wrong."""
@@ -116,18 +142,25 @@ class _Side:
 
     def off(self) -> str:
         """Take it back; returns a word on what was not, as the script changed it since."""
+        self._unguard()
+        if self._loads is not None:
+            self._loads.remove()
+            self._loads = None
+        return self._drop()
+
+    def _unguard(self) -> None:
         if self._guard is not None:
             self._guard.end()
             self._guard = None
-        return self._drop()
 
     def _drop(self) -> str:
-        layer, self._layer = self._layer, None
+        targets = self._targets()
+        told = "" if self._layer is None or targets is None else drop(self._layer, targets).note
+        self._layer = None  # behind the drop: a Ctrl-C in it leaves something to drop again
         if self._checkpoint is not None:
             self._checkpoint.end()
             self._checkpoint = None
-        targets = self._targets()
-        return "" if layer is None or targets is None else drop(layer, targets).note
+        return told
 
     def stands(self) -> bool:
         targets, layer = self._targets(), self._layer

@@ -18,6 +18,8 @@ from shimhub.speed.errors import SpeedError
 
 #: Ranks end a step at nearly the same time: gradients are summed over all of them.
 PATIENCE = 20.0
+#: A collective that waits for a rank gives up after the group's timeout: ours is this part of it.
+_PART = 4
 _LEFT = "left"
 
 
@@ -113,7 +115,17 @@ def _grouped(distributed: Any, size: int, environ: Mapping[str, str]) -> Ranks:
     store = distributed.distributed_c10d._get_default_store()
     attempt = environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     prefixed = distributed.PrefixStore(f"shimhub.speed/{attempt}", store)
-    return Ranks(prefixed, distributed.get_rank(), size)
+    return Ranks(prefixed, distributed.get_rank(), size, _patience(distributed, store))
+
+
+def _patience(distributed: Any, store: Any) -> float:
+    """Return how long a rank may wait here: well under what the others' collectives wait for it."""
+    group = distributed.distributed_c10d._get_default_group()
+    backends = [group._get_backend(one) for one in getattr(group, "_device_types", ())]
+    options = [getattr(one, "options", None) for one in backends]
+    times = [getattr(store, "timeout", None), *(getattr(one, "_timeout", None) for one in options)]
+    told = [one.total_seconds() / _PART for one in times if one is not None]
+    return min([PATIENCE, *told])
 
 
 def digest_of(facts: Any) -> str:

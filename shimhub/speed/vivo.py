@@ -83,9 +83,9 @@ class Session:
         elif self._loop is not None:
             steps = self._loop.steps
             self._say(f"{steps} steps of optimizers: {_GONE}" if steps else "no optimizer stepped")
-        if self._has_met and self._speaks and sys.stderr is not None:
-            with contextlib.suppress(OSError, ValueError):  # the program closed it
-                sys.stderr.write(f"shimhub: speed: {'; '.join(self.lines)}\n")
+        if self._has_met and self._speaks:
+            with contextlib.suppress(Exception):  # the program closed it, or put its own there
+                _stderr().write(f"shimhub: speed: {'; '.join(self.lines)}\n")
 
     def _say(self, line: str) -> None:
         if line in self.lines:
@@ -234,6 +234,11 @@ def _clock_of(device: Any) -> Clock:
     if device.type in _CLOCKED:
         return StreamClock(getattr(torch, device.type))
     raise LookupError(f"no clock for {device.type}: nothing is measured there")
+
+
+def _stderr() -> Any:
+    """Return where people read; what a program made of its stdout is the program's."""
+    return sys.__stderr__ if sys.stderr is sys.stdout else sys.stderr
 
 
 def _kind(optimizer: Any) -> tuple[Any, ...]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ContextDecorator, ExitStack, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import (
+    AbstractContextManager,
+    ContextDecorator,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+)
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -105,7 +112,7 @@ class SpeedContext:
     def sdp(self) -> AbstractContextManager[Any]:
         """Return a context that allows the attention kernels that were decided, and no other.
 
-        Its end writes what was allowed at its beginning: leave it before ``restore``.
+        Its end writes what was allowed at its beginning; after ``restore``, what that brought back.
         """
         value = decided(self.plan, "sdpa")
         if value is None or not self.active:
@@ -113,8 +120,29 @@ class SpeedContext:
         from shimhub.speed.knobs.sdpa import KERNELS, kernels_of
 
         backends = [KERNELS[name].backend for name in kernels_of(value)]
-        found: AbstractContextManager[Any] = torch.nn.attention.sdpa_kernel(backends)
-        return found
+        if torch.compiler.is_compiling():  # which knows this one, and goes on in one graph
+            found: AbstractContextManager[Any] = torch.nn.attention.sdpa_kernel(backends)
+            return found
+        return self._attention(backends)
+
+    @contextmanager
+    def _attention(self, backends: Sequence[Any]) -> Iterator[None]:
+        """Allow some kernels for a block, which may be entered and left after ``restore``."""
+        if not self.active:
+            yield
+            return
+        try:
+            with torch.nn.attention.sdpa_kernel(list(backends)):
+                yield
+        finally:
+            self._settle_attention()
+
+    def _settle_attention(self) -> None:
+        """Write again what ``restore`` brought back within a region whose end has undone that."""
+        if "sdpa" in self.restored:
+            from shimhub.speed.knobs.sdpa import KNOB
+
+            KNOB.restore(self.restored["sdpa"], self._targets)
 
     def restore(self) -> None:
         """Bring back every setting; what the user changed since is kept and told in ``notes``.
