@@ -19,8 +19,6 @@ from shimhub import accel
 from shimhub.accel import AccelMode, crossovers
 from shimhub.accel.model import GROUPS, OPS
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parent.parent
 A = np.arange(6, dtype=np.float32).reshape(2, 3)
 B = np.arange(12, dtype=np.float32).reshape(3, 4)

@@ -21,7 +21,7 @@ from tests._accel_cases import (
     computing,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(anew.__name__)]
+pytestmark = pytest.mark.usefixtures(anew.__name__)
 FLOATS = sorted(set(OPS) - {"matmul", "add", "sub", "mul", "div"})
 
 

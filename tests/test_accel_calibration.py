@@ -33,8 +33,6 @@ from shimhub.accel._fitting import (
 from shimhub.accel.model import OPS
 from shimhub.accel.table import Entry, Table
 
-pytestmark = pytest.mark.slow
-
 KEY = ("relu", "ndarray", "float32")
 MACHINE = {"cpu": "one", "threads": {"OMP_NUM_THREADS": "1"}}
 

@@ -16,8 +16,6 @@ from shimhub import accel, kernels
 from shimhub.accel import AccelMode, _fast, breakers, ops
 from shimhub.accel.model import GROUPS, OPS
 
-pytestmark = pytest.mark.slow
-
 needs_native = pytest.mark.skipif(not kernels.available(), reason="there is no native library")
 PAIRS = ("add", "sub", "mul", "div")
 ONE = ("relu", "sigmoid", "tanh", "gelu", "softmax", "layer_norm")
@@ -412,7 +410,7 @@ def test_calls_leave_no_references():
         for _ in range(300):
             accel.matmul(x, x), accel.add(x, 1.0), accel.softmax(x, axis=-1), accel.relu(x)
             accel.add(lists, lists), accel.matmul(lists, lists), accel.mse_loss(x, x)
-            with pytest.raises(ValueError, match="mismatch"):
+            with pytest.raises(ValueError, match=r"shapes \(3, 3\) and \(2, 2\)"):
                 accel.matmul(x, wrong)
 
     work()

@@ -23,7 +23,7 @@ from tests._accel_cases import (
     start,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(anew.__name__)]
+pytestmark = pytest.mark.usefixtures(anew.__name__)
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 
 
@@ -158,6 +158,38 @@ def test_forked_children_compute_while_the_parent_does():
         print(codes)
     """)
     assert str([0] * 8) == done.stdout.strip()
+
+
+@needs_fork
+@pytest.mark.skipif(not HAS_TORCH, reason="needs torch")
+def test_a_child_does_without_torchs_threads():
+    """Arrays that torch was to compute are numpy's: OpenMP would wait for the parent's threads."""
+    done = start("""
+        import os, torch
+        torch.set_num_threads(2)
+        given = cases.arguments("softmax", "float32")
+        def compute():
+            for mode in ("torch", "above"):
+                with cases.computing(mode):
+                    cases.assert_answer("softmax", given, cases.call("softmax", *given))
+            told = accel.get_stats()
+            return (told.pure_count, told.ffi_count, dict(told.reasons))
+        print(compute(), flush=True)
+        child = os.fork()
+        if child == 0:
+            print(compute())
+            torch.set_num_threads(1)
+            print(compute(), flush=True)
+            os._exit(0)
+        print(os.waitpid(child, 0)[1])
+    """)
+    ended = {"torch's threads ended with the fork": 2}
+    assert [
+        str((0, 2, {})),
+        str((2, 0, ended)),
+        str((2, 2, ended)),
+        "0",
+    ] == done.stdout.splitlines()
 
 
 @needs_fork

@@ -11,8 +11,6 @@ from shimhub.cli import main, schema
 
 jsonschema = pytest.importorskip("jsonschema")
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):

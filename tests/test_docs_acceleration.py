@@ -14,8 +14,6 @@ import pytest
 from shimhub.accel.model import GROUPS, OPS, AccelMode
 from tests._accel_cases import HAS_TORCH
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parent.parent
 PURE = ROOT / "examples" / "pure"
 PAGE = ROOT / "docs" / "acceleration.md"
@@ -89,11 +87,15 @@ def test_thresholds_and_counts(page):
     assert "Mode: AUTO" == told[0]
     assert "matmul: torch above 500000, says set_threshold" == told[1]
     assert "elementwise: torch above 5000000, says set_threshold" == told[2]
-    assert re.fullmatch(r"activations: torch above \S+, says (shipped|default)", told[3])
+    assert re.fullmatch(
+        r"activations: torch above \S+, says (set_threshold|shipped|default)", told[3]
+    )
     pure, native = map(int, re.findall(r"\d+", told[4]))
     assert 0 <= native <= pure
     assert (page[1] == "library") == (native == 0)
-    assert "fallbacks: 0 {}" == told[6]
+    # The page's one call in mode NATIVE has no kernel to compute it without the library.
+    told_of_native = "1 {'no kernel': 1}" if page[1] == "library" else "0 {}"
+    assert f"fallbacks: {told_of_native}" == told[6]
 
 
 def test_the_profile_adds_up(page):

@@ -20,6 +20,7 @@ from shimhub.accel.model import DTYPES, AccelMode, Settings
 from shimhub.accel.modes import current
 
 NOT_INSTALLED: Final = "torch is not installed"
+FORKED: Final = "torch's threads ended with the fork"
 #: Names of what torch and numpy compute alike; numpy makes those of its dtypes in Python.
 _NAMES: Final = {np.dtype(name): name for name in DTYPES}
 #: Members of an Enum are looked up in Python; names of a module are not.
@@ -224,6 +225,8 @@ def _why_not_torch(call: Call) -> str:
         return NOT_INSTALLED
     if breakers.is_open(call.op.name, "torch") and not call.settings.strict:
         return f"torch: {breakers.LEFT_ALONE}"
+    if torch_ffi.has_threads_of_parent():
+        return FORKED
     return "autocast" if _in_autocast() else ""
 
 

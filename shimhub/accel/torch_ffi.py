@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -49,6 +50,25 @@ def torch_module() -> Any:
         return importlib.import_module("torch")
     except (ImportError, OSError) as error:  # OSError: a library of it cannot be loaded
         raise TorchMissingError(f"torch: {error}; {CURE}") from error
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = "torch" in sys.modules
+
+
+_forked = False
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def has_threads_of_parent() -> bool:
+    """Whether torch was imported before a fork that brought us, and would compute in threads.
+
+    They ended with the fork; GNU's OpenMP waits for them forever.
+    """
+    torch = sys.modules.get("torch") if _forked else None
+    return torch is not None and int(torch.get_num_threads()) > 1
 
 
 def functions() -> Mapping[str, Callable[..., Any]]:
