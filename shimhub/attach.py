@@ -97,7 +97,7 @@ def module_exists(name: str) -> bool:
     for size in range(1, len(parts) + 1):
         prefix = ".".join(parts[:size])
         names = namespace(sys.modules.get(prefix))
-        if "__path__" in names:
+        if "__path__" in names and "__shimhub__" not in names:
             path = list(names["__path__"])
             continue
         spec = _find_spec(prefix, path)

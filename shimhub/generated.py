@@ -45,9 +45,9 @@ def fill_names(shim: Shim, module: ModuleType, version: str) -> None:
         if "alias" in entry:
             module.__dict__[name] = import_object(entry["alias"])
         else:
-            provenance = Provenance(shim.id, f"{shim.module}:{name}", shim.file, placeholder=True)
+            stamp = Provenance(shim.id, f"{shim.module}:{name}", shim.file, placeholder=True)
             cure = entry["placeholder"]
-            made = make_placeholder(shim.module, name, cure, provenance, version)
+            made = make_placeholder(shim.module, name, cure, stamp, version)
             module.__dict__[name] = made
 
 
@@ -129,6 +129,9 @@ def guard_exec(
 
     def exec_module(module: ModuleType) -> None:
         loader.__dict__.pop("exec_module", None)
+        if shim.action != "alias":  # that is another's module under an old name
+            place = code_path(shim) or shim.file
+            module.__dict__["__shimhub__"] = Provenance(shim.id, shim.attach, place)
         try:
             inner(module)
         except Exception as error:  # a shim's module may raise anything; it is chained

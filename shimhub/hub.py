@@ -14,7 +14,6 @@ from typing import Any
 
 from shimhub import generated, paths, records
 from shimhub.apply import logger
-from shimhub.building import provenance
 from shimhub.config import Config
 from shimhub.engines import changed_between, empty_engine, engine_of, left_in_place, registry_of
 from shimhub.environment import file_of, namespace
@@ -218,8 +217,6 @@ class Hub:
             entries.append(Patch(shim.id, place, place.get(), final))
         if shim.action == "alias":
             self._serve_children(shim, final)
-        else:
-            module.__dict__["__shimhub__"] = provenance(shim)
         self.engine.journal.add([*entries])
         told, seen = f"{shim.action}: {shim.why}", {"module": file_of(final)}
         self.engine.verdicts[shim.id] = Verdict(shim.id, Status.APPLIED, told, seen)

@@ -14,8 +14,9 @@ from shimhub.errors import RegistryError, TrustError, nearest
 from shimhub.finder import real_spec
 from shimhub.model import Problem, Shim
 from shimhub.registry import Registry, code_path
+from shimhub.speed.config import SpeedConfig
 from shimhub.speed.errors import SpeedConfigError
-from shimhub.speed.settings import WORDS, settings_of
+from shimhub.speed.settings import WORDS
 
 GROUP = "shimhub.registries"
 _HEADER = "# What `shimhub trust` allowed; `shimhub distrust` takes it back.\n"
@@ -49,7 +50,7 @@ def trust_project(project: str) -> Trusted:
     Raises TrustError where there is no ``[tool.shimhub]``, RegistryError for mistakes in the
     table or in a registry; the store is then as it was.
     """
-    project = os.path.abspath(project)
+    project = _place(project)
     settings = _settings_of(project)
     registries = _registries_of(project, settings.pop("registry", []))
     registry = _loaded(project, registries)
@@ -98,12 +99,18 @@ def distrust(name: str) -> Trusted:
 
     Raises TrustError, with a suggestion, where nothing of that name is trusted.
     """
-    path = os.path.abspath(name)
+    places = (os.path.abspath(name), _place(name))
     for one in entries():
-        if one.name == name or (one.kind == "project" and one.name == path):
+        if one.name == name or (one.kind == "project" and one.name in places):
             _replace(one.kind.replace(" ", "-"), one.name, [])
             return one
     raise TrustError(f"{name!r} is not trusted{nearest(name, [one.name for one in entries()])}")
+
+
+def _place(project: str) -> str:
+    """Return a file by the folder where it lies: a run beside it knows no links to that."""
+    folder, name = os.path.split(os.path.abspath(project))
+    return os.path.join(os.path.realpath(folder), name)
 
 
 def entries() -> list[Trusted]:
@@ -193,7 +200,7 @@ def _wrong_speed(value: Any) -> str:
     if not isinstance(value, dict):
         return "" if value in WORDS else f"must be a table, 'auto' or 'off', not {value!r}"
     try:
-        settings_of(json.dumps(value, default=str))
+        SpeedConfig.from_dict(value)
     except SpeedConfigError as error:
         return str(error)
     return ""

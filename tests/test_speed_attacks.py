@@ -414,20 +414,21 @@ def test_a_budget_that_is_none_is_wrong_usage(capsys, budget):
 
 @pytest.mark.slow
 def test_a_speedkit_that_is_installed_wins(tmp_path):
-    """The package and the modules that it has are the real ones."""
+    """What it has are the real ones, and nothing of ours is put beside them."""
     package = tmp_path / "torch_speedkit"
     package.mkdir()
     (package / "__init__.py").write_text("MARK = 'real'\n")
     (package / "report.py").write_text("import torch_speedkit\nprint(torch_speedkit.MARK)\n")
     env = os.environ | {"PYTHONPATH": f"{REPOSITORY}{os.pathsep}{tmp_path}"}
-    done = subprocess.run(
-        [sys.executable, "-m", "shimhub", "run", "-m", "torch_speedkit.report"],
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "shimhub", "run", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    done = run("-m", "torch_speedkit.report")
     assert (0, "real\n") == (done.returncode, done.stdout), done.stderr
+    done = run("-c", "import torch_speedkit.bench")
+    assert (1, True) == (done.returncode, "No module named 'torch_speedkit.bench'" in done.stderr)
 
 
 def test_a_run_sets_what_a_file_names_on_any_device():

@@ -105,6 +105,9 @@ def test_a_project_may_give_a_word(tmp_path):
         ("[tool.shimhub]\nspeed = true\n", "must be a table, 'auto' or 'off', not True"),
         ("[tool.shimhub.speed]\nsed = 1\n", "did you mean 'seed'"),
         ("[tool.shimhub.speed]\nseed = 1979-05-27\n", "seed"),
+        ("[tool.shimhub.speed]\ncompile.backend = 1979-05-27\n", "compile.backend"),
+        ("[tool.shimhub.speed]\ncompile.options.x = 12:30:00\n", "compile.options"),
+        ("[tool.shimhub.speed]\noptimizer.lr = nan\n", "optimizer.lr"),
     ],
 )
 def test_a_table_with_mistakes_is_not_trusted(table, said, tmp_path):
@@ -114,3 +117,43 @@ def test_a_table_with_mistakes_is_not_trusted(table, said, tmp_path):
     with pytest.raises(RegistryError, match=rf"pyproject.toml:\d+: speed: .*{said}"):
         trusting.trust_project(str(project))
     assert [] == trusting.entries()
+
+
+def test_a_project_that_is_not_trusted_changes_nothing_and_is_told(tmp_path, capsys):
+    """A run beside it has no word on speed; one that names its own keeps to that."""
+    (tmp_path / "pyproject.toml").write_text("[tool.shimhub.speed]\noptimizer.fused = true\n")
+    assert "" == made()
+    told = capsys.readouterr().err
+    assert f"shimhub: {tmp_path}/pyproject.toml has [tool.shimhub] and is not trusted" in told
+    assert "auto" == made("--speed", "auto")
+    assert "is not trusted" in capsys.readouterr().err
+
+
+def test_a_link_is_what_it_leads_to(tmp_path):
+    """A project's file that is a link is trusted by content; settings are read through one."""
+    (tmp_path / "real.toml").write_text("[tool.shimhub.speed]\nseed = 1\n")
+    (tmp_path / "other.toml").write_text("[tool.shimhub.speed]\nseed = 2\n")
+    project = tmp_path / "pyproject.toml"
+    project.symlink_to("real.toml")
+    trusting.trust_project(str(project))
+    assert {"seed": 1} == json.loads(config().speed)
+    project.unlink()
+    project.symlink_to("other.toml")
+    assert "" == config().speed
+    (tmp_path / "link.toml").symlink_to("other.toml")
+    assert str(tmp_path / "link.toml") == made("--speed", "link.toml", SHIMHUB_PROJECT="")
+    for odd in ("nowhere", "/dev/zero", "."):
+        (tmp_path / "odd.toml").unlink(missing_ok=True)
+        (tmp_path / "odd.toml").symlink_to(odd)
+        with pytest.raises(UsageError, match=r"there is no file 'odd\.toml'"):
+            made("--speed", "odd.toml", SHIMHUB_PROJECT="")
+
+
+def test_a_project_that_is_trusted_through_a_linked_folder_counts(tmp_path, monkeypatch):
+    """Its place is where it lies, however the user got there."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "real" / "pyproject.toml").write_text('[tool.shimhub]\nspeed = "auto"\n')
+    trusting.trust_project(str(tmp_path / "link" / "pyproject.toml"))
+    monkeypatch.chdir(tmp_path / "link")
+    assert "auto" == config().speed

@@ -359,6 +359,7 @@ def test_an_error_of_ours_does_not_end_a_load_or_a_step(says, begin, monkeypatch
         net.optimizer.load_state_dict(net.optimizer.state_dict())
     assert None is net.fused
     assert "a state was loaded: ZeroDivisionError" in session.lines[-1]
+    session.close()
     net = Net()
     session = begin()
     net.train(30)
@@ -366,7 +367,7 @@ def test_an_error_of_ours_does_not_end_a_load_or_a_step(says, begin, monkeypatch
         patch.setattr(_gradients.Guard, "_is_known", lambda guard, optimizer: 1 / 0)
         net.train(1)
     assert None is net.fused
-    assert f"{FUSED}: taken off: ZeroDivisionError: division by zero" == session.lines[-1]
+    assert f"{FUSED}: taken off: ZeroDivisionError: division by zero" in session.lines
 
 
 def test_a_loop_that_changes_too_often_is_left_alone(says, begin):
