@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import textwrap
 
@@ -191,14 +192,93 @@ def test_a_script_that_raises(lab, plain):
     assert "shimhub" not in done.stderr.removesuffix(f"{line}\n")
 
 
+ENDS = {
+    "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM, ""),
+    "SIGINT": ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT, "KeyboardInterrupt"),
+    "os._exit": ("os._exit(4)", 4, ""),
+    "sys.exit": ("sys.exit(3)", 3, ""),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals end a process so on POSIX")
+@pytest.mark.parametrize("end", ENDS)
+def test_an_end_in_the_middle_is_the_scripts_own(lab, end):
+    """Its code and stdout are those of plain python; what we say, if it can be said, is true."""
+    line, code, error = ENDS[end]
+    lab.module("sitecustomize", SAYS)
+    script = f"""
+        import os, signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        model = net()
+        optimizer = torch.optim.AdamW(model.parameters())
+        for step in range(60):
+            loss(model, torch.randn(4, 8)).backward()
+            optimizer.step()
+            if step == 12:
+                print("so far", flush=True)
+                {line}
+    """
+    (lab.root / "end.py").write_text(HEAD + textwrap.dedent(script))
+    done = lab.cli("run", "--speed", "auto", "end.py", SAYS="FASTER", check=False)
+    assert (code, "so far\n") == (done.returncode, done.stdout)
+    assert error in done.stderr
+    assert all("UNDECIDED" in one and "kept" not in one for one in ours(done))
+    assert (end in ("SIGINT", "sys.exit")) == bool(ours(done))
+
+
+SPAWNS = """
+import torch.multiprocessing
+
+def work(rank, out):
+    torch.manual_seed(rank)
+    model = net()
+    optimizer = torch.optim.AdamW(model.parameters())
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss(model, torch.randn(4, 8)).backward()
+        optimizer.step()
+    torch.save([*model.state_dict().values()], f"{out}{rank}")
+    if rank and sys.argv[2] == "raises":
+        raise RuntimeError("of the script")
+
+if __name__ == "__main__":
+    torch.multiprocessing.spawn(work, (sys.argv[1],), nprocs=2)
+"""
+
+
+@pytest.mark.parametrize("how", ["ends", "raises"])
+def test_processes_that_a_script_spawns_are_measured_each_by_itself(lab, how, monkeypatch):
+    """Both say what they kept; one that raises ends the run as it does without us."""
+    lab.module("sitecustomize", SAYS)
+    (lab.root / "spawns.py").write_text(HEAD + SPAWNS)
+    done = lab.cli("run", "--speed", "auto", "spawns.py", "out", how, SAYS="FASTER", check=False)
+    assert (how == "raises", "") == (done.returncode, done.stdout)
+    assert ("RuntimeError: of the script" in done.stderr) == (how == "raises")
+    assert {f"shimhub: speed: {FASTER}"} == set(ours(done))
+    names, threads = {"__name__": "plain"}, torch.get_num_threads()
+    exec(HEAD + SPAWNS, names)  # noqa: S102  # the script of above, without its end
+    monkeypatch.setattr(sys, "argv", ["", "", "ends"])
+    names["work"](1, lab.root / "plain")
+    torch.set_num_threads(threads)
+    assert close(torch.load(lab.root / "plain1"), torch.load(lab.root / "out1"))
+
+
 RANKS = """
+import os
+from datetime import timedelta
 import torch.distributed as dist
-dist.init_process_group("gloo")
+how = sys.argv[2]
+dist.init_process_group("gloo", timeout=timedelta(seconds=12 if how == "alone" else 600))
 rank = dist.get_rank()
+if how == "alone" and rank:
+    import shimhub
+    shimhub.uninstall()
 model = net()
-make = (torch.optim.AdamW, torch.optim.AdamW if sys.argv[2] == "alike" else torch.optim.SGD)
+make = (torch.optim.AdamW, torch.optim.SGD if how == "unlike" else torch.optim.AdamW)
 optimizer = make[rank](model.parameters(), lr=1e-2)
-for _ in range(60):
+for step in range(60):
+    if how == "dies" and rank and step == 12:
+        os._exit(9)
     batch = torch.randn(4, 8)
     optimizer.zero_grad()
     loss(model, batch).backward()
@@ -217,7 +297,8 @@ def launch(lab, how):
     (lab.root / "ranks.py").write_text(HEAD + RANKS)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     told = {"SAYS": "FASTER", "OMP_NUM_THREADS": "1"}
-    return lab.cli("run", "--speed", "auto", *launcher, "ranks.py", "out", how, **told)
+    program = [*launcher, "ranks.py", "out", how]
+    return lab.cli("run", "--speed", "auto", *program, check=how != "dies", **told)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="gloo by torchrun is tested on Linux")
@@ -241,6 +322,23 @@ def test_ranks_that_differ_turn_everything_off(lab):
     assert 2 == lab.cli("report", check=False).stdout.count(
         "torch/speed/vivo is off, as ranks differ, in rank"
     )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="as above")
+def test_a_rank_that_dies_ends_the_run_as_without_us(lab):
+    """torchrun ends the other one and returns 1; nothing is said to be kept."""
+    done = launch(lab, "dies")
+    assert (1, "") == (done.returncode, done.stdout)
+    assert not [one for one in ours(done) if "kept" in one]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="as above")
+def test_a_rank_without_us_is_waited_for_less_than_its_collectives_wait(lab):
+    """Its group gives up after 12 s: rank 0 gives up before, and training goes on to its end."""
+    done = launch(lab, "alone")
+    assert ["rank 0 fused None", "rank 1 fused None"] == sorted(done.stdout.split("\n"))[1:]
+    told = "rank 0 waited 3 s for '1/1': ranks do not step together"
+    assert [f"shimhub: speed: everything is off: {told}"] == ours(done)
 
 
 def ours(done):
