@@ -24,7 +24,7 @@ SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -DSHIMHUB
         bench-kernels bench-kernels-check bench-data bench-data-check bench-rivals \
         native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz leaks \
         data-heavy data-slow data-fuzz e2e titan conformance-torch28 conformance-axolotl \
-        bench-axolotl bench-speed conformance-cpython ci clean
+        bench-accel bench-axolotl bench-speed conformance-cpython ci clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,17 +63,20 @@ wheel: ## build dist/*.whl
 sdist: ## build dist/*.tar.gz (install first: it brings the build backend)
 	$(PYTHON) -c 'from scikit_build_core.build import build_sdist; build_sdist("dist")'
 
-bench: ## measure hub, kernels, readers and verdicts of speed; write the latter three's pages
+bench: ## measure hub, kernels, readers, verdicts of speed, accel and pure; write their pages
 	$(PYTHON) -m tests.bench
 	$(MAKE) bench-kernels
 	$(MAKE) bench-data
 	$(MAKE) bench-speed
+	$(MAKE) bench-accel
 
-bench-check: ## measure all four, and fail where a budget or a ratio is not held
+bench-check: ## measure all of them, and fail where a budget or a ratio is not held
 	$(PYTHON) -m tests.bench --check
 	$(MAKE) bench-kernels-check
 	$(MAKE) bench-data-check
 	$(PYTHON) -m tests.bench.speed --check
+	$(PYTHON) -m tests.bench.accel --small --check
+	$(PYTHON) -m tests.bench.pure --check
 
 # With AREA no page is written: it tells of all areas, measured in one run.
 bench-kernels: ## measure the kernels beside their rivals (AREA=packing: that one alone, prints only)
@@ -90,6 +93,10 @@ bench-data-check: ## the same, and fail where a required ratio is missed
 
 bench-speed: ## how often a speed verdict is wrong or missed, beside rivals (15 min of a free machine)
 	$(PYTHON) -m tests.bench.speed --check --write
+
+bench-accel: ## AUTO beside each backend for every operation, and pure beside torch (10 min)
+	$(PYTHON) -m tests.bench.accel --write
+	$(PYTHON) -m tests.bench.pure --write
 
 bench-rivals: ## install the rivals into $(VENV), at the versions that docs/ has figures of
 	$(PYTHON) -m pip install -c constraints.txt -e '.[bench-kernels]'
