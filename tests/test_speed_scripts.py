@@ -256,7 +256,7 @@ def test_processes_that_a_script_spawns_are_measured_each_by_itself(lab, how, mo
     assert ("RuntimeError: of the script" in done.stderr) == (how == "raises")
     assert {f"shimhub: speed: {FASTER}"} == set(ours(done))
     names, threads = {"__name__": "plain"}, torch.get_num_threads()
-    exec(HEAD + SPAWNS, names)  # noqa: S102  # the script of above, without its end
+    exec(HEAD + SPAWNS, names)  # the script of above, without its end
     monkeypatch.setattr(sys, "argv", ["", "", "ends"])
     names["work"](1, lab.root / "plain")
     torch.set_num_threads(threads)
@@ -326,7 +326,7 @@ def test_ranks_that_differ_turn_everything_off(lab):
 
 @pytest.mark.skipif(os.name != "posix", reason="as above")
 def test_a_rank_that_dies_ends_the_run_as_without_us(lab):
-    """torchrun ends the other one and returns 1; nothing is said to be kept."""
+    """The other one is ended by torchrun, which returns 1; nothing is said to be kept."""
     done = launch(lab, "dies")
     assert (1, "") == (done.returncode, done.stdout)
     assert not [one for one in ours(done) if "kept" in one]
