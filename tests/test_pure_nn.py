@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
 
 import numpy as np
@@ -48,6 +49,13 @@ def test_parameters_are_found_once_and_by_name():
     places = ("0.weight", "0.bias", "1.out.weight", "1.out.bias")
     assert ["scale", *(f"blocks.{one}" for one in places)] == names
     assert 5 == len(Tied().parameters())
+
+
+def test_a_module_that_leads_to_itself_has_each_parameter_once():
+    """A layer that knows its model is no endless loop."""
+    made = Linear(2, 2, bias=False)
+    made.parent = [made]
+    assert ["weight"] == [name for name, _ in made.named_parameters()]
 
 
 def test_a_linear_layer_is_drawn_as_torchs():
@@ -158,6 +166,18 @@ def test_a_save_that_fails_leaves_the_file_that_was_there(tmp_path, monkeypatch)
     assert [("m", before)] == [(one.name, one.read_bytes()) for one in tmp_path.iterdir()]
 
 
+def member(header, data=bytes(8), version=(1, 0)):
+    """Return what writes a file whose array has such a header of numpy's."""
+    told = header.encode()
+    raw = b"\x93NUMPY" + bytes(version) + struct.pack("<H", len(told)) + told + data
+    return lambda path: zipfile.ZipFile(path, "w").writestr("weight.npy", raw)
+
+
+def header(shape, descr="'<f4'"):
+    """Return the header of an array of that shape."""
+    return f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}"
+
+
 def pickled(path):
     """Write a file with an array of objects, which numpy could only unpickle."""
     np.savez(path.open("wb"), weight=np.array([print], dtype=object))
@@ -171,6 +191,15 @@ def pickled(path):
         lambda path: path.write_bytes(b""),
         lambda path: zipfile.ZipFile(path, "w").writestr("weight.npy", b"no array"),
         lambda path: zipfile.ZipFile(path, "w").writestr("weight.npy", b"\x93NUMPY\x01\x00"),
+        member(header("(999999999999,)")),
+        member(header("(-2,)")),
+        member(header("(True, 2)")),
+        member(header("(2,)", "('<f4', 3)")),
+        member(header("(2,)", "[('a', 'O')]")),
+        member(header("(2,)", "'no dtype'")),
+        member(header("(2,)"), version=(9, 9)),
+        member("{"),
+        member("  1\n 2\n"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -179,6 +208,27 @@ def test_a_file_that_is_none_is_refused_with_its_name(tmp_path, write):
     write(tmp_path / "m.npz")
     with pytest.raises(DataError, match=r"m\.npz: .*save\(\) wrote no such file"):
         Linear(1, 1).load(tmp_path / "m.npz")
+
+
+def test_a_file_with_any_byte_changed_is_refused_or_right(tmp_path):
+    """Cut, packed, with bytes changed: ``DataError``, or the values that were saved."""
+    made, other, path = Linear(3, 2), Linear(3, 2), tmp_path / "m"
+    made.save(path)
+    whole = path.read_bytes()
+    np.savez_compressed(tmp_path / "packed.npz", **made.state_dict())
+    packed = (tmp_path / "packed.npz").read_bytes()
+    draw, refused = np.random.default_rng(0), 0
+    for _ in range(600):
+        raw = bytearray(packed if draw.random() < 0.5 else whole)
+        raw[draw.integers(len(raw))] = draw.integers(256)
+        path.write_bytes(raw if draw.random() < 0.8 else raw[: draw.integers(len(raw))])
+        try:
+            other.load(path)
+        except DataError:
+            refused += 1
+        else:
+            assert made.weight.tolist() == other.weight.tolist()
+    assert refused > 300
 
 
 def test_a_missing_file_is_pythons_own_error(tmp_path):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import sys
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +26,7 @@ from shimhub.pure import (
     manual_seed,
     mse_loss,
 )
-from shimhub.pure.errors import DataError, KindError
+from shimhub.pure.errors import DataError, DivergedError, KindError
 
 RULES = {
     "sgd": (SGD, {"lr": 0.1}),
@@ -33,22 +38,25 @@ RULES = {
 }
 
 
+@pytest.mark.parametrize(("dtype", "bound"), [("float64", 1e-12), ("float32", 1e-6)])
 @pytest.mark.parametrize("name", RULES)
-def test_optimizers_are_torchs(name):
-    """Fifty steps with the same gradients: within 1e-12 of torch's values in float64."""
+def test_optimizers_are_torchs(name, dtype, bound):
+    """Fifty steps with the same gradients: torch's values, also of one that has them later."""
     torch = pytest.importorskip("torch")
     kind, options = RULES[name]
     draw = np.random.default_rng(0)
-    start = draw.normal(size=(3, 2))
-    mine = PureTensor(start.copy(), True, dtype="float64")
-    its = torch.tensor(start, requires_grad=True)
-    ours, theirs = kind([mine], **options), getattr(torch.optim, kind.__name__)([its], **options)
-    for _ in range(50):
-        gradient = draw.normal(size=(3, 2))
-        mine.grad, its.grad = gradient, torch.tensor(gradient)
+    starts = [draw.normal(size=(3, 2)).astype(dtype) for _ in range(2)]
+    mine = [PureTensor(one.copy(), True, dtype=dtype) for one in starts]
+    its = [torch.tensor(one, requires_grad=True) for one in starts]
+    ours, theirs = kind(mine, **options), getattr(torch.optim, kind.__name__)(its, **options)
+    for step in range(50):
+        for index in range(1 if step < 5 else 2):
+            gradient = draw.normal(size=(3, 2)).astype(dtype)
+            mine[index].grad, its[index].grad = gradient, torch.tensor(gradient)
         ours.step()
         theirs.step()
-    np.testing.assert_allclose(mine.data, its.detach().numpy(), rtol=1e-12, atol=1e-12)
+    for one, other in zip(mine, its, strict=True):
+        np.testing.assert_allclose(one.data, other.detach().numpy(), rtol=bound, atol=bound)
 
 
 def test_an_optimizer_leaves_alone_what_has_no_gradient_and_reads_gradients_only():
@@ -107,6 +115,9 @@ def test_the_state_of_an_optimizer_is_checked():
         (adam.state_dict() | {"1.mean": np.ones(2)}, "1.mean is nothing"),
         (adam.state_dict() | {"0.mean": np.ones(3)}, r"0.mean has the shape \(3,\), not \(2,\)"),
         ({}, "steps is missing"),
+        ({"steps": [1, 2]}, r"steps: \[1 2\] is not a count for each"),
+        ({"steps": [-1]}, "is not a count"),
+        ({"steps": ["a"]}, "is not a count"),
     ):
         with pytest.raises(DataError, match=told):
             adam.load_state_dict(wrong)
@@ -172,6 +183,86 @@ def test_an_epoch_sees_every_example_once():
     one.loss = loss
     one.fit((x, y), batch_size=4)
     assert list(range(10)) == sorted(seen) != seen
+
+
+def test_data_that_are_only_looked_at_are_told_after_each_epoch():
+    """The loss on them, or another metric, as it is when the epoch ends; nothing is learnt."""
+    seen = []
+    one, other = trainer(), trainer()
+    history = one.fit(line(), epochs=2, validation=line(9), on_epoch=lambda *_: seen.append(0))
+    assert history is one.history
+    assert 2 == len(history.validation) == len(seen)
+    assert one.evaluate(line(9)) == history.validation[-1]
+    assert other.fit(line(), epochs=2).losses == history.losses
+    assert () == other.history.validation
+    assert (2.5,) == one.fit(line(), validation=line(), metric=lambda *_: 2.5).validation
+    with pytest.raises(DataError, match="is not"):
+        one.evaluate((1, 2, 3))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_loss_that_is_no_number_is_told_before_it_moves_anything(wrong):
+    """The epoch and the batch are named, and the parameters are numbers still."""
+    one = trainer(rule=SGD)
+    one.fit(line())
+    x, y = line(24)
+    y[17] = wrong
+    with pytest.raises(DivergedError, match=r"epoch 2, batch 2: loss: (nan|inf); .* smaller lr"):
+        one.fit((x, y), batch_size=8, shuffle=False)
+    assert 1 == one.epochs
+    assert () == one.history.losses
+    with pytest.raises(ArithmeticError, match=r"^loss: "):
+        one.step(x, y)
+    assert np.isfinite(one.step(x[:8], y[:8]))
+
+
+class Interrupted(SGD):
+    """A rule that gets Ctrl-C while it moves parameters, so many times."""
+
+    times = 1
+
+    def _move(self, index, gradient):
+        super()._move(index, gradient)
+        if index == 0 and self.steps == 3:
+            for _ in range(self.times):
+                signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_ends_training_between_two_steps():
+    """All parameters have moved when it is raised; what was there before holds afterwards."""
+    one = trainer(rule=Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        one.fit(line(), epochs=9, batch_size=64)
+    assert [3] * 4 == one.optimizer.state_dict()["steps"].tolist()
+    assert 2 == len(one.history.losses) == one.epochs
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_is_not_held():
+    """It ends training where it is."""
+    one = trainer(rule=Interrupted)
+    one.optimizer.times = 2
+    with pytest.raises(KeyboardInterrupt):
+        one.fit(line(), epochs=3, batch_size=64)
+    assert [3, 2, 2, 2] == one.optimizer.state_dict()["steps"].tolist()
+
+
+def test_ctrl_c_of_the_programs_own_and_in_a_thread_is_left_alone():
+    """A handler that is there stays; a thread trains without one."""
+    seen = []
+    one = trainer(rule=Interrupted)
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+    try:
+        one.fit(line(), epochs=4, batch_size=64)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert [1] == seen
+    other = trainer()
+    thread = threading.Thread(target=other.fit, args=(line(),))
+    thread.start()
+    thread.join()
+    assert one.epochs == 4
+    assert other.epochs == 1
 
 
 @pytest.mark.parametrize(
@@ -294,6 +385,33 @@ def test_digits_are_learnt_as_by_torch():
     assert sum(losses) / 1437 == pytest.approx(history.losses[-1], rel=1e-3)
 
 
+# ---- memory
+
+
+def resident():
+    """Return the bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("steps", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_memory_does_not_grow_with_steps(steps):
+    """With the collector off, steps leave nothing behind: less than 1 MiB in all of them."""
+    one = trainer()
+    x, y = line(8)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(300):
+            one.step(x, y)
+        before = resident()
+        for _ in range(steps):
+            one.step(x, y)
+        assert resident() - before < 2**20
+    finally:
+        gc.enable()
+
+
 # ---- without torch, and soon
 
 ALONE = """
@@ -334,6 +452,7 @@ print(time.process_time() - start)
 """
 
 
+@pytest.mark.slow
 def test_importing_takes_a_small_share_of_torchs_time(lab):
     """In processor time, the least of three: 0.15 of what importing torch takes, at most."""
     pytest.importorskip("torch")

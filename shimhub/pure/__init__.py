@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from shimhub.pure._graph import no_grad
     from shimhub.pure._making import manual_seed
-    from shimhub.pure.errors import DataError, GraphError, KindError, PureError
+    from shimhub.pure.errors import DataError, DivergedError, GraphError, KindError, PureError
     from shimhub.pure.nn import (
         GELU,
         LayerNorm,
@@ -40,6 +40,7 @@ __all__ = [
     "SGD",
     "Adam",
     "DataError",
+    "DivergedError",
     "GraphError",
     "History",
     "KindError",
@@ -66,7 +67,7 @@ __all__ = [
 _MODULES: Final = {
     "_graph": "no_grad",
     "_making": "manual_seed",
-    "errors": "DataError GraphError KindError PureError",
+    "errors": "DataError DivergedError GraphError KindError PureError",
     "nn": "GELU LayerNorm Linear Module ReLU Sequential Sigmoid Softmax Tanh",
     "tensor": "PureTensor",
     "training": "SGD Adam History Optimizer Trainer accuracy cross_entropy mse_loss",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -12,45 +13,81 @@ from shimhub.pure.errors import DataError
 
 if TYPE_CHECKING:
     import zipfile
-    from pathlib import Path
+    from typing import BinaryIO
 
     from shimhub.pure._making import Array
+
+#: More than this many times its size nothing is packed into a file (deflate's limit).
+_MOST_PACKED: Final = 1032
 
 
 def write(path: Any, arrays: Mapping[str, Array]) -> None:
     """Write arrays to ``path``, whatever its name ends in; a file there is replaced at the end."""
+    import threading
     from pathlib import Path
 
     wanted = Path(path)
-    aside = wanted.with_name(f".{wanted.name}.{os.getpid()}")
+    aside = wanted.with_name(f".{wanted.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        _write(aside, arrays)
+        with aside.open("wb") as file:
+            _write(file, arrays)
+            file.flush()
+            os.fsync(file.fileno())
         aside.replace(wanted)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def _write(path: Path, arrays: Mapping[str, Array]) -> None:
+def _write(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
     import zipfile
 
-    with zipfile.ZipFile(path, "w") as file:
+    with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
 
 
 def read(path: Any) -> dict[str, Array]:
     """Return the arrays of a file that :func:`write` wrote; ``DataError`` if it is none."""
+    import tokenize
+    import zipfile
+    import zlib
+
+    # What zipfile, numpy and the parser of its headers raise for bytes that are no such file.
+    broken = (
+        *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError),
+        *(ValueError, TypeError, SyntaxError, tokenize.TokenError),
+    )
+    with open(path, "rb") as file:
+        try:
+            return _arrays(file)
+        except broken as error:
+            told = str(error) or type(error).__name__
+            raise DataError(f"{path}: {told}; save() wrote no such file") from error
+
+
+def _arrays(file: BinaryIO) -> dict[str, Array]:
     import zipfile
 
-    try:
-        with zipfile.ZipFile(path) as file:
-            return {name.removesuffix(".npy"): _member(file, name) for name in file.namelist()}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: {error}; save() wrote no such file") from error
+    most = _MOST_PACKED * os.fstat(file.fileno()).st_size
+    with zipfile.ZipFile(file) as archive:
+        if any(one.file_size > most for one in archive.infolist()):
+            raise zipfile.BadZipFile("an array is told to be larger than the file can have")
+        return {name.removesuffix(".npy"): _member(archive, name) for name in archive.namelist()}
 
 
-def _member(file: zipfile.ZipFile, name: str) -> Array:
-    with file.open(name) as member:
-        found: Array = np.lib.format.read_array(member, allow_pickle=False)
-        return found
+def _member(archive: zipfile.ZipFile, name: str) -> Array:
+    """Return the array of a member, once its header and its length agree."""
+    import io
+
+    raw = archive.read(name)
+    text = io.BytesIO(raw)
+    if np.lib.format.read_magic(text) != (1, 0):
+        raise ValueError(f"{name}: is of a later format than numpy writes numbers in")
+    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(text)
+    if dtype.hasobject:
+        raise ValueError(f"{name}: has pickled objects, which are never loaded")
+    if math.prod(shape) * dtype.itemsize != len(raw) - text.tell():
+        raise ValueError(f"{name}: has not the bytes of an array of shape {shape}")
+    found = np.frombuffer(raw, dtype, offset=text.tell())
+    return found.reshape(shape, order="F" if by_columns else "C")

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
-_DTYPES: Final[dict[str, np.dtype[Any]]] = {
-    "float32": np.dtype(np.float32),
-    "float64": np.dtype(np.float64),
-}
+_SINGLE: Final[np.dtype[Any]] = np.dtype(np.float32)
+_DTYPES: Final = {"float32": _SINGLE, "float64": np.dtype(np.float64)}
 #: numpy's kinds of numbers that have a floating-point value: bool, int, unsigned and float.
 _NUMBERS: Final = "biuf"
 
@@ -37,10 +35,9 @@ def generator() -> np.random.Generator:
 def dtype_of(dtype: Any) -> np.dtype[Any]:
     """Return float32 or float64 by its name, its numpy type or its dtype; float32 for None."""
     if dtype is None:
-        return _DTYPES["float32"]
-    for known in _DTYPES.values():  # as numpy makes the name of a dtype in Python
-        if dtype is known:
-            return known
+        return _SINGLE
+    if dtype is _SINGLE:  # numpy makes the name of a dtype in Python
+        return _SINGLE
     try:
         return _DTYPES[np.dtype(dtype).name]
     except (TypeError, KeyError):
@@ -51,7 +48,8 @@ def array_of(data: Any, dtype: Any = None) -> Array:
     """Return ``data`` as an array of floats: itself if it is one of that dtype, else a copy."""
     wanted = dtype_of(dtype)
     if type(data) is np.ndarray and data.dtype is wanted:
-        return data
+        own: Array = data
+        return own
     try:
         found = np.asarray(data)
     except ValueError as error:

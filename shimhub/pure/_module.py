@@ -36,7 +36,7 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, PureTensor]]:
         """Yield each parameter once, by the first name that leads to it, as in "0.weight"."""
         seen: set[int] = set()
-        for name, tensor in _tensors(self, ""):
+        for name, tensor in _tensors(self, "", ()):
             if id(tensor) not in seen:
                 seen.add(id(tensor))
                 yield name, tensor
@@ -73,13 +73,16 @@ class Module:
         self.load_state_dict(_files.read(path))
 
 
-def _tensors(holder: Any, prefix: str) -> Iterator[tuple[str, PureTensor]]:
+def _tensors(holder: Any, prefix: str, above: tuple[int, ...]) -> Iterator[tuple[str, PureTensor]]:
+    """Yield the tensors in a holder; ``above`` are those that hold it, which it may lead to."""
+    if id(holder) in above:
+        return
     for key, value in _items(holder):
         if isinstance(value, PureTensor):
             if value.node is None:
                 yield f"{prefix}{key}", value
         elif isinstance(value, Module | list | tuple | dict):
-            yield from _tensors(value, f"{prefix}{key}.")
+            yield from _tensors(value, f"{prefix}{key}.", (*above, id(holder)))
 
 
 def _items(holder: Any) -> Iterator[tuple[Any, Any]]:

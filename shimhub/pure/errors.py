@@ -19,3 +19,7 @@ class KindError(PureError, TypeError):
 
 class GraphError(PureError, RuntimeError):
     """A gradient that cannot be computed, or would be lost or wrong."""
+
+
+class DivergedError(PureError, ArithmeticError):
+    """A loss that is no finite number, from which nothing is learnt."""

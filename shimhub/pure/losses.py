@@ -12,7 +12,7 @@ from shimhub.pure._recording import pair, record, single
 from shimhub.pure.errors import DataError, KindError
 
 if TYPE_CHECKING:
-    from shimhub.pure._graph import Array
+    from shimhub.pure._making import Array
     from shimhub.pure.tensor import PureTensor
 
 

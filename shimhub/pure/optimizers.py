@@ -25,7 +25,8 @@ class Optimizer:
         self.params = _checked(params)
         self.lr = _number("lr", lr)
         self.weight_decay = _number("weight_decay", weight_decay)
-        self.steps = 0
+        #: How often each parameter was moved.
+        self._counts = [0] * len(self.params)
         self._state: list[dict[str, Array]] = [{} for _ in self.params]
         self._scratch = [np.empty_like(one.data) for one in self.params]
 
@@ -36,22 +37,29 @@ class Optimizer:
 
     def step(self) -> None:
         """Move each parameter that has a gradient."""
-        self.steps += 1
-        for tensor, state, scratch in zip(self.params, self._state, self._scratch, strict=True):
-            gradient = tensor.gradient
+        for index, tensor in enumerate(self.params):
+            gradient, scratch = tensor.gradient, self._scratch[index]
             if gradient is None:
                 continue
             if self.weight_decay:
-                gradient = gradient + self.weight_decay * tensor.data
-            self._move(tensor.data, gradient, state, scratch)
+                np.multiply(tensor.data, self.weight_decay, out=scratch)
+                gradient = gradient + scratch
+            self._counts[index] += 1
+            self._move(index, gradient)
             tensor.wrote()
 
-    def _move(self, x: Array, gradient: Array, state: dict[str, Array], scratch: Array) -> None:
+    def _move(self, index: int, gradient: Array) -> None:
+        """Move the parameter at ``index``; the gradient is only read."""
         raise NotImplementedError(f"{type(self).__name__} has no method _move")
 
+    @property
+    def steps(self) -> int:
+        """How many steps moved the parameter that was moved most often."""
+        return max(self._counts)
+
     def state_dict(self) -> dict[str, Array]:
-        """Return copies of what the rule keeps, as "0.momentum", and of the count of steps."""
-        found = {"steps": np.asarray(self.steps)}
+        """Return copies of what the rule keeps, as "0.momentum", and of each one's steps."""
+        found: dict[str, Array] = {"steps": np.array(self._counts)}
         for index, state in enumerate(self._state):
             found |= {f"{index}.{name}": array.copy() for name, array in state.items()}
         return found
@@ -63,9 +71,15 @@ class Optimizer:
             if key != "steps":
                 index, name = self._place(key)
                 loaded[index][name] = self._value(key, index, value)
+        self._counts, self._state = self._steps_of(state), loaded
+
+    def _steps_of(self, state: Mapping[str, Any]) -> list[int]:
         if "steps" not in state:
             raise DataError("state: steps is missing")
-        self.steps, self._state = int(state["steps"]), loaded
+        found = np.asarray(state["steps"])
+        if found.shape != (len(self.params),) or found.dtype.kind not in "iu" or found.min() < 0:
+            raise DataError(f"state: steps: {found} is not a count for each parameter")
+        return [int(one) for one in found]
 
     def _place(self, key: str) -> tuple[int, str]:
         index, _, name = key.partition(".")
@@ -107,9 +121,10 @@ class SGD(Optimizer):
             raise DataError("nesterov: needs a momentum above 0")
         self.nesterov = nesterov
 
-    def _move(self, x: Array, gradient: Array, state: dict[str, Array], scratch: Array) -> None:
+    def _move(self, index: int, gradient: Array) -> None:
+        x, scratch = self.params[index].data, self._scratch[index]
         if self.momentum:
-            gradient = self._velocity(gradient, state, scratch)
+            gradient = self._velocity(gradient, self._state[index], scratch)
         np.multiply(gradient, self.lr, out=scratch)
         np.subtract(x, scratch, out=x)
 
@@ -150,8 +165,10 @@ class Adam(Optimizer):
         self.betas = (float(first), float(second))
         self.eps = _number("eps", eps)
 
-    def _move(self, x: Array, gradient: Array, state: dict[str, Array], scratch: Array) -> None:
+    def _move(self, index: int, gradient: Array) -> None:
         first, second = self.betas
+        x, state, scratch = self.params[index].data, self._state[index], self._scratch[index]
+        steps = self._counts[index]
         if not state:
             state.update(mean=np.zeros_like(x), square=np.zeros_like(x))
         mean, square = state["mean"], state["square"]
@@ -163,10 +180,10 @@ class Adam(Optimizer):
         np.multiply(square, second, out=square)
         np.add(square, scratch, out=square)
         np.sqrt(square, out=scratch)
-        np.divide(scratch, math.sqrt(1 - second**self.steps), out=scratch)
+        np.divide(scratch, math.sqrt(1 - second**steps), out=scratch)
         np.add(scratch, self.eps, out=scratch)
         np.divide(mean, scratch, out=scratch)
-        np.multiply(scratch, self.lr / (1 - first**self.steps), out=scratch)
+        np.multiply(scratch, self.lr / (1 - first**steps), out=scratch)
         np.subtract(x, scratch, out=x)
 
 

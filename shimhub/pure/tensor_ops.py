@@ -19,7 +19,7 @@ from shimhub.pure.errors import DataError
 from shimhub.pure.losses import cross_entropy, mse_loss
 
 if TYPE_CHECKING:
-    from shimhub.pure._graph import Array
+    from shimhub.pure._making import Array
     from shimhub.pure.tensor import PureTensor
 
 __all__ = [

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shimhub.pure import _files, _making
+from shimhub.pure import _batches, _files, _interrupts, _making
 from shimhub.pure._graph import no_grad
 from shimhub.pure._module import Module
-from shimhub.pure.errors import DataError
+from shimhub.pure.errors import DataError, DivergedError
 from shimhub.pure.losses import cross_entropy, mse_loss
 from shimhub.pure.optimizers import SGD, Adam, Optimizer
 from shimhub.pure.tensor import PureTensor
+
+if TYPE_CHECKING:
+    from shimhub.pure._making import Array
 
 __all__ = [
     "SGD",
@@ -28,18 +32,21 @@ __all__ = [
     "mse_loss",
 ]
 
-if TYPE_CHECKING:
-    from shimhub.pure._making import Array as _Array
-
 Loss = Callable[[PureTensor, Any], PureTensor]
+Metric = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
 class History:
-    """What ``fit`` came to: the mean loss and the seconds of each epoch."""
+    """What ``fit`` came to, an entry for each epoch.
 
-    losses: tuple[float, ...]
-    seconds: tuple[float, ...]
+    ``losses`` are means over the examples, each before its step; ``validation`` is empty unless
+    there are data for it.
+    """
+
+    losses: tuple[float, ...] = ()
+    seconds: tuple[float, ...] = ()
+    validation: tuple[float, ...] = ()
 
 
 class Trainer:
@@ -56,7 +63,11 @@ class Trainer:
         self.optimizer = optimizer
         self.loss = loss
         self.seed = int(_making.generator().integers(2**32)) if seed is None else seed
+        #: Whole epochs, of all calls of ``fit``.
         self.epochs = 0
+        #: Of the last call of ``fit``, also where it did not end.
+        self.history = History()
+        self._moving = _interrupts.Whole()
 
     def fit(
         self,
@@ -66,39 +77,56 @@ class Trainer:
         batch_size: int = 32,
         shuffle: bool = True,
         on_epoch: Callable[[int, float], object] | None = None,
+        validation: tuple[Any, Any] | None = None,
+        metric: Metric | None = None,
     ) -> History:
         """Train for some epochs; ``on_epoch`` is told the epoch, from 1, and its mean loss.
 
         ``data`` is ``(inputs, targets)``, two arrays that are cut into batches, or something that
-        yields batches, each ``(inputs, targets)``, anew for each epoch.
+        yields batches, each ``(inputs, targets)``, anew for each epoch. ``validation`` are inputs
+        and targets that are only looked at, after each epoch: by ``metric``, or else the loss.
+
+        Ctrl-C and errors end it between two steps: parameters and ``history`` are whole. Raises
+        ``DivergedError`` where the loss is no finite number, before that moves a parameter.
         """
-        losses, seconds = [], []
-        for _ in range(epochs):
-            start = time.perf_counter()
-            losses.append(self._epoch(_batches(data, batch_size, self._order(shuffle))))
-            seconds.append(time.perf_counter() - start)
-            self.epochs += 1
-            if on_epoch is not None:
-                on_epoch(self.epochs, losses[-1])
-        return History(tuple(losses), tuple(seconds))
+        self.history = History()
+        with _interrupts.held_by(self._moving):
+            for _ in range(epochs):
+                start = time.perf_counter()
+                loss = self._epoch(_batches.batches(data, batch_size, self._order(shuffle)))
+                self._done(loss, time.perf_counter() - start)
+                if validation is not None:
+                    self._validated(self.evaluate(validation, metric))
+                if on_epoch is not None:
+                    on_epoch(self.epochs, loss)
+        return self.history
 
     def step(self, inputs: Any, target: Any) -> float:
         """Train on one batch; return its loss before that."""
         self.optimizer.zero_grad()
         loss = self.loss(self.model(inputs), target)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise DivergedError(
+                f"loss: {value}; no parameter was moved by it. Take a smaller lr, or look for NaN "
+                "and infinite values in the batch"
+            )
         loss.backward()
-        self.optimizer.step()
-        return loss.item()
+        with self._moving:
+            self.optimizer.step()
+        return value
 
     def predict(self, inputs: Any, *, batch_size: int = 1024) -> PureTensor:
         """Return the model's output for all rows, without a way back."""
-        rows = _rows("inputs", inputs)
+        rows = _batches.rows("inputs", inputs)
         with no_grad():
-            parts = [self.model(one).data for one in _cut(rows, batch_size)]
+            parts = [self.model(one).data for one in _batches.cut(rows, batch_size)]
         return PureTensor.over(np.concatenate(parts) if parts else rows)
 
-    def evaluate(self, data: Any, metric: Callable[[Any, Any], Any] | None = None) -> float:
+    def evaluate(self, data: tuple[Any, Any], metric: Metric | None = None) -> float:
         """Return the loss on ``(inputs, targets)``, or what another metric makes of them."""
+        if not isinstance(data, tuple | list) or len(data) != 2:  # noqa: PLR2004 - as it says
+            raise DataError("data: is not (inputs, targets)")
         inputs, targets = data
         with no_grad():
             return float((metric or self.loss)(self.predict(inputs), targets))
@@ -124,10 +152,14 @@ class Trainer:
             raise
         self.epochs, self.seed = (int(one) for one in state["trainer"])
 
-    def _epoch(self, batches: Iterable[tuple[Any, Any]]) -> float:
+    def _epoch(self, batches: Any) -> float:
         losses, counts = [], []
-        for inputs, target in batches:
-            losses.append(self.step(inputs, target))
+        for index, (inputs, target) in enumerate(batches):
+            try:
+                losses.append(self.step(inputs, target))
+            except DivergedError as error:
+                place = f"epoch {self.epochs + 1}, batch {index}: "
+                raise DivergedError(place + str(error)) from None
             counts.append(len(inputs))
         if not losses:
             raise DataError(
@@ -136,59 +168,29 @@ class Trainer:
             )
         return float(np.average(losses, weights=counts))
 
+    def _done(self, loss: float, seconds: float) -> None:
+        self.epochs += 1
+        told = self.history
+        self.history = replace(told, losses=(*told.losses, loss), seconds=(*told.seconds, seconds))
+
+    def _validated(self, value: float) -> None:
+        self.history = replace(self.history, validation=(*self.history.validation, value))
+
     def _order(self, shuffle: bool) -> np.random.Generator | None:
         return np.random.default_rng([self.seed, self.epochs]) if shuffle else None
 
 
 def accuracy(prediction: Any, target: Any) -> float:
     """Return the share of rows whose greatest element is at the target's class."""
-    found = np.asarray(_values(prediction)).argmax(axis=-1)
-    wanted = np.asarray(_values(target))
+    found = np.asarray(_batches.values(prediction)).argmax(axis=-1)
+    wanted = np.asarray(_batches.values(target))
     wanted = wanted.argmax(axis=-1) if wanted.ndim > found.ndim else wanted
     if wanted.shape != found.shape:
         raise DataError(f"target: shape {wanted.shape} is not {found.shape}, one class a row")
     return float((found == wanted).mean())
 
 
-def _values(x: Any) -> Any:
-    return x.data if isinstance(x, PureTensor) else x
-
-
-def _batches(data: Any, size: int, order: np.random.Generator | None) -> Iterable[tuple[Any, Any]]:
-    if not isinstance(data, tuple):
-        return _pairs(data)
-    if len(data) != 2:  # noqa: PLR2004 - inputs and targets
-        raise DataError(f"data: a tuple of {len(data)} is not (inputs, targets)")
-    inputs, targets = _rows("inputs", data[0]), _rows("targets", data[1])
-    if len(inputs) != len(targets):
-        raise DataError(f"data: {len(inputs)} inputs have {len(targets)} targets")
-    if order is not None:
-        places = order.permutation(len(inputs))
-        inputs, targets = inputs[places], targets[places]
-    return zip(_cut(inputs, size), _cut(targets, size), strict=True)
-
-
-def _pairs(data: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-    for index, batch in enumerate(data):
-        if not isinstance(batch, tuple | list) or len(batch) != 2:  # noqa: PLR2004 - as above
-            raise DataError(f"data: batch {index} is not (inputs, targets)")
-        yield batch[0], batch[1]
-
-
-def _rows(name: str, x: Any) -> _Array:
-    found = np.asarray(_values(x))
-    if found.ndim == 0:
-        raise DataError(f"{name}: {x!r} is not an array of rows")
-    return found
-
-
-def _cut(rows: _Array, size: int) -> list[_Array]:
-    if size < 1:
-        raise DataError(f"batch_size: {size!r} is not an integer >= 1")
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-def _under(state: dict[str, _Array], prefix: str) -> dict[str, _Array]:
+def _under(state: dict[str, Array], prefix: str) -> dict[str, Array]:
     return {
         name.removeprefix(prefix): one for name, one in state.items() if name.startswith(prefix)
     }

@@ -1,0 +1,69 @@
+"""Data as batches: two arrays that are cut and shuffled, or what yields batches itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shimhub.pure.errors import DataError
+from shimhub.pure.tensor import PureTensor
+
+if TYPE_CHECKING:
+    from shimhub.pure._making import Array
+
+    Batch = tuple[Any, Any]
+
+
+def batches(data: Any, size: int, order: np.random.Generator | None) -> Iterable[Batch]:
+    """Return what an epoch sees; ``order`` draws the order of the rows of arrays."""
+    if not isinstance(data, tuple):
+        return _pairs(data)
+    if len(data) != 2:  # noqa: PLR2004 - inputs and targets
+        raise DataError(f"data: a tuple of {len(data)} is not (inputs, targets)")
+    inputs, targets = rows("inputs", data[0]), rows("targets", data[1])
+    if len(inputs) != len(targets):
+        raise DataError(f"data: {len(inputs)} inputs have {len(targets)} targets")
+    check_size(size)
+    if order is None:
+        return zip(cut(inputs, size), cut(targets, size), strict=True)
+    return _drawn(inputs, targets, cut(order.permutation(len(inputs)), size))
+
+
+def values(x: Any) -> Any:
+    """Return the array of a tensor, and anything else as it is."""
+    return x.data if isinstance(x, PureTensor) else x
+
+
+def rows(name: str, x: Any) -> Array:
+    """Return an array of one dimension at least."""
+    found: Array = np.asarray(values(x))
+    if found.ndim == 0:
+        raise DataError(f"{name}: {x!r} is not an array of rows")
+    return found
+
+
+def cut(rows: Array, size: int) -> Iterator[Array]:
+    """Yield so many rows at a time; the last are what is left."""
+    check_size(size)
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def check_size(size: Any) -> None:
+    """Raise ``DataError`` for what is no number of rows."""
+    if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
+        raise DataError(f"batch_size: {size!r} is not an integer >= 1")
+
+
+def _drawn(inputs: Array, targets: Array, order: Iterable[Array]) -> Iterator[Batch]:
+    """Yield the rows of each place in turn; no copy of all of them is made."""
+    for places in order:
+        yield inputs.take(places, axis=0), targets.take(places, axis=0)
+
+
+def _pairs(data: Iterable[Any]) -> Iterator[Batch]:
+    for index, batch in enumerate(data):
+        if not isinstance(batch, tuple | list) or len(batch) != 2:  # noqa: PLR2004 - as above
+            raise DataError(f"data: batch {index} is not (inputs, targets)")
+        yield batch[0], batch[1]
