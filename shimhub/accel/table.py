@@ -7,7 +7,6 @@ has what a table has; else it is left aside, with a reason.
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import math
 import os
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from shimhub import paths
+from shimhub import _kept, paths
 from shimhub.accel._fitting import Line, Point, line_of, time_at
 from shimhub.accel._machine import validators
 from shimhub.accel.model import DTYPES, KINDS, OPS
@@ -75,13 +74,12 @@ class Table:
 
 def folder() -> str:
     """Return where calibrations are kept."""
-    return os.path.join(paths.cache_dir(), "accel")
+    return _kept.folder("accel")
 
 
 def path_of(machine: Mapping[str, Any]) -> str:
     """Return the file of a machine's calibration."""
-    text = json.dumps(machine, sort_keys=True)
-    return os.path.join(folder(), hashlib.sha256(text.encode()).hexdigest()[:32] + ".json")
+    return _kept.path_of(folder(), machine)
 
 
 def load(machine: Mapping[str, Any] | None = None) -> tuple[Table | None, str]:
@@ -89,16 +87,8 @@ def load(machine: Mapping[str, Any] | None = None) -> tuple[Table | None, str]:
     if not os.path.isdir(folder()):
         return None, NEW
     machine = validators() if machine is None else machine
-    try:
-        with open(path_of(machine), "rb") as file:
-            if not paths.is_ours(os.fstat(file.fileno())):
-                return None, "others may write its file, so it is not trusted"
-            data = file.read(_MOST_BYTES + 1)
-    except FileNotFoundError:
-        return None, NEW
-    except OSError as error:
-        return None, f"its file cannot be read: {error.strerror}"
-    return _checked(data, machine)
+    data, why = _kept.read(path_of(machine), _MOST_BYTES, NEW)
+    return (None, why) if why else _checked(data, machine)
 
 
 def _checked(data: bytes, machine: Mapping[str, Any]) -> tuple[Table | None, str]:
@@ -113,13 +103,7 @@ def _checked(data: bytes, machine: Mapping[str, Any]) -> tuple[Table | None, str
 
 def store(table: Table) -> str:
     """Keep a calibration, whole or not at all. Return why it was not kept; empty where it was."""
-    file = path_of(table.machine)
-    try:
-        os.makedirs(folder(), mode=0o700, exist_ok=True)
-        _put(f"{file}.{os.getpid()}", file, text_of(table))
-    except OSError as error:
-        return f"{error.filename or file}: {error.strerror}"
-    return ""
+    return _kept.write(path_of(table.machine), text_of(table))
 
 
 def others() -> dict[str, Table]:
@@ -135,7 +119,12 @@ def others() -> dict[str, Table]:
 
 
 def remove() -> list[str]:
-    """Remove all calibrations that are kept, of other versions too; return their files."""
+    """Remove all calibrations that are kept, of other versions too; return their files.
+
+    What an interrupted one has left goes with them. Raises ``OSError`` for one that stays.
+    """
+    for scratch in Path(folder()).glob("*.json.*"):
+        scratch.unlink(missing_ok=True)
     files = sorted(map(str, Path(folder()).glob("*.json")))
     for file in files:
         os.unlink(file)
@@ -222,14 +211,3 @@ def _data_of(entry: Entry) -> dict[str, Any]:
         **{name: "never" if math.isinf(size) else size for name, size in sizes.items()},
         "points": [list(one) for one in entry.points],
     }
-
-
-def _put(scratch: str, file: str, content: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    try:
-        with open(os.open(scratch, flags, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(content)
-        os.replace(scratch, file)
-    finally:
-        if os.path.lexists(scratch):
-            os.unlink(scratch)

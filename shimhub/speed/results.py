@@ -6,7 +6,6 @@ measurement has; else it is left aside, with a reason.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -15,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub import paths
+from shimhub import _kept
 from shimhub._version import __version__
 from shimhub.speed.model import Hardware, Timing, Verdict
 
@@ -40,7 +39,7 @@ _FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
 
 def folder() -> str:
     """Return where measurements are kept."""
-    return os.path.join(paths.cache_dir(), "speed")
+    return _kept.folder("speed")
 
 
 def question(hardware: Hardware, workload: str, knob: str, value: Any, kept: Any) -> dict[str, Any]:
@@ -80,22 +79,13 @@ def _driver() -> str:
 
 def path_of(asked: Mapping[str, Any]) -> str:
     """Return the file of a question."""
-    text = json.dumps(asked, sort_keys=True)
-    return os.path.join(folder(), hashlib.sha256(text.encode()).hexdigest()[:32] + ".json")
+    return _kept.path_of(folder(), asked)
 
 
 def load(asked: Mapping[str, Any]) -> tuple[Timing | None, str]:
     """Return the measurement that answers a question, or None and why there is none."""
-    try:
-        with open(path_of(asked), "rb") as file:
-            if not paths.is_ours(os.fstat(file.fileno())):
-                return None, "others may write its file, so it is not trusted"
-            data = file.read(_MOST_BYTES + 1)
-    except FileNotFoundError:
-        return None, NEW
-    except OSError as error:
-        return None, f"its file cannot be read: {error.strerror}"
-    return _read(data, asked)
+    data, why = _kept.read(path_of(asked), _MOST_BYTES, NEW)
+    return (None, why) if why else _read(data, asked)
 
 
 def _read(data: bytes, asked: Mapping[str, Any]) -> tuple[Timing | None, str]:
@@ -120,22 +110,4 @@ def store(asked: Mapping[str, Any], timing: Timing) -> str:
     """Keep a measurement, whole or not at all. Return why it was not kept; empty where it was."""
     told = asdict(timing) | {"verdict": timing.verdict.value}
     content = json.dumps({"schema": SCHEMA, "question": asked, "timing": told}, allow_nan=True)
-    file = path_of(asked)
-    scratch = f"{file}.{os.getpid()}"
-    try:
-        os.makedirs(folder(), mode=0o700, exist_ok=True)
-        _put(scratch, file, content)
-    except OSError as error:
-        return f"{error.filename or file}: {error.strerror}"
-    return ""
-
-
-def _put(scratch: str, file: str, content: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    try:
-        with open(os.open(scratch, flags, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(content)
-        os.replace(scratch, file)
-    finally:
-        if os.path.lexists(scratch):
-            os.unlink(scratch)
+    return _kept.write(path_of(asked), content)
