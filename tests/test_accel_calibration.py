@@ -6,6 +6,9 @@ import json
 import math
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +33,7 @@ from shimhub.accel._fitting import (
     time_at,
     worst_of,
 )
+from shimhub.accel._table import TABLE
 from shimhub.accel.model import OPS
 from shimhub.accel.table import Entry, Table
 
@@ -52,11 +56,11 @@ def measured(monkeypatch):
     pytest.importorskip("torch")
 
     def pair_us(one, _other, _budget):
-        work = one.work
+        work = one.__self__.work
         return 1 + work / 1000, 10 + work / 2000
 
     def arms(*asked):
-        work = float(asked[-1] ** 2)
+        work = float(math.prod(asked[-1]))
         call = _Timed(work)
         return _workloads.Arms(work, call, call)
 
@@ -68,7 +72,7 @@ class _Timed:
     def __init__(self, work):
         self.work = work
 
-    def __call__(self):
+    def sample_ns(self, _count):
         return self.work
 
 
@@ -473,11 +477,69 @@ def of(decision):
 
 @pytest.mark.usefixtures("measured")
 def test_forgetting_removes_all():
-    """Those of other versions, too."""
+    """Those of other versions, too, and what one has left that was killed."""
     table.store(table_of(entry(), machine=MACHINE))
     made = calibration.calibrate("relu", budget_s=5)
+    Path(f"{made.file}.k2hf_9").touch()
     assert sorted([made.file, table.path_of(MACHINE)]) == calibration.forget()
+    assert [] == os.listdir(table.folder())
     assert [] == calibration.forget()
+
+
+def test_what_cannot_be_forgotten_is_told():
+    """By its file and the system's reason."""
+    os.makedirs(table.path_of(MACHINE))
+    with pytest.raises(calibration.CalibrationError, match=r"accel/\w+\.json: Is a directory"):
+        calibration.forget()
+
+
+@pytest.mark.usefixtures("measured")
+def test_an_interrupted_calibration_leaves_the_last_one():
+    """In its file and in use; and the user's calls are counted again."""
+    made = calibration.calibrate("relu", budget_s=5)
+    before = Path(made.file).read_bytes()
+
+    def stop(_entry):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        calibration.calibrate("relu", budget_s=5, told=stop)
+    assert [os.path.basename(made.file)] == os.listdir(table.folder())
+    assert before == Path(made.file).read_bytes()
+    assert "calibrated" == crossovers.source(*KEY)
+    accel.reset_stats()
+    accel.relu([1.0])
+    assert 1 == accel.get_stats().pure_count
+
+
+def test_calibrations_at_once_leave_one_whole_file():
+    """Eight threads that keep two tables in turns: each is kept, and one of them is read."""
+    tables = [table_of(entry(size), machine=MACHINE) for size in (1.0, 2.0)]
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(table.store, tables * 40))
+    assert {""} == set(told)
+    assert table.load(MACHINE)[0] in tables
+    assert 1 == len(os.listdir(table.folder()))
+
+
+AFFINITY = """
+import os
+from shimhub.accel import _machine, table
+before = _machine.validators()
+table.store(table.Table(before))
+print(table.load())
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+print(table.load(), _machine.differing(before, _machine.validators()))
+"""
+
+
+@pytest.mark.skipif(_machine.cores() < 2, reason="needs a processor to do without")
+def test_fewer_processors_are_another_machine(lab):
+    """A calibration is not used by a process that is bound to one of them."""
+    used, other = lab.run(AFFINITY).stdout.splitlines()
+    assert used.endswith(", '')")
+    assert "(None, 'not calibrated here')" in other
+    assert f"['cores: {_machine.cores()}, here 1']" in other
 
 
 @pytest.mark.parametrize(
@@ -507,21 +569,45 @@ def test_without_torch_there_is_nothing_to_compare(monkeypatch):
 def test_both_ways_of_a_call_are_the_same_call(op, kind):
     """What is timed against each other has one answer."""
     pytest.importorskip("torch")
-    arms = _workloads.arms(op, kind, "float64", 6)
+    arms = _workloads.arms(op, kind, "float64", _workloads.square(op, 6))
     ours, theirs = arms.pure(), arms.torch()
-    assert type(ours) is type(theirs) or kind == "ndarray"
+    assert type(ours) is type(theirs)
     np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-9, atol=1e-12)
     assert (216 if op in {"matmul", "linear"} else 36) == arms.work
 
 
-def test_calls_of_a_calibration_are_not_counted():
-    """The user's counts are of the user's calls."""
+@pytest.mark.parametrize("kind", ["ndarray", "tensor", "list"])
+@pytest.mark.parametrize("op", OPS)
+def test_each_way_is_by_whom_it_is_to_be(op, kind):
+    """One call is counted for torch, the other for ours, as dispatch took them; no fallbacks."""
     pytest.importorskip("torch")
+    if kind == "tensor" and TABLE[op].kernel is None:
+        pytest.skip("ours have no kernel for it")
+    arms = _workloads.arms(op, kind, "float32", _workloads.square(op, 4))
     accel.reset_stats()
-    calibration.measure(("relu", "tensor", "float32"), 0.01)
-    calibration.measure(KEY, 0.01)
+    arms.pure()
+    found = accel.get_stats()
+    assert (1, 0, 0) == (found.pure_count, found.ffi_count, found.fallback_count)
+    arms.torch()
+    found = accel.get_stats()
+    assert (1, 1, 0) == (found.pure_count, found.ffi_count, found.fallback_count)
+
+
+def test_calls_of_a_calibration_are_neither_counted_nor_told(monkeypatch, capsys):
+    """The user's counts and lines are of the user's calls, also of a mode with its own lines."""
+    pytest.importorskip("torch")
+    monkeypatch.setattr(calibration, "SIZES", (2,))
+    accel.reset_stats()
+    accel.enable_logging()
+    try:
+        accel.relu([1.0])
+        calibration.calibrate(["relu", "cross_entropy"], budget_s=0.01, keep=False)
+        accel.relu([1.0])
+    finally:
+        accel.enable_logging(False)
     stats = accel.get_stats()
-    assert (0, 0) == (stats.pure_count, stats.ffi_count)
+    assert (2, 0) == (stats.pure_count, stats.ffi_count)
+    assert 2 == capsys.readouterr().err.count("[ACCEL]")
 
 
 def test_large_inputs_are_left_out_of_a_short_budget():
@@ -538,16 +624,20 @@ def test_the_least_time_of_each_is_told(monkeypatch):
     # In the order of two rounds: other, one, one, other.
     taken = iter([50.0, 90.0, 70.0, 20.0] * 5)
     monkeypatch.setattr(_timing, "_count", lambda _: 1)
-    monkeypatch.setattr(_timing, "sample_ns", lambda *_: next(taken) * 1000)
-    assert (70, 20) == _timing.pair_us(int, int, 0.0)
+
+    def sampler(_count):
+        assert not gc.isenabled()
+        return next(taken) * 1000
+
+    assert (70, 20) == _timing.pair_us(sampler, sampler, 0.0)
     assert gc.isenabled()
 
 
 def test_a_sample_is_long_enough():
     """Short calls are repeated until the clock can tell."""
-    count = _timing._count(int)
+    count = _timing._count(partial(_timing.sample_ns, int))
     assert 100 < count
-    assert 1 == _timing._count(lambda: sum(range(100_000)))
+    assert 1 == _timing._count(partial(_timing.sample_ns, lambda: sum(range(100_000))))
 
 
 # ---- the machine and the picture
@@ -593,6 +683,15 @@ def test_a_picture_of_no_format_is_refused():
     """By its name, and before anything is measured."""
     with pytest.raises(_plots.PlotError, match=r"p\.gif: a picture's name ends in \.png"):
         _plots.check("p.gif")
+
+
+def test_a_picture_of_no_folder_is_refused(tmp_path):
+    """Nor in the place of one; before anything is measured."""
+    with pytest.raises(_plots.PlotError, match=r"none/p\.svg: .*none is no folder that can be"):
+        _plots.check(str(tmp_path / "none" / "p.svg"))
+    (tmp_path / "p.svg").mkdir()
+    with pytest.raises(_plots.PlotError, match=r"p\.svg: is a folder"):
+        _plots.check(str(tmp_path / "p.svg"))
 
 
 def test_without_matplotlib_the_cure_is_told(monkeypatch):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+from pathlib import Path
 
 import pytest
 
 from shimhub.accel import calibration, crossovers, table
+from shimhub.accel._fitting import Point
+from shimhub.accel.table import Entry
 from shimhub.cli import main, schema
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -126,6 +131,64 @@ def test_wrong_use_is_told(run, words, told):
     code, _, error = run(*words)
     assert 2 == code
     assert f"shimhub: {told}" in error
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_stopped_calibration_leaves_the_last_one(run, monkeypatch):
+    """Exit code 130, and a line on stderr; no traceback."""
+    run("calibrate", "--op", "relu", "--budget", "1")
+    before = run("show")[1]
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(calibration, "pair_us", stop)
+    code, _, error = run("calibrate", "--op", "relu")
+    assert (130, "shimhub: stopped; what was kept before is in use\n") == (code, error)
+    assert before == run("show")[1]
+
+
+def test_what_cannot_be_removed_is_told(run):
+    """Exit code 2, the file and the system's reason."""
+    os.makedirs(table.path_of({"cpu": "one"}))
+    code, _, error = run("forget")
+    assert 2 == code
+    assert error.endswith(".json: Is a directory\n")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0.0, math.inf, "always"),
+        (math.inf, math.inf, "never"),
+        (0.0, 31_277.0, "< 31,277 (177^2)"),
+        (4096.0, math.inf, ">= 4,096 (64^2)"),
+        (4096.0, 31_277.0, "4,096..31,276"),
+        (1_048_576.0, 16_777_217.0, "1,048,576..16,777,216"),
+    ],
+)
+def test_a_range_of_tensors_is_shown(run, low, high, told):
+    """In the words of its two ends, in 80 columns; and as JSON."""
+    one = Entry("relu", "tensor", "float32", low, (Point(4, 1.0, 10.0),), high)
+    table.store(table.Table(table.validators(), {one.key: one}))
+    crossovers.forget()
+    (line,) = [one for one in run("show")[1].splitlines() if one.endswith(" calibrated")]
+    assert 80 >= len(line)
+    assert f"relu          tensor float32  {told} " in line
+    entries = answer_of(run("show", "--format", "json")[1])["entries"]
+    (found,) = [one for one in entries if one["source"] == "calibrated"]
+    ends = [None if math.isinf(end) else end for end in (low, high)]
+    assert ends == [found["threshold"], found["until"]]
+
+
+def test_a_file_of_an_older_form_is_told(run):
+    """It is not used, and calibrating again is the cure."""
+    table.store(table.Table(table.validators()))
+    file = Path(table.path_of(table.validators()))
+    file.write_text(file.read_text().replace(table.SCHEMA, "shimhub.accel.table/1"))
+    crossovers.forget()
+    told = run("show")[1].replace("\n", " ")
+    assert "its file is shimhub.accel.table/1, which is not shimhub.accel.table/2; " in told
 
 
 def test_without_torch_there_is_nothing_to_measure(run, monkeypatch):

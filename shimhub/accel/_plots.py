@@ -33,10 +33,15 @@ class PlotError(AccelError, ValueError):
 def check(path: str) -> None:
     """Refuse what could not be drawn in the end.
 
-    Raises :class:`PlotError` for a name of no format, ``ModuleNotFoundError`` without matplotlib.
+    Raises :class:`PlotError` for a name of no format, or in a folder that is none,
+    ``ModuleNotFoundError`` without matplotlib.
     """
     if _format(path) not in _DATES:
         raise PlotError(f"{path}: a picture's name ends in .{', .'.join(_DATES)}")
+    folder = os.path.dirname(path) or "."
+    if not os.access(folder, os.W_OK | os.X_OK) or os.path.isdir(path):
+        why = "is a folder" if os.path.isdir(path) else f"{folder} is no folder that can be written"
+        raise PlotError(f"{path}: {why}")
     try:
         import matplotlib as mpl  # noqa: F401 - whether it is there
     except ModuleNotFoundError as error:

@@ -8,19 +8,21 @@ from collections.abc import Callable
 from typing import Any, Final
 
 Call = Callable[[], Any]
+#: Takes so many calls of something; gives the nanoseconds of one.
+Sampler = Callable[[int], float]
 
 #: A sample lasts so long or more, over 500 times what reading the clock costs.
 _LEAST_NS: Final = 30_000
 _LEAST_ROUNDS, _MOST_ROUNDS = 5, 41
 
 
-def pair_us(one: Call, other: Call, budget_s: float) -> tuple[float, float]:
+def pair_us(one: Sampler, other: Sampler, budget_s: float) -> tuple[float, float]:
     """Return the microseconds that each of two calls takes; rounds of both, in changing order.
 
     Five rounds at least, however long they take; more while the budget lasts.
     """
-    calls = one, other
-    counts = [_count(call) for call in calls]
+    samplers = one, other
+    counts = [_count(sampler) for sampler in samplers]
     least = [float("inf"), float("inf")]
     end = time.perf_counter() + budget_s
     was_on = gc.isenabled()
@@ -30,7 +32,7 @@ def pair_us(one: Call, other: Call, budget_s: float) -> tuple[float, float]:
             if number >= _LEAST_ROUNDS and time.perf_counter() > end:
                 break
             for arm in (0, 1) if number % 2 else (1, 0):
-                least[arm] = min(least[arm], sample_ns(calls[arm], counts[arm]))
+                least[arm] = min(least[arm], samplers[arm](counts[arm]))
     finally:
         if was_on:
             gc.enable()
@@ -46,11 +48,11 @@ def sample_ns(call: Call, count: int) -> float:
     return (time.perf_counter_ns() - start) / count
 
 
-def _count(call: Call) -> int:
+def _count(sampler: Sampler) -> int:
     """Return how many calls make a sample, after as many to warm up."""
     count = 1
     while True:
-        took = sample_ns(call, count) * count
+        took = sampler(count) * count
         if took >= _LEAST_NS:
             return count
         count = max(count * 2, min(int(count * _LEAST_NS / max(took, 1)), count * 16))

@@ -1,30 +1,47 @@
-"""The calls that are timed: inputs of each operation by size, and both ways to compute them."""
+"""The calls that are timed: inputs of each operation by shape, and both ways to compute them.
+
+Both are calls of the public function in mode AUTO, with who computes laid down: so what they take
+is what a call takes, on whatever way dispatch finds.
+"""
 
 from __future__ import annotations
 
+import contextvars
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from shimhub.accel import _kinds, torch_ffi
-from shimhub.accel._dispatch import Call as Plan
-from shimhub.accel._dispatch import call_of, choose
-from shimhub.accel._table import TABLE, Op
+from shimhub.accel._table import TABLE
+from shimhub.accel._timing import sample_ns
 from shimhub.accel.model import GROUPS, AccelMode, Settings
-from shimhub.kernels.linalg import native_limit
+from shimhub.accel.modes import CURRENT
+from shimhub.accel.torch_ffi import torch_module
 
-Call = Callable[[], Any]
+#: (rows, columns), or (m, k, n) of a product of (m, k) and (k, n).
+Shape = tuple[int, ...]
 _HALF: Final = 0.5
-_AUTO: Final = Settings(AccelMode.AUTO)
-_TORCH: Final = Settings(AccelMode.TORCH)
-_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "linear": {"activation": None, "transposed": False},
-    "gelu": {"approximate": "none"},
-    "softmax": {"axis": -1},
-    "layer_norm": {"eps": 1e-5},
-}
+#: What is an option, where the operation has any.
+_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {"linear": {"transposed": False}}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of a call: the call, and the context in which it takes that way."""
+
+    call: Callable[[], Any]
+    context: contextvars.Context
+
+    def __call__(self) -> Any:
+        """Compute it once."""
+        return self.context.run(self.call)
+
+    def sample_ns(self, count: int) -> float:
+        """Return the nanoseconds of a call, as the mean of ``count``."""
+        return self.context.run(sample_ns, self.call, count)
 
 
 @dataclass(frozen=True)
@@ -32,75 +49,61 @@ class Arms:
     """A call of so much work in both ways."""
 
     work: float
-    pure: Call
-    torch: Call
+    pure: Arm
+    torch: Arm
 
 
-def arms(name: str, kind: str, dtype: str, size: int) -> Arms:
-    """Return both ways to compute an operation on ``size`` x ``size`` inputs of a kind."""
-    op, options = TABLE[name], _OPTIONS.get(name, {})
-    arrays = inputs_of(name, dtype, size)
-    work = op.work(arrays, options)
-    if kind == "tensor":
-        return Arms(work, *_on_tensors(op, arrays, options))
-    if kind == "list":
-        lists = [None if one is None else one.tolist() for one in arrays]
-        return Arms(work, *_on_lists(op, lists, options, work))
-    pure = op.kernel or op.reference
+def arms(name: str, kind: str, dtype: str, shape: Shape) -> Arms:
+    """Return both ways to compute an operation on inputs of a kind."""
+    from shimhub import accel
 
-    def by_torch() -> Any:
-        call = call_of(op, "ndarray", arrays, options, _TORCH)
-        choose(call)
-        return torch_ffi.on_arrays(op, call.inputs, options)
-
-    return Arms(work, lambda: pure(*arrays, **options), by_torch)
+    arrays = inputs_of(name, dtype, shape)
+    call = partial(getattr(accel, name), *(_as(kind, one) for one in arrays))
+    ours, theirs = _forced(name)
+    work = TABLE[name].work(arrays, _OPTIONS.get(name, {}))
+    return Arms(work, Arm(call, ours), Arm(call, theirs))
 
 
-def inputs_of(name: str, dtype: str, size: int) -> list[Any]:
+def square(name: str, size: int) -> Shape:
+    """Return the shape of ``size`` x ``size`` inputs."""
+    return (size,) * (3 if name in GROUPS["matmul"] else 2)
+
+
+def inputs_of(name: str, dtype: str, shape: Shape) -> list[Any]:
     """Return arrays for an operation, the same each time; from -1 to 1, away from zero."""
-    drawn = np.random.default_rng(8).uniform(0.1, 1, (2, size, size)).astype(dtype)
-    x, y = drawn[0] * np.where(drawn[1] > _HALF, 1, -1).astype(dtype), drawn[1]
-    if name == "linear":
-        return [x, y, x[0].copy()]
+    draw = np.random.default_rng(8)
+    rows, columns = shape[0], shape[-1]
+    x = _drawn(draw, shape[:2], dtype)
+    if name in GROUPS["matmul"]:
+        product = [x, _drawn(draw, shape[1:], dtype)]
+        return product if name == "matmul" else [*product, _drawn(draw, (columns,), dtype)]
     if name == "layer_norm":
-        return [x, y[0].copy(), x[0].copy()]
+        return [x, _drawn(draw, (columns,), dtype), _drawn(draw, (columns,), dtype)]
     if name == "cross_entropy":
-        return [x, np.arange(size) % size]
-    return [x] if name in GROUPS["activations"] else [x, y]
+        return [x, np.arange(rows) % columns]
+    return [x] if name in GROUPS["activations"] else [x, _drawn(draw, shape, dtype)]
 
 
-def _on_lists(
-    op: Op, lists: list[Any], options: Mapping[str, Any], work: float
-) -> tuple[Call, Call]:
-    kernel = op.kernel if op.name == "matmul" else None
-
-    def pure() -> Any:
-        call = call_of(op, "list", lists, options, _AUTO)
-        choose(call)
-        found = (op.kernel or op.reference)(*call.inputs, **options)
-        return _kinds.from_result("list", lists[0], found)
-
-    def by_torch() -> Any:
-        call = call_of(op, "list", lists, options, _TORCH)
-        choose(call)
-        return _kinds.from_result("list", lists[0], torch_ffi.on_arrays(op, call.inputs, options))
-
-    if kernel is not None and work <= native_limit("products", "float64"):
-        return lambda: kernel(*lists), by_torch
-    return pure, by_torch
+def _drawn(draw: np.random.Generator, shape: Shape, dtype: str) -> Any:
+    found = draw.random(shape, np.float32) * 2 - 1
+    return np.where(abs(found) < _HALF / 5, np.float32(_HALF), found).astype(dtype)
 
 
-def _on_tensors(op: Op, arrays: list[Any], options: Mapping[str, Any]) -> tuple[Call, Call]:
-    """Return both ways; that by ours is through Python, where torch's is its own function."""
-    torch, function = torch_ffi.torch_module(), torch_ffi.functions()[op.name]
-    from shimhub.accel import _tensors
+def _as(kind: str, array: Any) -> Any:
+    if kind == "list":
+        return array.tolist()
+    return torch_module().from_numpy(array) if kind == "tensor" else array
 
-    tensors = [torch.from_numpy(one) for one in arrays]
-    pure = op.kernel or op.reference
 
-    def ours() -> Any:
-        _tensors.limit_of(Plan(op, "tensor", tensors, options, _AUTO))
-        _tensors.why_torch(op.name, tensors)
-        return torch.as_tensor(pure(*map(_kinds.from_tensor, tensors), **options))
+def _forced(name: str) -> tuple[contextvars.Context, contextvars.Context]:
+    """Return contexts in which our kernels and numpy, and torch, compute an operation."""
+    return (
+        _in(Settings(AccelMode.AUTO, True, {name: math.inf}, tensors=(math.inf, math.inf))),
+        _in(Settings(AccelMode.AUTO, True, {name: 0.0}, tensors=(0.0, math.inf))),
+    )
 
-    return ours, lambda: function(*tensors, **options)
+
+def _in(settings: Settings) -> contextvars.Context:
+    context = contextvars.copy_context()
+    context.run(CURRENT.set, settings)
+    return context

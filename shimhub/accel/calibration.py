@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shimhub.accel import _workloads, crossovers, table, thresholds, torch_ffi
+from shimhub.accel import _workloads, crossovers, logs, stats, table, thresholds, torch_ffi
 from shimhub.accel._fitting import Point, crossover_of, range_of
 from shimhub.accel._machine import validators
-from shimhub.accel._timing import pair_us, sample_ns
+from shimhub.accel._timing import pair_us
 from shimhub.accel.errors import AccelError, TorchMissingError
 from shimhub.accel.model import GROUPS, OPS
 from shimhub.accel.table import Entry, Key, Table
@@ -39,7 +39,7 @@ _FORMS: Final = (
 
 
 class CalibrationError(AccelError, ValueError):
-    """What cannot be calibrated: an operation that does not exist, or a budget of nothing."""
+    """What cannot be: an operation that does not exist, a budget of nothing, a file that stays."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def calibrate(
     ``ops`` are operations or groups of them, all by default; what is not among them stays as it
     was. ``told`` is called with each entry. A crossover that was in use stays if it is within
     15 % of the measured one. A short budget, or a busy machine, is not held to: each size up to
-    64 x 64 is timed five times. Run it on a quiet machine, with as many threads as the program
+    64 x 64 is timed five times. Calls are not counted and not told meanwhile, whoever makes them.
+    Run it on a quiet machine, with as many threads as the program
     will have. Raises :class:`CalibrationError`, and :class:`TorchMissingError` where there is
     nothing to compare.
     """
@@ -77,11 +78,12 @@ def calibrate(
     start, machine = time.perf_counter(), validators()
     forms = [(name, *form) for name in names for form in _FORMS]
     measured = []
-    for key in forms:  # one that takes longer than its share takes nothing from the others
-        entry = measure(key, budget_s / len(forms))
-        measured.append(entry)
-        if told is not None:
-            told(entry)
+    with stats.hidden(), logs.silent():
+        for key in forms:  # one that takes longer than its share takes nothing from the others
+            entry = measure(key, budget_s / len(forms))
+            measured.append(entry)
+            if told is not None:
+                told(entry)
     made = Table(machine, {**_before(machine), **{one.key: one for one in measured}})
     not_kept = table.store(made) if keep else ""
     crossovers.use(made)
@@ -91,8 +93,14 @@ def calibrate(
 
 
 def forget() -> list[str]:
-    """Remove all kept calibrations; return their files. The shipped table serves again."""
-    files = table.remove()
+    """Remove all kept calibrations; return their files. The shipped table serves again.
+
+    Raises :class:`CalibrationError` for a file that cannot be removed.
+    """
+    try:
+        files = table.remove()
+    except OSError as error:
+        raise CalibrationError(f"{error.filename}: {error.strerror}") from error
     crossovers.use(None)
     thresholds.changed()
     return files
@@ -105,7 +113,7 @@ def measure(key: Key, budget_s: float) -> Entry:
     end = time.perf_counter() + budget_s
     sizes = [one for one in SIZES if kind != "list" or one <= _LARGEST_LIST]
     for number, size in enumerate(sizes):
-        arms = _workloads.arms(op, kind, dtype, size)
+        arms = _workloads.arms(op, kind, dtype, _workloads.square(op, size))
         left = end - time.perf_counter()
         if size > _LEAST_SIZE and _seconds(arms) > left * _SHARE_OF_CALL:
             break
@@ -126,13 +134,13 @@ def _entry(key: Key, points: Sequence[Point]) -> Entry:
 
 def _point(arms: _workloads.Arms, budget_s: float) -> Point:
     """Return the times of both ways, in whole nanoseconds as files have them."""
-    ours, theirs = pair_us(arms.pure, arms.torch, budget_s)
+    ours, theirs = pair_us(arms.pure.sample_ns, arms.torch.sample_ns, budget_s)
     return Point(arms.work, max(round(ours, 3), 0.001), max(round(theirs, 3), 0.001))
 
 
 def _seconds(arms: _workloads.Arms) -> float:
     """Return how long a call takes in both ways."""
-    return sum(sample_ns(call, 1) for call in (arms.pure, arms.torch)) / 1e9
+    return sum(arm.sample_ns(1) for arm in (arms.pure, arms.torch)) / 1e9
 
 
 def _in_use(key: Key) -> Entry | None:

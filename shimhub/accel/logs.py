@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 _LOGGER: Final = logging.getLogger("shimhub.accel")
@@ -46,6 +47,19 @@ def enable_logging(on: bool = True) -> None:
     _LOGGER.propagate = not on
     for listener in _listeners:
         listener(on)
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Tell no decisions inside of a with-statement, in whatever thread."""
+    was_on = _enabled
+    if was_on:
+        enable_logging(False)
+    try:
+        yield
+    finally:
+        if was_on:
+            enable_logging()
 
 
 def on_change(listener: Callable[[bool], None]) -> None:

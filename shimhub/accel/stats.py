@@ -7,10 +7,12 @@ forked child begins at zero.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
 from collections import Counter
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Final
 
@@ -25,6 +27,8 @@ _Counts = Counter[tuple[str, ...]]
 _lock = threading.Lock()
 _shards: list[tuple[weakref.ref[threading.Thread], _Counts]] = []
 _ended: _Counts = Counter()
+#: What was counted, and is not to be told.
+_hidden: _Counts = Counter()
 _own = threading.local()
 
 
@@ -40,7 +44,7 @@ def count(op: str, backend: str, reason: str = "") -> None:
 
 def get_stats() -> Stats:
     """Return the counts of all threads since the start or :func:`reset_stats`."""
-    counts = _sum()
+    counts = _sum() - _hidden
     per_op = {op: _of(op, counts) for op in OPS if any(key[0] == op for key in counts)}
     reasons: Counter[str] = Counter()
     for key, number in counts.items():
@@ -62,10 +66,21 @@ def reset_stats() -> None:
     with _lock:
         _shards.clear()
         _ended.clear()
+        _hidden.clear()
         _own = threading.local()
         native = _loading.native()
         if native is not None:
             native.accel_reset()
+
+
+@contextlib.contextmanager
+def hidden() -> Iterator[None]:
+    """Tell nothing of what is called inside of a with-statement, by whatever thread."""
+    before = _sum()
+    try:
+        yield
+    finally:
+        _hidden.update(_sum() - before)
 
 
 def _of(op: str, counts: _Counts) -> OpStats:

@@ -9,17 +9,19 @@ one size on, up to another.
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from shimhub.accel import crossovers
 from shimhub.accel.errors import ThresholdError
 from shimhub.accel.model import DTYPES, GROUP_OF, GROUPS, KINDS, AccelMode, Settings
 from shimhub.errors import nearest
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from typing_extensions import Self
 
 _WORDS: Final = {"never": math.inf, "always": 0.0}
@@ -116,8 +118,8 @@ def get_threshold(name: str, kind: str = "ndarray", dtype: str = "float32") -> T
 def _threshold(op: str, kind: str, dtype: str, settings: Settings) -> Threshold:
     if kind != "tensor":
         return Threshold(*effective(op, kind, dtype, settings))
-    low, high = tensor_range(op, dtype, settings)
-    return Threshold(low, crossovers.source(op, kind, dtype), high)
+    low, high = _measured().tensor_range(op, dtype)
+    return Threshold(low, _measured().source(op, kind, dtype), high)
 
 
 def tensor_range(op: str, dtype: str, settings: Settings) -> tuple[float, float]:
@@ -129,7 +131,8 @@ def tensor_range(op: str, dtype: str, settings: Settings) -> tuple[float, float]
         return math.inf, math.inf
     if settings.mode is not _AUTO:
         return 0.0, math.inf
-    return settings.tensors or crossovers.tensor_range(op, dtype)
+    found: tuple[float, float] = settings.tensors or _measured().tensor_range(op, dtype)
+    return found
 
 
 def effective(op: str, kind: str, dtype: str, settings: Settings) -> Limit:
@@ -139,7 +142,16 @@ def effective(op: str, kind: str, dtype: str, settings: Settings) -> Limit:
             for name in (op, GROUP_OF[op]):
                 if name in told:
                     return Limit(told[name], source)
-    return Limit(crossovers.crossover(op, kind, dtype), crossovers.source(op, kind, dtype))
+    measured = _measured()
+    return Limit(measured.crossover(op, kind, dtype), measured.source(op, kind, dtype))
+
+
+@functools.cache
+def _measured() -> ModuleType:
+    """Return what was measured; not imported by who never asks, as in mode PURE."""
+    from shimhub.accel import crossovers
+
+    return crossovers
 
 
 def limits_of(told: Mapping[str, float | str]) -> dict[str, float]:

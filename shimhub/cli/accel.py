@@ -15,7 +15,7 @@ from shimhub.errors import ShimhubError
 if TYPE_CHECKING:
     from shimhub.accel.table import Entry
 
-_USAGE, _UNMET = 2, 5
+_USAGE, _UNMET, _STOPPED = 2, 5, 130
 _HEAD = ("operation", "input", "torch computes", "ours us", "torch us", "measured")
 _LAYOUT = "{:<14}{:<16}{:<21}{:>7}{:>9}  {}"
 
@@ -46,6 +46,9 @@ def _add_command(below: Any, name: str, work: Work, told: str) -> argparse.Argum
     def saying(options: argparse.Namespace) -> int:
         try:
             return work(options)
+        except KeyboardInterrupt:
+            print("shimhub: stopped; what was kept before is in use", file=sys.stderr)
+            return _STOPPED
         except (ShimhubError, ModuleNotFoundError) as error:
             print(f"shimhub: {error}", file=sys.stderr)
             return _UNMET if isinstance(error, ImportError) else _USAGE
@@ -165,7 +168,7 @@ def _when(entry: Entry) -> str:
     if math.isinf(high):
         above = ">=" if entry.kind == "tensor" else ">"
         return f"{above} {_size(entry, low)}" if low else "always"
-    return f"{low:,.0f} to {high - 1:,.0f}" if low else f"< {_size(entry, high)}"
+    return f"{low:,.0f}..{high - 1:,.0f}" if low else f"< {_size(entry, high)}"
 
 
 def _size(entry: Entry, work: float) -> str:
