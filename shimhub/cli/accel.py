@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _USAGE, _UNMET, _STOPPED = 2, 5, 130
 _HEAD = ("operation", "input", "torch computes", "ours us", "torch us", "measured")
 _LAYOUT = "{:<14}{:<16}{:<21}{:>7}{:>9}  {}"
+_LEGEND = (
+    "In mode AUTO. Sizes are elements of the largest input, multiplications of a product; (N^2), "
+    "(N^3): of N x N. us: what a call takes before any work. Ours are kernels and numpy."
+)
 
 
 def add(commands: Any) -> None:
@@ -61,9 +65,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
     _check_plot(options.plot)
     is_json = options.format == "json"
-    if not is_json:
-        print(_LAYOUT.format(*_HEAD))
-    told = None if is_json else _print_entry
+    told = None if is_json else _Printer()
     made = calibration.calibrate(options.op, budget_s=options.budget, told=told)
     _draw(options.plot, made.measured)
     if is_json:
@@ -76,13 +78,22 @@ def _calibrate(options: argparse.Namespace) -> int:
             entries=rows,
         )
     else:
+        print_filled("", _LEGEND)
         kept = f"not kept: {made.not_kept}" if made.not_kept else f"kept in {made.file}"
         print_filled("", f"{made.seconds:.0f} s; {kept}")
     return 0
 
 
-def _print_entry(entry: Entry) -> None:
-    print(_line(entry, "calibrated"), flush=True)
+class _Printer:
+    """Prints entries as they are measured, the first below the table's head."""
+
+    _is_first = True
+
+    def __call__(self, entry: Entry) -> None:
+        if self._is_first:
+            print(_LAYOUT.format(*_HEAD))
+        self._is_first = False
+        print(_line(entry, "calibrated"), flush=True)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -101,6 +112,7 @@ def _show(options: argparse.Namespace) -> int:
     print(_LAYOUT.format(*_HEAD))
     for one in found:
         print(_line(*one))
+    print_filled("", _LEGEND)
     if why:
         print_filled("", f"{why}; `shimhub accel calibrate` measures this machine")
     for path, differs in others.items():
