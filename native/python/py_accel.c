@@ -1,9 +1,9 @@
 /* The operations of shimhub.accel: who computes a call is found in C where nothing is to be decided.
  *
- * Exact arrays whose work is not above the limit go to our kernels, exact tensors to torch's own
- * function. All else, and what raises, goes to the Python function of the same name, which has the
- * whole rule. Counts need no lock: the GIL is held. */
-#include "py_linalg.h"
+ * Exact arrays whose work is not above the limit go to our kernels, those above it and exact tensors
+ * to torch's own function. All else, and what raises, goes to the Python function of the same name,
+ * which has the whole rule. Counts need no lock: the GIL is held. */
+#include "py_torch.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 enum { NATIVE, NUMPY, TORCH, REFUSED, COUNTS }; /* REFUSED: numpy, where kernels were to */
 
 /* In the order of shimhub.accel.model.OPS, which setup checks. Those of linalg come first. */
-enum { LOSSES = SHIMHUB_PY_FUNCTIONS, OPS = LOSSES + 2 };
+enum { LOSSES = SHIMHUB_PY_FUNCTIONS, OPS = SHIMHUB_PY_OPS };
 
 static const char *const op_names[OPS] = {
     "matmul",  "linear", "add",  "sub",     "mul",        "div",      "relu",
@@ -22,13 +22,17 @@ static const char *const op_names[OPS] = {
 static const Py_ssize_t arguments[OPS] = {
     [SHIMHUB_PY_MATMUL] = 2,   [SHIMHUB_PY_ADD] = 2,    [SHIMHUB_PY_SUBTRACT] = 2,
     [SHIMHUB_PY_MULTIPLY] = 2, [SHIMHUB_PY_DIVIDE] = 2, [SHIMHUB_PY_RELU] = 1,
-    [SHIMHUB_PY_SIGMOID] = 1,  [SHIMHUB_PY_TANH] = 1,
+    [SHIMHUB_PY_SIGMOID] = 1,  [SHIMHUB_PY_TANH] = 1,   [SHIMHUB_PY_MSE_LOSS] = 2,
+    [SHIMHUB_PY_CROSS_ENTROPY] = 2,
 };
 
 /* What a mode comes to. */
 struct limits {
-    double arrays[OPS][2]; /* work above which Python decides; by shimhub_float */
-    bool tensors[OPS];     /* torch computes tensors of any size */
+    double arrays[OPS][2]; /* work above which torch computes; by shimhub_float */
+    struct range {
+        double low, high; /* torch computes tensors of so much work, high excluded */
+    } tensors[OPS][2];
+    bool all_tensors[OPS]; /* of any size */
     bool lists[OPS];       /* torch computes no lists */
     bool forced;           /* our kernels compute at all sizes */
 };
@@ -39,8 +43,9 @@ struct limits {
 static struct {
     PyObject *variable, *process; /* the context variable; what holds where it is not set */
     PyObject *find;               /* find(settings) -> capsule */
-    PyTypeObject *array, *tensor, *parameter;
-    PyObject *asarray, *float64, *tolist;
+    PyTypeObject *array;
+    PyObject *asarray, *float64, *tolist, *nothing; /* (), the index of a number */
+    PyObject *torch; /* its functions by name, NULL before torch is used */
     struct {
         PyObject *settings, *capsule;
         const struct limits *limits;
@@ -52,8 +57,9 @@ static struct {
 static struct {
     PyObject *python;  /* the function that has the whole rule */
     PyObject *plain;   /* of a loss: the function in numpy */
-    PyObject *torch;   /* NULL before the first tensor */
+    PyObject *torch;   /* NULL before torch is used */
     bool to_python;    /* the kernel is another, or left alone after errors */
+    bool no_torch;     /* torch is left alone after errors */
     unsigned long long counts[COUNTS];
 } ops[OPS];
 
@@ -110,22 +116,34 @@ static void free_limits(PyObject *capsule)
     PyMem_Free(PyCapsule_GetPointer(capsule, CAPSULE));
 }
 
-/* accel_limits(sizes, tensors, lists, forced): two sizes for each operation, whether its tensors
- * are torch's, and whether its lists are not. */
+static void set_tensors(struct limits *limits, int op, PyObject *ranges)
+{
+    limits->all_tensors[op] = true;
+    for (int type = 0; type < 2; type++) {
+        struct range *range = &limits->tensors[op][type];
+        range->low = PyFloat_AsDouble(PyTuple_GET_ITEM(ranges, 4 * op + 2 * type));
+        range->high = PyFloat_AsDouble(PyTuple_GET_ITEM(ranges, 4 * op + 2 * type + 1));
+        if (!(range->low <= 0 && isinf(range->high)))
+            limits->all_tensors[op] = false;
+    }
+}
+
+/* accel_limits(sizes, ranges, lists, forced): for each operation two sizes, two ranges of work whose
+ * tensors are torch's, and whether its lists are not. */
 static PyObject *make_limits(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     (void)module;
     if (nargs != 4 || !PyTuple_Check(args[0]) || PyTuple_GET_SIZE(args[0]) != 2 * OPS ||
-        !PyTuple_Check(args[1]) || PyTuple_GET_SIZE(args[1]) != OPS ||
+        !PyTuple_Check(args[1]) || PyTuple_GET_SIZE(args[1]) != 4 * OPS ||
         !PyTuple_Check(args[2]) || PyTuple_GET_SIZE(args[2]) != OPS)
-        return PyErr_Format(PyExc_TypeError, "accel_limits(sizes, tensors, lists, forced)");
+        return PyErr_Format(PyExc_TypeError, "accel_limits(sizes, ranges, lists, forced)");
     struct limits *limits = PyMem_Calloc(1, sizeof *limits);
     if (limits == NULL)
         return PyErr_NoMemory();
     for (int i = 0; i < 2 * OPS; i++)
         limits->arrays[i / 2][i % 2] = PyFloat_AsDouble(PyTuple_GET_ITEM(args[0], i));
     for (int i = 0; i < OPS; i++) {
-        limits->tensors[i] = PyTuple_GET_ITEM(args[1], i) == Py_True;
+        set_tensors(limits, i, args[1]);
         limits->lists[i] = PyTuple_GET_ITEM(args[2], i) == Py_True;
     }
     limits->forced = args[3] == Py_True;
@@ -160,47 +178,66 @@ static bool are_arrays(PyObject *const *args, Py_ssize_t nargs, PyObject *kwname
     return some;
 }
 
-static double columns_of(const struct shimhub_array *b)
+/* The rows of a product's result are so long; of linear by its keyword `transposed`. */
+static double columns_of(const struct shimhub_array *b, PyObject *const *named, PyObject *kwnames)
 {
+    Py_ssize_t count = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (named[i] == Py_True && b->nd == 2 &&
+            PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "transposed") == 0)
+            return (double)b->shape[0];
     return b->nd == 2 ? (double)b->shape[1] : 1;
+}
+
+static double work_of_product(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                              shimhub_float *type)
+{
+    struct shimhub_array first, other;
+    if (nargs < 2 || !shimhub_array_read(args[0], &first) ||
+        !shimhub_array_read(args[1], &other) || first.type != other.type || other.nd > 2 ||
+        other.nd < 1 || first.nd < 1 || (op == SHIMHUB_PY_MATMUL && first.nd > 2))
+        return -1;
+    *type = first.type;
+    return (double)shimhub_array_count(&first) * columns_of(&other, args + nargs, kwnames);
 }
 
 /* The work of a call, in the unit of thresholds; -1 where it is Python's to tell. */
 static double work_of(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                       shimhub_float *type)
 {
-    struct shimhub_array first, other;
+    if (op <= SHIMHUB_PY_LINEAR)
+        return work_of_product(op, args, nargs, kwnames, type);
+    Py_ssize_t given = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
+    struct shimhub_array array;
     double most = 0;
     bool any = false;
-    if (op <= SHIMHUB_PY_LINEAR) {
-        if (nargs < 2 || kwnames != NULL || !shimhub_array_read(args[0], &first) ||
-            !shimhub_array_read(args[1], &other) || first.type != other.type || other.nd > 2 ||
-            other.nd < 1 || first.nd < 1 || (op == SHIMHUB_PY_MATMUL && first.nd > 2))
-            return -1;
-        *type = first.type;
-        return (double)shimhub_array_count(&first) * columns_of(&other);
-    }
-    for (Py_ssize_t i = 0; i < nargs; i++) {
+    if (op == SHIMHUB_PY_CROSS_ENTROPY && given > 1)
+        given = 1; /* the target is never larger */
+    for (Py_ssize_t i = 0; i < given; i++) {
         if (Py_TYPE(args[i]) != us.array)
             continue;
-        if (!shimhub_array_read(args[i], &first) || (any && first.type != *type))
+        if (!shimhub_array_read(args[i], &array) || (any && array.type != *type))
             return -1;
         any = true;
-        *type = first.type;
-        double count = (double)shimhub_array_count(&first);
+        *type = array.type;
+        double count = (double)shimhub_array_count(&array);
         most = count > most ? count : most;
     }
-    return any && kwnames == NULL ? most : -1;
+    return any ? most : -1;
 }
 
-static bool is_within(const double *limits, int op, PyObject *const *args, Py_ssize_t nargs,
-                      PyObject *kwnames)
+enum side { PURE_SIDE, TORCH_SIDE, PYTHON_SIDE };
+
+static enum side side_of(const double *limits, int op, PyObject *const *args, Py_ssize_t nargs,
+                         PyObject *kwnames)
 {
     shimhub_float type;
     if (isinf(limits[0]) && isinf(limits[1]) && limits[0] > 0 && limits[1] > 0)
-        return true; /* never torch: the work does not matter */
+        return PURE_SIDE; /* never torch: the work does not matter */
     double work = work_of(op, args, nargs, kwnames, &type);
-    return work >= 0 && work <= limits[type];
+    if (work < 0)
+        return PYTHON_SIDE;
+    return work <= limits[type] ? PURE_SIDE : TORCH_SIDE;
 }
 
 static PyObject *by_kernel(int op, bool forced, PyObject *const *args, Py_ssize_t nargs,
@@ -233,25 +270,64 @@ static PyObject *arrays(int op, const struct limits *limits, PyObject *const *ar
 
 /* ---- tensors ---- */
 
-static bool is_tensor(PyObject *object)
-{
-    return Py_TYPE(object) == us.tensor || Py_TYPE(object) == us.parameter;
-}
-
 static bool are_tensors(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
     if (arguments[op] > 0 && (nargs != arguments[op] || kwnames != NULL))
         return false; /* torch's function takes more than ours */
     for (Py_ssize_t i = 1; i < nargs + named; i++)
-        if (!is_tensor(args[i]) && (Py_TYPE(args[i]) == us.array || !is_plain(args[i])))
+        if (!shimhub_torch_is_tensor(args[i]) &&
+            (Py_TYPE(args[i]) == us.array || !is_plain(args[i])))
             return false;
-    return is_tensor(args[0]);
+    return shimhub_torch_is_tensor(args[0]);
+}
+
+/* By torch's own function, or else by the one that takes our arguments. */
+static PyObject *by_torch(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *result = NULL;
+    if (!shimhub_torch_is_plain(op))
+        result = shimhub_torch_call(op, args, nargs, kwnames);
+    if (result == NULL && !PyErr_Occurred())
+        result = PyObject_Vectorcall(ops[op].torch, args, (size_t)nargs, kwnames);
+    ops[op].counts[TORCH] += result != NULL;
+    return result;
+}
+
+/* The work of a call on tensors that our kernels might compute; -1 where they cannot. */
+static double work_of_tensors(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                              shimhub_float *type)
+{
+    struct shimhub_tensor first, tensor;
+    double most = 0, columns = 1;
+    if (op >= LOSSES || kwnames != NULL)
+        return -1;
+    for (Py_ssize_t i = 0; i < nargs; i++) {
+        if (i > 0 && !shimhub_torch_is_tensor(args[i])) {
+            if (arguments[op] > 0)
+                return -1; /* a number beside a tensor */
+            continue;
+        }
+        if (!shimhub_tensor_read(args[i], &tensor) || !tensor.on_cpu || !tensor.contiguous ||
+            tensor.nd < 1 || tensor.type > SHIMHUB_FLOAT64 ||
+            (i > 0 && tensor.type != first.type))
+            return -1;
+        if (i == 0)
+            first = tensor;
+        if (i == 1)
+            columns = (double)tensor.shape[tensor.nd - 1];
+        double count = (double)shimhub_tensor_count(&tensor);
+        most = count > most ? count : most;
+    }
+    *type = (shimhub_float)first.type;
+    if (op > SHIMHUB_PY_LINEAR)
+        return most;
+    return nargs < 2 || first.nd != 2 ? -1 : (double)shimhub_tensor_count(&first) * columns;
 }
 
 /* ---- lists ---- */
 
-#define MOST 5 /* arguments of a call on lists */
+#define MOST 6 /* arguments of a call */
 
 static bool is_list(PyObject *object)
 {
@@ -298,33 +374,185 @@ done:
     return result;
 }
 
+/* ---- torch's side ---- */
+
+/* Whether torch takes an array as it is, without a warning. */
+static bool takes(PyObject *object, shimhub_float type)
+{
+    struct shimhub_array array;
+    if (!shimhub_array_read(object, &array) || array.type != type || !array.writable)
+        return false;
+    for (int i = 0; i < array.nd; i++)
+        if (array.strides[i] < 0)
+            return false;
+    return true;
+}
+
+/* Whether an array has the numbers of classes, as torch takes them. */
+static bool takes_classes(PyObject *object)
+{
+    Py_buffer view;
+    if (Py_TYPE(object) != us.array)
+        return false;
+    if (PyObject_GetBuffer(object, &view, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) {
+        PyErr_Clear();
+        return false;
+    }
+    bool fit = view.itemsize == 8 && !view.readonly && (uintptr_t)view.buf % 8 == 0 &&
+               (strcmp(view.format, "l") == 0 || strcmp(view.format, "q") == 0);
+    for (int i = 0; i < view.ndim; i++)
+        fit = fit && view.strides[i] >= 0 && view.strides[i] % 8 == 0;
+    PyBuffer_Release(&view);
+    return fit;
+}
+
+/* Whether all of a call's arguments are what torch computes as numpy does. */
+static bool are_torchs(int op, PyObject *const *args, Py_ssize_t given)
+{
+    struct shimhub_array first;
+    if (given > MOST || !shimhub_array_read(args[0], &first) ||
+        (op == SHIMHUB_PY_SOFTMAX && first.nd < 1))
+        return false;
+    for (Py_ssize_t i = 0; i < given; i++) {
+        if (op == SHIMHUB_PY_CROSS_ENTROPY && i == 1) {
+            if (!takes_classes(args[1]) && !takes(args[1], first.type))
+                return false;
+        } else if (Py_TYPE(args[i]) == us.array ? !takes(args[i], first.type)
+                                                : arguments[op] > 1 && !PyFloat_CheckExact(args[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Whether torch would take shapes that do not go together for us. */
+static bool needs_own(int op)
+{
+    return op == SHIMHUB_PY_LINEAR || op >= LOSSES;
+}
+
+/* A result of torch as numpy gives it: a number where it has no dimensions. */
+static PyObject *as_numpy_gives(int op, PyObject *tensor)
+{
+    struct shimhub_array read;
+    bool scalars = op == SHIMHUB_PY_MATMUL || op >= LOSSES ||
+                   (op >= SHIMHUB_PY_ADD && op <= SHIMHUB_PY_DIVIDE);
+    PyObject *array = shimhub_torch_to_array(tensor);
+    if (array != NULL && scalars && shimhub_array_read(array, &read) && read.nd == 0)
+        Py_SETREF(array, PyObject_GetItem(array, us.nothing));
+    return array;
+}
+
+/* The result, or NULL: with an exception, or without where Python is to decide. */
+static PyObject *arrays_by_torch(int op, PyObject *const *args, Py_ssize_t nargs,
+                                 PyObject *kwnames)
+{
+    Py_ssize_t given = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames)), made = 0;
+    PyObject *inputs[MOST], *result = NULL;
+    if (us.torch == NULL || ops[op].no_torch || !are_torchs(op, args, given) ||
+        PyDict_GetItemString(us.torch, op_names[op]) != ops[op].torch ||
+        shimhub_torch_in_autocast() != 0)
+        return NULL;
+    for (; made < given; made++) {
+        inputs[made] = Py_TYPE(args[made]) == us.array ? shimhub_torch_from_array(args[made])
+                                                       : Py_NewRef(args[made]);
+        if (inputs[made] == NULL)
+            goto done;
+    }
+    if (!shimhub_torch_is_plain(op))
+        result = shimhub_torch_call(op, inputs, nargs, kwnames);
+    if (result == NULL && !PyErr_Occurred() && !needs_own(op))
+        result = PyObject_Vectorcall(ops[op].torch, inputs, (size_t)nargs, kwnames);
+    if (result != NULL)
+        Py_SETREF(result, as_numpy_gives(op, result));
+    ops[op].counts[TORCH] += result != NULL;
+done:
+    while (made > 0)
+        Py_DECREF(inputs[--made]);
+    return result;
+}
+
+/* Tensors by our kernel, where nobody follows what is done with them. */
+static PyObject *tensors_by_kernel(int op, bool forced, PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *inputs[MOST], *result = NULL;
+    Py_ssize_t made = 0;
+    for (; made < nargs; made++) {
+        inputs[made] = shimhub_torch_is_tensor(args[made]) ? shimhub_torch_to_array(args[made])
+                                                           : Py_NewRef(args[made]);
+        if (inputs[made] == NULL)
+            goto done;
+    }
+    bool native = false;
+    result = by_kernel(op, forced, inputs, nargs, NULL, &native);
+    if (result != NULL && Py_TYPE(result) != us.array)
+        Py_CLEAR(result); /* a number */
+    if (result != NULL)
+        Py_SETREF(result, shimhub_torch_from_array(result));
+    if (result != NULL) {
+        ops[op].counts[native ? NATIVE : NUMPY]++;
+        ops[op].counts[REFUSED] += forced && !native;
+    }
+done:
+    while (made > 0)
+        Py_DECREF(inputs[--made]);
+    return result;
+}
+
+/* Whether nobody but us sees what is done with tensors. */
+static bool may_leave_torch(PyObject *const *args, Py_ssize_t nargs)
+{
+    bool has_grad;
+    for (Py_ssize_t i = 0; i < nargs; i++)
+        if (shimhub_torch_is_tensor(args[i]) && shimhub_torch_needs_grad(args[i], &has_grad) != 0)
+            return false;
+    return shimhub_torch_in_autocast() == 0 && shimhub_torch_is_followed() == 0;
+}
+
+static PyObject *tensors(int op, const struct limits *limits, PyObject *const *args,
+                         Py_ssize_t nargs, PyObject *kwnames)
+{
+    shimhub_float type;
+    if (limits->all_tensors[op])
+        return by_torch(op, args, nargs, kwnames);
+    bool forced = limits->forced; /* before Python code runs */
+    double work = nargs > MOST ? -1 : work_of_tensors(op, args, nargs, kwnames, &type);
+    const struct range *range = &limits->tensors[op][work < 0 ? 0 : type];
+    bool ours = work >= 0 && (work < range->low || work >= range->high);
+    if (ours && !ops[op].to_python && may_leave_torch(args, nargs))
+        return tensors_by_kernel(op, forced, args, nargs);
+    if (PyErr_Occurred() || forced || (ours && ops[op].to_python))
+        return NULL; /* Python tells why */
+    return by_torch(op, args, nargs, kwnames);
+}
+
 /* ---- calls ---- */
 
 /* The result, or NULL: with an exception, or without where Python is to decide. */
 static PyObject *here(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
+    const struct limits *limits;
     if (nargs < 1 || us.all_python)
         return NULL;
-    if (us.tensor != NULL && are_tensors(op, args, nargs, kwnames)) {
-        const struct limits *limits = limits_here();
-        if (limits == NULL || !limits->tensors[op])
-            return NULL;
-        PyObject *result = PyObject_Vectorcall(ops[op].torch, args, (size_t)nargs, kwnames);
-        ops[op].counts[TORCH] += result != NULL;
-        return result;
+    if (us.torch != NULL && are_tensors(op, args, nargs, kwnames)) {
+        limits = limits_here();
+        return limits == NULL ? NULL : tensors(op, limits, args, nargs, kwnames);
     }
     if (ops[op].to_python)
         return NULL;
     if (op < LOSSES && are_lists(args, nargs, kwnames)) {
-        const struct limits *limits = limits_here();
+        limits = limits_here();
         return limits != NULL && limits->lists[op] ? lists(op, limits->forced, args, nargs) : NULL;
     }
-    if (!are_arrays(args, nargs, kwnames))
+    if (!are_arrays(args, nargs, kwnames) || (limits = limits_here()) == NULL)
         return NULL;
-    const struct limits *limits = limits_here();
-    if (limits == NULL || !is_within(limits->arrays[op], op, args, nargs, kwnames))
+    switch (side_of(limits->arrays[op], op, args, nargs, kwnames)) {
+    case PURE_SIDE:
+        return arrays(op, limits, args, nargs, kwnames);
+    case TORCH_SIDE:
+        return arrays_by_torch(op, args, nargs, kwnames);
+    default:
         return NULL;
-    return arrays(op, limits, args, nargs, kwnames);
+    }
 }
 
 static PyObject *call(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -418,7 +646,8 @@ static int set_numpy(PyObject *numpy)
         return -1;
     us.array = (PyTypeObject *)array; /* for the life of the process */
     Py_XSETREF(us.tolist, PyUnicode_InternFromString("tolist"));
-    return us.tolist == NULL ? -1 : 0;
+    Py_XSETREF(us.nothing, PyTuple_New(0));
+    return us.tolist == NULL || us.nothing == NULL ? -1 : 0;
 }
 
 /* accel_setup(variable, process, find, numpy, rows) -> the functions. */
@@ -462,17 +691,22 @@ static PyObject *forget_limits(PyObject *module, PyObject *nothing)
     Py_RETURN_NONE;
 }
 
-/* accel_tensors(Tensor, Parameter, functions): torch's, in the order of the operations. */
-static PyObject *set_tensors(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+/* accel_torch(torch, functions, own, states, levels): torch's functions by name, a dict that stays
+ * theirs, and what shimhub_torch_setup takes. */
+static PyObject *set_torch(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     (void)module;
-    if (nargs != 3 || !PyType_Check(args[0]) || !PyType_Check(args[1]) ||
-        !PyTuple_Check(args[2]) || PyTuple_GET_SIZE(args[2]) != OPS)
-        return PyErr_Format(PyExc_TypeError, "accel_tensors(Tensor, Parameter, functions)");
-    for (int i = 0; i < OPS; i++)
-        Py_XSETREF(ops[i].torch, Py_NewRef(PyTuple_GET_ITEM(args[2], i)));
-    Py_XSETREF(us.tensor, (PyTypeObject *)Py_NewRef(args[0]));
-    Py_XSETREF(us.parameter, (PyTypeObject *)Py_NewRef(args[1]));
+    if (nargs != 5 || !PyDict_Check(args[1]))
+        return PyErr_Format(PyExc_TypeError, "accel_torch(torch, functions, own, states, levels)");
+    for (int i = 0; i < OPS; i++) {
+        PyObject *function = PyDict_GetItemString(args[1], op_names[i]);
+        if (function == NULL)
+            return PyErr_Format(PyExc_KeyError, "%s", op_names[i]);
+        Py_XSETREF(ops[i].torch, Py_NewRef(function));
+    }
+    if (shimhub_torch_setup(args[0], args[2], args[3], args[4]) != 0)
+        return NULL;
+    Py_XSETREF(us.torch, Py_NewRef(args[1]));
     Py_RETURN_NONE;
 }
 
@@ -486,6 +720,17 @@ static PyObject *set_to_python(PyObject *module, PyObject *const *args, Py_ssize
     if (op < 0)
         return NULL;
     *(op == OPS ? &us.all_python : &ops[op].to_python) = args[1] == Py_True;
+    Py_RETURN_NONE;
+}
+
+/* accel_no_torch(name, bool): arrays of an operation whose torch is Python's to ask. */
+static PyObject *set_no_torch(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    (void)module;
+    int op = nargs == 2 ? find_op(args[0]) : OPS;
+    if (op < 0 || op == OPS)
+        return op < 0 ? NULL : PyErr_Format(PyExc_TypeError, "accel_no_torch(name, bool)");
+    ops[op].no_torch = args[1] == Py_True;
     Py_RETURN_NONE;
 }
 
@@ -552,8 +797,9 @@ PyMethodDef shimhub_py_accel_methods[] = {
     {"accel_limits", FAST(make_limits), METH_FASTCALL, NULL},
     {"accel_process", set_process, METH_O, NULL},
     {"accel_forget", forget_limits, METH_NOARGS, NULL},
-    {"accel_tensors", FAST(set_tensors), METH_FASTCALL, NULL},
+    {"accel_torch", FAST(set_torch), METH_FASTCALL, NULL},
     {"accel_to_python", FAST(set_to_python), METH_FASTCALL, NULL},
+    {"accel_no_torch", FAST(set_no_torch), METH_FASTCALL, NULL},
     {"accel_counts", counts, METH_NOARGS, NULL},
     {"accel_reset", reset, METH_NOARGS, NULL},
     {"accel_kernel", FAST(kernel), METH_FASTCALL | METH_KEYWORDS, NULL},

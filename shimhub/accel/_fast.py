@@ -40,10 +40,20 @@ def functions() -> Mapping[str, Callable[..., Any]]:
     return dict(zip(OPS, made, strict=True))
 
 
-def use_tensors(tensor: type, parameter: type, torch: Mapping[str, Callable[..., Any]]) -> None:
-    """Let calls on exact tensors stay in C from now on."""
+def use_torch(
+    torch: Any,
+    functions: Mapping[str, Callable[..., Any]],
+    own: tuple[Any, ...],
+    states: tuple[Any, ...],
+    levels: Mapping[str, Any],
+) -> None:
+    """Let calls that torch computes stay in C from now on.
+
+    ``functions`` are torch's by operation, ``own`` those that C calls with torch's arguments,
+    ``states`` tell whether somebody follows tensors, ``levels`` the level of forward gradients.
+    """
     if _native is not None:
-        _native.accel_tensors(tensor, parameter, tuple(torch[name] for name in OPS))
+        _native.accel_torch(torch, functions, own, states, levels)
 
 
 @contextlib.contextmanager
@@ -80,9 +90,11 @@ def _find(settings: Settings) -> Any:
 def _made(settings: Settings) -> Any:
     assert _native is not None
     sizes = tuple(_size(op, dtype, settings) for op in OPS for dtype in DTYPES)
-    tensors = tuple(_stays(op, settings) for op in OPS)
+    ranges = tuple(
+        edge for op in OPS for one in DTYPES for edge in thresholds.tensor_range(op, one, settings)
+    )
     lists = tuple(math.isinf(_size(op, DTYPES[1], settings, "list")) for op in OPS)
-    return _native.accel_limits(sizes, tensors, lists, settings.mode is AccelMode.NATIVE)
+    return _native.accel_limits(sizes, ranges, lists, settings.mode is AccelMode.NATIVE)
 
 
 def _size(op: str, dtype: str, settings: Settings, kind: str = "ndarray") -> float:
@@ -95,12 +107,6 @@ def _size(op: str, dtype: str, settings: Settings, kind: str = "ndarray") -> flo
     return size if size > 0 else -1.0
 
 
-def _stays(op: str, settings: Settings) -> bool:
-    """Whether tensors of any size stay in torch."""
-    ranges = [thresholds.tensor_range(op, one, settings) for one in DTYPES]
-    return all(one == (0.0, math.inf) for one in ranges)
-
-
 def _forget() -> None:
     _by_mode.clear()
     _own.clear()
@@ -111,6 +117,8 @@ def _forget() -> None:
 def _watch(op: str, backend: str) -> None:
     if backend == "native":
         _choose_side(op)
+    elif _native is not None:
+        _native.accel_no_torch(op, breakers.is_watched(op, "torch"))
 
 
 def _choose_side(op: str) -> None:

@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.autograd import forward_ad
 
-from shimhub.accel import _fast, _kinds, breakers, logs, stats, thresholds, torch_ffi
+from shimhub.accel import _kinds, breakers, logs, stats, thresholds, torch_ffi
 from shimhub.accel._table import call_kernel, serves
-from shimhub.accel._torch_ops import FUNCTIONS
+from shimhub.accel._torch_ops import STATES
 from shimhub.accel.model import DTYPES, AccelMode
 
 if TYPE_CHECKING:
     from shimhub.accel._dispatch import Call
 
-_fast.use_tensors(torch.Tensor, torch.nn.Parameter, FUNCTIONS)
 _DTYPES = (torch.float32, torch.float64)
+_OUTSIDE = -1
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -72,6 +73,8 @@ def why_torch(name: str, inputs: Sequence[Any]) -> str:
         return "compile tracing"
     if torch.is_autocast_enabled("cpu"):
         return "autocast"
+    if _is_followed():
+        return "followed"
     if name in {"mse_loss", "cross_entropy"}:
         return "no kernel"
     tensors = [one for one in inputs if one is not None]
@@ -79,6 +82,11 @@ def why_torch(name: str, inputs: Sequence[Any]) -> str:
         return "not only tensors"
     reasons = (_why_not_this(one) for one in tensors)
     return next(filter(None, reasons), "") or _why_not_together(tensors)
+
+
+def _is_followed() -> bool:
+    """Whether a mode, a tracer or forward-mode gradients see what is done with tensors."""
+    return forward_ad._current_level != _OUTSIDE or any(state() for state in STATES)
 
 
 def _why_not_this(tensor: Any) -> str:
@@ -105,7 +113,8 @@ def _first(inputs: Sequence[Any]) -> Any:
 
 def _in_torch(call: Call, reason: str = "") -> Any:
     result = torch_ffi.on_tensors(call.op, call.inputs, call.options)
-    stats.count(call.op.name, "torch", reason)
+    asked = call.settings.mode is AccelMode.NATIVE
+    stats.count(call.op.name, "torch", reason if asked else "")
     logs.tell(call.op.name, call.inputs, "torch", reason)
     return result
 

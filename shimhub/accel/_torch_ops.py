@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 import torch
+from torch.autograd import forward_ad
 from torch.nn import functional
+
+from shimhub.accel import _fast
+
+#: What functional's call after checks in Python; of a torch without them, those.
+_OWN_MSE: Final = getattr(torch._C._nn, "mse_loss", None)
+_OWN_CROSS_ENTROPY: Final = getattr(torch._C._nn, "cross_entropy_loss", None)
+_MEAN: Final = 1  # torch.nn._reduction.get_enum("mean")
 
 
 def linear(
@@ -15,7 +23,10 @@ def linear(
     if activation not in ACTIVATIONS:
         known = ", ".join(map(repr, ACTIVATIONS))
         raise ValueError(f"activation: {activation!r} is none of {known}")
-    result = functional.linear(x, weight if transposed else weight.T, bias)
+    weight = weight if transposed else weight.T
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError("linear: torch would let the bias broadcast")
+    result = functional.linear(x, weight, bias)
     return ACTIVATIONS[activation](result)
 
 
@@ -38,13 +49,15 @@ def mse_loss(x: Any, target: Any) -> Any:
     """Return the mean of the squared differences; torch would let shapes broadcast."""
     if x.shape != target.shape:
         raise ValueError("mse_loss: shapes differ")
-    return functional.mse_loss(x, target)
+    return functional.mse_loss(x, target) if _OWN_MSE is None else _OWN_MSE(x, target, _MEAN)
 
 
 def cross_entropy(x: Any, target: Any) -> Any:
     """Return the mean loss; classes may be of any integer dtype."""
-    whole = not target.is_floating_point()
-    return functional.cross_entropy(x, target.long() if whole else target)
+    classes = target if target.is_floating_point() else target.long()
+    if _OWN_CROSS_ENTROPY is None:
+        return functional.cross_entropy(x, classes)
+    return _OWN_CROSS_ENTROPY(x, classes, None, _MEAN)
 
 
 ACTIVATIONS: Final[dict[str | None, Any]] = {
@@ -71,3 +84,21 @@ FUNCTIONS: Final[dict[str, Any]] = {
     "mse_loss": mse_loss,
     "cross_entropy": cross_entropy,
 }
+#: In the order in which C knows them.
+_OWN: Final = (
+    torch.matmul,
+    torch.addmm,
+    functional.linear,
+    functional.gelu,
+    torch.softmax,
+    torch.layer_norm,
+    _OWN_MSE,
+    _OWN_CROSS_ENTROPY,
+)
+#: Each tells, without arguments, whether somebody follows what is done with tensors.
+STATES: Final[tuple[Any, ...]] = (
+    torch._C._len_torch_dispatch_stack,
+    torch._C._len_torch_function_stack,
+    torch._C._is_tracing,
+)
+_fast.use_torch(torch, FUNCTIONS, _OWN, STATES, vars(forward_ad))
