@@ -18,6 +18,12 @@ enum { SHIMHUB_BOTH_LONG, SHIMHUB_A_IS_ONE, SHIMHUB_B_IS_ONE, SHIMHUB_LENGTHS };
         void (*softmax)(const T *x, ptrdiff_t n, T *out);                                      \
         void (*layer_norm)(const T *x, ptrdiff_t n, const T *weight, const T *bias, T epsilon, \
                            T *out);                                                            \
+        /* of a[i] - b[i] */                                                                   \
+        double (*sum_squares)(const T *a, const T *b, ptrdiff_t n);                            \
+        /* log(sum of exp(x[i] - greatest)) of at least one number */                          \
+        double (*log_sum_exp)(const T *x, ptrdiff_t n, T *greatest);                           \
+        /* of (x[i] - greatest - less) * weights[i] */                                         \
+        double (*sum_weighted)(const T *x, const T *weights, ptrdiff_t n, T greatest, T less); \
     };                                                                                         \
     extern const struct shimhub_elementwise_##name shimhub_elementwise_##name##_portable,      \
         shimhub_elementwise_##name##_avx2, shimhub_elementwise_##name##_avx512;                \

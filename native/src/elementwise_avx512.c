@@ -7,6 +7,7 @@
 #if SHIMHUB_X86_LANES
 
 #include <immintrin.h>
+#include <math.h>
 
 #define TARGET SHIMHUB_TARGET_AVX512
 #define TO_NEAREST (_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)

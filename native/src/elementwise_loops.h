@@ -123,18 +123,29 @@ TARGET INLINE V NAME(identity)(V x)
     COMBINE_LOOP(name##_a, OP, one_a, one_a, LOAD(b + i), LOAD_PART(b + i, n - i, SET(1)))     \
     COMBINE_LOOP(name##_b, OP, LOAD(a + i), LOAD_PART(a + i, n - i, SET(1)), one_b, one_b)
 
+/* Of at least one number; any where one of them is NaN. */
+TARGET INLINE T NAME(greatest)(const T *x, ptrdiff_t n)
+{
+    ptrdiff_t i = 0;
+    V most = SET(*x), other = most;
+    for (; i + 2 * WIDTH <= n; i += 2 * WIDTH) {
+        most = MAX(most, LOAD(x + i));
+        other = MAX(other, LOAD(x + i + WIDTH));
+    }
+    for (; i + WIDTH <= n; i += WIDTH)
+        most = MAX(most, LOAD(x + i));
+    if (i < n)
+        other = MAX(other, LOAD_PART(x + i, n - i, other));
+    return GREATEST(MAX(most, other));
+}
+
 TARGET static void NAME(softmax)(const T *x, ptrdiff_t n, T *out)
 {
     if (n == 0)
         return;
     ptrdiff_t i = 0;
-    V most = SET(*x), sum = SET(0);
-    for (; i + WIDTH <= n; i += WIDTH)
-        most = MAX(most, LOAD(x + i));
-    if (i < n)
-        most = MAX(most, LOAD_PART(x + i, n - i, most));
-    most = SET(GREATEST(most));
-    for (i = 0; i + WIDTH <= n; i += WIDTH) {
+    V most = SET(NAME(greatest)(x, n)), sum = SET(0);
+    for (; i + WIDTH <= n; i += WIDTH) {
         V power = NAME(exp)(SUB(LOAD(x + i), most));
         sum = ADD(sum, power);
         STORE(out + i, power);
@@ -201,6 +212,8 @@ TARGET static void NAME(layer_norm)(const T *x, ptrdiff_t n, const T *weight, co
     }
 }
 
+#include "elementwise_losses.h"
+
 ACTIVATE(relu)
 ACTIVATE(sigmoid)
 ACTIVATE(tanh)
@@ -236,6 +249,9 @@ const struct NUMBER(shimhub_elementwise) TABLE = {
                 [SHIMHUB_DIVIDE] = LENGTHS(divide)},
     .softmax = NAME(softmax),
     .layer_norm = NAME(layer_norm),
+    .sum_squares = NAME(sum_squares),
+    .log_sum_exp = NAME(log_sum_exp),
+    .sum_weighted = NAME(sum_weighted),
 };
 
 #undef LENGTHS

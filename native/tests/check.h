@@ -36,6 +36,7 @@ void test_ipc(void);
 void test_linalg(void);
 void test_lines(void);
 void test_list_ends(void);
+void test_losses(void);
 void test_minhash(void);
 void test_pack(void);
 void test_pad(void);

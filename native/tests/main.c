@@ -14,6 +14,7 @@ static void run_all(void)
     test_linalg();
     test_lines();
     test_list_ends();
+    test_losses();
     test_minhash();
     test_pack();
     test_pad();

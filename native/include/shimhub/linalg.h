@@ -75,6 +75,26 @@ SHIMHUB_API shimhub_status shimhub_layer_norm(shimhub_float type, int64_t rows, 
                                               const void *x, const void *weight, const void *bias,
                                               double epsilon, void *out);
 
+typedef enum { SHIMHUB_INT32, SHIMHUB_INT64 } shimhub_integer;
+
+/* Losses: means, of each number or each row, NaN of none. Sums are taken in blocks in the numbers'
+ * precision and then in double, and must fit that precision: infinity if one does not. */
+
+/* The mean of (x[i] - target[i])^2. */
+SHIMHUB_API shimhub_status shimhub_mse_loss(shimhub_float type, int64_t count, const void *x,
+                                            const void *target, double *mean);
+
+/* The mean over rows of -log(softmax(x)[class]), rows of `columns` adjacent numbers each.
+ * BAD_ARGUMENT for a class that is not in 0..columns - 1. */
+SHIMHUB_API shimhub_status shimhub_cross_entropy(shimhub_float type, int64_t rows, int64_t columns,
+                                                 const void *x, shimhub_integer kind,
+                                                 const void *classes, double *mean);
+
+/* The mean over rows of the sum of -log(softmax(x)) * weights, of as many numbers as x. */
+SHIMHUB_API shimhub_status shimhub_cross_entropy_weighted(shimhub_float type, int64_t rows,
+                                                          int64_t columns, const void *x,
+                                                          const void *weights, double *mean);
+
 #ifdef __cplusplus
 }
 #endif
