@@ -10,8 +10,8 @@
 
 enum { NATIVE, NUMPY, TORCH, REFUSED, COUNTS }; /* REFUSED: numpy, where kernels were to */
 
-/* In the order of shimhub.accel.model.OPS, which setup checks. Those of linalg come first. */
-enum { LOSSES = SHIMHUB_PY_FUNCTIONS, OPS = SHIMHUB_PY_OPS };
+/* In the order of shimhub.accel.model.OPS, which setup checks, and of linalg's functions. */
+enum { LOSSES = SHIMHUB_PY_MSE_LOSS, OPS = SHIMHUB_PY_FUNCTIONS };
 
 static const char *const op_names[OPS] = {
     "matmul",  "linear", "add",  "sub",     "mul",        "div",      "relu",
@@ -56,7 +56,6 @@ static struct {
 
 static struct {
     PyObject *python;  /* the function that has the whole rule */
-    PyObject *plain;   /* of a loss: the function in numpy */
     PyObject *torch;   /* NULL before torch is used */
     bool to_python;    /* the kernel is another, or left alone after errors */
     bool no_torch;     /* torch is left alone after errors */
@@ -255,12 +254,8 @@ static PyObject *by_kernel(int op, bool forced, PyObject *const *args, Py_ssize_
 static PyObject *arrays(int op, const struct limits *limits, PyObject *const *args,
                         Py_ssize_t nargs, PyObject *kwnames)
 {
-    PyObject *result;
     bool native = false, forced = limits->forced;
-    if (op < LOSSES)
-        result = by_kernel(op, forced, args, nargs, kwnames, &native);
-    else
-        result = PyObject_Vectorcall(ops[op].plain, args, (size_t)nargs, kwnames);
+    PyObject *result = by_kernel(op, forced, args, nargs, kwnames, &native);
     if (result == NULL)
         return NULL;
     ops[op].counts[native ? NATIVE : NUMPY]++;
@@ -609,13 +604,13 @@ static int find_op(PyObject *name)
     return -1;
 }
 
-/* The function of one row: (name, function in Python, function in numpy, signature and text).
+/* The function of one row: (name, function in Python, signature and text).
  * The text stays as long as the process. */
 static PyObject *set_op(PyObject *row, int at)
 {
-    PyObject *name, *python, *plain;
+    PyObject *name, *python;
     const char *text;
-    if (!PyArg_ParseTuple(row, "OOOs", &name, &python, &plain, &text) || find_op(name) != at)
+    if (!PyArg_ParseTuple(row, "OOs", &name, &python, &text) || find_op(name) != at)
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "another order");
     char *kept = PyMem_RawMalloc(strlen(text) + 1);
     if (kept == NULL)
@@ -624,7 +619,6 @@ static PyObject *set_op(PyObject *row, int at)
     entries[at].ml_name = op_names[at];
     entries[at].ml_doc = kept;
     Py_XSETREF(ops[at].python, Py_NewRef(python));
-    Py_XSETREF(ops[at].plain, Py_NewRef(plain));
     PyObject *home = PyUnicode_FromString("shimhub.accel");
     PyObject *made = home == NULL ? NULL : PyCFunction_NewEx(&entries[at], NULL, home);
     Py_XDECREF(home);
@@ -769,7 +763,7 @@ static PyObject *kernel(PyObject *module, PyObject *const *args, Py_ssize_t narg
     (void)module;
     bool native = false;
     int op = nargs < 2 ? OPS : find_op(args[0]);
-    if (op < 0 || op >= LOSSES)
+    if (op < 0 || op >= OPS)
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "no kernel");
     PyObject *result = by_kernel(op, args[1] == Py_True, args + 2, nargs - 2, kwnames, &native);
     return result == NULL ? NULL : Py_BuildValue("NO", result, native ? Py_True : Py_False);
@@ -783,8 +777,8 @@ static PyObject *serves(PyObject *module, PyObject *const *args, Py_ssize_t narg
     int op = nargs < 2 ? OPS : find_op(args[0]);
     if (op < 0)
         return NULL;
-    if (op >= LOSSES)
-        Py_RETURN_FALSE;
+    if (op >= OPS)
+        return PyErr_Format(PyExc_TypeError, "no kernel");
     bool outside = shimhub_py_manner.forced;
     shimhub_py_manner.forced = args[1] == Py_True;
     bool served = shimhub_py_linalg_serves(op, args + 2, nargs - 2, kwnames);

@@ -23,7 +23,7 @@ struct head {
 
 static struct {
     PyTypeObject *ndarray;
-    PyObject *empty, *dtypes[2];
+    PyObject *empty, *dtypes[2], *integers[2]; /* by shimhub_float, by shimhub_integer */
     bool by_head;
 } np;
 
@@ -49,25 +49,28 @@ static bool set_layout(struct shimhub_array *array, int nd, const Py_ssize_t *sh
     return rest == 0;
 }
 
-/* Numpy has one dtype object for float32, but unpickled arrays and those with metadata have their
- * own; these are equal to it. */
-static bool find_type(PyObject *descr, shimhub_float *type)
+/* Which of two dtypes it is, or -1. Numpy has one dtype object for float32, but unpickled arrays and
+ * those with metadata have their own; these are equal to it. */
+static int find_dtype(PyObject *descr, PyObject *const *dtypes)
 {
     for (int i = 0; i < 2; i++)
-        if (descr == np.dtypes[i]) {
-            *type = (shimhub_float)i;
-            return true;
-        }
+        if (descr == dtypes[i])
+            return i;
     for (int i = 0; i < 2; i++) {
-        int equal = PyObject_RichCompareBool(descr, np.dtypes[i], Py_EQ);
+        int equal = PyObject_RichCompareBool(descr, dtypes[i], Py_EQ);
         if (equal < 0)
             PyErr_Clear(); /* a dtype that cannot be compared is none of ours */
-        if (equal > 0) {
-            *type = (shimhub_float)i;
-            return true;
-        }
+        if (equal > 0)
+            return i;
     }
-    return false;
+    return -1;
+}
+
+static bool find_type(PyObject *descr, shimhub_float *type)
+{
+    int found = find_dtype(descr, np.dtypes);
+    *type = (shimhub_float)(found > 0);
+    return found >= 0;
 }
 
 static bool read_head(PyObject *object, struct shimhub_array *array)
@@ -104,6 +107,55 @@ bool shimhub_array_read(PyObject *object, struct shimhub_array *array)
     if (Py_TYPE(object) != np.ndarray)
         return false;
     return np.by_head ? read_head(object, array) : read_buffer(object, array);
+}
+
+static bool set_classes(struct shimhub_classes *classes, int kind, int nd, const Py_ssize_t *shape,
+                        const Py_ssize_t *strides)
+{
+    if (kind < 0 || nd > 1)
+        return false;
+    classes->kind = (shimhub_integer)kind;
+    classes->nd = nd;
+    classes->count = nd == 1 ? shape[0] : 1;
+    return classes->count <= 1 || strides[0] == (kind == SHIMHUB_INT32 ? 4 : 8);
+}
+
+static bool read_classes_head(PyObject *object, struct shimhub_classes *classes)
+{
+    const struct head *head = (const struct head *)object;
+    classes->data = head->data;
+    return head->flags & ALIGNED &&
+           set_classes(classes, find_dtype(head->descr, np.integers), head->nd, head->dimensions,
+                       head->strides);
+}
+
+/* Of the types of C that have these sizes. */
+static int kind_of(const Py_buffer *view)
+{
+    if (strlen(view->format) != 1 || strchr("ilq", view->format[0]) == NULL)
+        return -1;
+    return view->itemsize == 4 ? SHIMHUB_INT32 : view->itemsize == 8 ? SHIMHUB_INT64 : -1;
+}
+
+static bool read_classes_buffer(PyObject *object, struct shimhub_classes *classes)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(object, &view, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) {
+        PyErr_Clear();
+        return false;
+    }
+    classes->data = view.buf;
+    bool known = set_classes(classes, kind_of(&view), view.ndim, view.shape, view.strides) &&
+                 (uintptr_t)view.buf % (uintptr_t)view.itemsize == 0;
+    PyBuffer_Release(&view);
+    return known;
+}
+
+bool shimhub_classes_read(PyObject *object, struct shimhub_classes *classes)
+{
+    if (Py_TYPE(object) != np.ndarray)
+        return false;
+    return np.by_head ? read_classes_head(object, classes) : read_classes_buffer(object, classes);
 }
 
 PyObject *shimhub_array_new(shimhub_float type, int nd, const Py_ssize_t *shape,
@@ -194,6 +246,15 @@ bool shimhub_arrays_by_head(void)
     return np.by_head;
 }
 
+static bool classes_agree(PyObject *sample)
+{
+    struct shimhub_classes head, buffer;
+    bool from_head = read_classes_head(sample, &head);
+    return from_head == read_classes_buffer(sample, &buffer) &&
+           (!from_head || (head.data == buffer.data && head.kind == buffer.kind &&
+                           head.nd == buffer.nd && head.count == buffer.count));
+}
+
 /* Whether both ways to read the sample agree. */
 static bool agree(PyObject *sample)
 {
@@ -202,7 +263,8 @@ static bool agree(PyObject *sample)
         (size_t)np.ndarray->tp_basicsize < sizeof(struct head))
         return false;
     bool from_head = read_head(sample, &head), from_buffer = read_buffer(sample, &buffer);
-    return from_head == from_buffer && (!from_head || equal(&head, &buffer));
+    return from_head == from_buffer && (!from_head || equal(&head, &buffer)) &&
+           classes_agree(sample);
 }
 
 /* Arrays of several dtypes, shapes, strides and flags. The list is made by the caller, in Python. */
@@ -220,11 +282,12 @@ static int check_samples(PyObject *samples)
 
 int shimhub_arrays_setup(PyObject *numpy, PyObject *samples)
 {
-    PyObject *found[4];
-    const char *names[] = {"ndarray", "empty", "float32", "float64"};
+    enum { NAMES = 6 };
+    PyObject *found[NAMES];
+    const char *names[NAMES] = {"ndarray", "empty", "float32", "float64", "int32", "int64"};
     PyObject *dtype = PyObject_GetAttrString(numpy, "dtype");
     int status = dtype == NULL ? -1 : 0;
-    for (int i = 0; status == 0 && i < 4; i++) {
+    for (int i = 0; status == 0 && i < NAMES; i++) {
         found[i] = PyObject_GetAttrString(numpy, names[i]);
         if (found[i] != NULL && i >= 2)
             Py_SETREF(found[i], PyObject_CallOneArg(dtype, found[i]));
@@ -243,5 +306,7 @@ int shimhub_arrays_setup(PyObject *numpy, PyObject *samples)
     np.empty = found[1];
     np.dtypes[SHIMHUB_FLOAT32] = found[2];
     np.dtypes[SHIMHUB_FLOAT64] = found[3];
+    np.integers[SHIMHUB_INT32] = found[4];
+    np.integers[SHIMHUB_INT64] = found[5];
     return check_samples(samples);
 }

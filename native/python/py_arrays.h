@@ -17,7 +17,19 @@ struct shimhub_array {
     Py_ssize_t shape[SHIMHUB_DIMENSIONS], strides[SHIMHUB_DIMENSIONS];
 };
 
-/* Keeps numpy.ndarray, numpy.empty and the two dtypes for the life of the process, and decides by
+/* A row of int32 or int64 in native byte order, aligned and adjacent; or one, of no dimension. */
+struct shimhub_classes {
+    const char *data;
+    shimhub_integer kind;
+    int nd;
+    Py_ssize_t count;
+};
+
+/* Whether it is an ndarray, no subclass, that struct shimhub_classes can tell; as
+ * shimhub_array_read. */
+bool shimhub_classes_read(PyObject *object, struct shimhub_classes *classes);
+
+/* Keeps numpy.ndarray, numpy.empty and four dtypes for the life of the process, and decides by
  * samples, a sequence of arrays, how arrays are read. -1 and an
  * exception if numpy lacks them. */
 int shimhub_arrays_setup(PyObject *numpy, PyObject *samples);

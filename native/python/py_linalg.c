@@ -90,8 +90,8 @@ bool shimhub_py_bind(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
     return values[0] != NULL;
 }
 
-static PyObject *call_reference(int function, PyObject *const *args, Py_ssize_t nargs,
-                                PyObject *kwnames)
+PyObject *shimhub_py_call_reference(int function, PyObject *const *args, Py_ssize_t nargs,
+                                    PyObject *kwnames)
 {
     if (us.reference[function] == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "import shimhub.kernels.linalg first");
@@ -101,6 +101,8 @@ static PyObject *call_reference(int function, PyObject *const *args, Py_ssize_t 
     shimhub_py_manner.by_numpy = true;
     return result;
 }
+
+#define call_reference shimhub_py_call_reference
 
 static PyObject *call_numpy(int function, PyObject *const *args, Py_ssize_t nargs,
                             PyObject *kwnames)
@@ -745,6 +747,8 @@ bool shimhub_py_linalg_serves(int function, PyObject *const *args, Py_ssize_t na
         return serves_matmul(args, nargs);
     if (function == SHIMHUB_PY_LINEAR)
         return serves_linear(args, nargs, kwnames);
+    if (function >= SHIMHUB_PY_MSE_LOSS)
+        return shimhub_py_losses_serve(function, args, nargs, kwnames);
     if (function <= SHIMHUB_PY_DIVIDE)
         return nargs == 2 && read_combination(args[0], args[1], &c) && is_combined_here(&c);
     if (nargs < 1 || !shimhub_array_read(args[0], &x))
@@ -757,8 +761,8 @@ bool shimhub_py_linalg_serves(int function, PyObject *const *args, Py_ssize_t na
 /* ---- setup ---- */
 
 const char *const shimhub_py_linalg_names[SHIMHUB_PY_FUNCTIONS] = {
-    "matmul", "linear",  "add",  "subtract", "multiply", "divide",
-    "relu",   "sigmoid", "tanh", "gelu",     "softmax",  "layer_norm",
+    "matmul",  "linear", "add",  "subtract", "multiply",   "divide",   "relu",
+    "sigmoid", "tanh",   "gelu", "softmax",  "layer_norm", "mse_loss", "cross_entropy",
 };
 
 static int keep(PyObject *owner, const char *name, PyObject **slot)
@@ -779,6 +783,8 @@ static PyObject *setup(PyObject *module, PyObject *const *args, Py_ssize_t nargs
     }
     if (shimhub_arrays_setup(args[0], args[2]) != 0 ||
         keep(args[0], "ascontiguousarray", &us.contiguous) != 0 ||
+        keep(args[0], "float32", &us.numbers[SHIMHUB_FLOAT32]) != 0 ||
+        keep(args[0], "float64", &us.numbers[SHIMHUB_FLOAT64]) != 0 ||
         keep(args[1], "give", &us.give) != 0)
         return NULL;
     for (int i = 0; i < SHIMHUB_PY_FUNCTIONS; i++) {
@@ -841,7 +847,7 @@ ACTIVATION(tanh_of, SHIMHUB_TANH, SHIMHUB_PY_TANH)
 
 const shimhub_py_function shimhub_py_linalg_functions[SHIMHUB_PY_FUNCTIONS] = {
     matmul, linear, add, subtract, multiply, divide, relu, sigmoid, tanh_of, gelu, softmax,
-    layer_norm,
+    layer_norm, shimhub_py_mse_loss, shimhub_py_cross_entropy,
 };
 
 #define FAST(function) (PyCFunction)(void (*)(void)) function
@@ -865,6 +871,10 @@ PyMethodDef shimhub_py_linalg_methods[] = {
     {"softmax", FAST(softmax), KEYWORDS, "softmax($module, x, /, axis=-1, *, out=None)" SIGNATURE_ONLY},
     {"layer_norm", FAST(layer_norm), KEYWORDS,
      "layer_norm($module, x, /, weight=None, bias=None, eps=1e-05, *, out=None)" SIGNATURE_ONLY},
+    {"mse_loss", FAST(shimhub_py_mse_loss), KEYWORDS,
+     "mse_loss($module, x, target, /)" SIGNATURE_ONLY},
+    {"cross_entropy", FAST(shimhub_py_cross_entropy), KEYWORDS,
+     "cross_entropy($module, x, target, /)" SIGNATURE_ONLY},
     {"linalg_setup", FAST(setup), METH_FASTCALL, NULL},
     {"linalg_limit", FAST(set_limit), METH_FASTCALL, NULL},
     {"linalg_document", FAST(document), METH_FASTCALL, NULL},

@@ -18,12 +18,15 @@ enum {
     SHIMHUB_PY_GELU,
     SHIMHUB_PY_SOFTMAX,
     SHIMHUB_PY_LAYER_NORM,
+    SHIMHUB_PY_MSE_LOSS, /* from here on in py_losses.c */
+    SHIMHUB_PY_CROSS_ENTROPY,
     SHIMHUB_PY_FUNCTIONS
 };
 
 struct shimhub_py_linalg {
     PyObject *reference[SHIMHUB_PY_FUNCTIONS]; /* same arguments, any input */
     PyObject *numpy[SHIMHUB_PY_DIVIDE + 1];    /* the ufunc of the same name, or NULL */
+    PyObject *numbers[2];                      /* numpy.float32 and numpy.float64 */
     PyObject *contiguous;                      /* numpy.ascontiguousarray */
     PyObject *give;                            /* the reference's, which checks and fills out */
     /* Above these numpy is as fast or faster. By shimhub_float. */
@@ -48,6 +51,16 @@ extern const char *const shimhub_py_linalg_names[SHIMHUB_PY_FUNCTIONS];
 /* Whether a call with these arguments is computed natively: what the function itself finds. */
 bool shimhub_py_linalg_serves(int function, PyObject *const *args, Py_ssize_t nargs,
                               PyObject *kwnames);
+
+PyObject *shimhub_py_call_reference(int function, PyObject *const *args, Py_ssize_t nargs,
+                                    PyObject *kwnames);
+
+PyObject *shimhub_py_mse_loss(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
+                              PyObject *kwnames);
+PyObject *shimhub_py_cross_entropy(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
+                                   PyObject *kwnames);
+bool shimhub_py_losses_serve(int function, PyObject *const *args, Py_ssize_t nargs,
+                             PyObject *kwnames);
 
 /* values[i] gets the argument of names[i], or NULL; the first `positional` may come without names.
  * False, and no exception, if they do not fit: the reference tells why. */

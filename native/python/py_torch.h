@@ -17,9 +17,6 @@ enum shimhub_torch_function {
     SHIMHUB_TORCH_FUNCTIONS
 };
 
-/* The losses, which come after the operations of linalg. */
-enum { SHIMHUB_PY_MSE_LOSS = SHIMHUB_PY_FUNCTIONS, SHIMHUB_PY_CROSS_ENTROPY, SHIMHUB_PY_OPS };
-
 /* What a tensor is made of; shape lives as long as it. */
 struct shimhub_tensor {
     int nd;

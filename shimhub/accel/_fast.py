@@ -31,7 +31,7 @@ def functions() -> Mapping[str, Callable[..., Any]]:
     python = {name: getattr(ops, name) for name in OPS}
     if _native is None:
         return python
-    rows = tuple((name, python[name], TABLE[name].reference, _text(python[name])) for name in OPS)
+    rows = tuple((name, python[name], _text(python[name])) for name in OPS)
     made = _native.accel_setup(modes.CURRENT, Settings(), _find, np, rows)
     modes.on_default(_native.accel_process)
     thresholds.on_change(_forget)

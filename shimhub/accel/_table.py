@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shimhub import kernels
-from shimhub.accel import _losses, _shapes
+from shimhub.accel import _shapes
 from shimhub.kernels import _loading, linalg
 from shimhub.kernels._reference import linalg as reference
 
@@ -17,7 +17,7 @@ _Options = Mapping[str, Any]
 
 @dataclass
 class Op:
-    """An operation. ``kernel`` is None where the reference is the same function.
+    """An operation. ``kernel`` is None where there is no native library.
 
     ``scalars`` tells that a result without dimensions is a number, as with numpy's own functions.
     """
@@ -62,15 +62,8 @@ _ALL: Final = (
     _activation("gelu"),
     _op("softmax", _shapes.largest, _shapes.check_softmax),
     _op("layer_norm", _shapes.largest, _shapes.check_layer_norm),
-    Op("mse_loss", None, _losses.mse_loss, _shapes.largest, _shapes.check_mse, scalars=True),
-    Op(
-        "cross_entropy",
-        None,
-        _losses.cross_entropy,
-        _shapes.largest,
-        _shapes.check_cross_entropy,
-        scalars=True,
-    ),
+    _op("mse_loss", _shapes.largest, _shapes.check_mse, scalars=True),
+    _op("cross_entropy", _shapes.largest, _shapes.check_cross_entropy, scalars=True),
 )
 TABLE: Final[Mapping[str, Op]] = {op.name: op for op in _ALL}
 

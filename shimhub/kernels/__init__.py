@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from shimhub.kernels.joining import join
     from shimhub.kernels.linalg import (
         add,
+        cross_entropy,
         divide,
         gelu,
         layer_norm,
         linear,
         matmul,
+        mse_loss,
         multiply,
         native_limit,
         relu,
@@ -56,6 +58,7 @@ __all__ = [
     "concatenate_and_pack",
     "conform",
     "cpu_features",
+    "cross_entropy",
     "deduplicate",
     "divide",
     "gelu",
@@ -68,6 +71,7 @@ __all__ = [
     "lsh_bands",
     "matmul",
     "minhash",
+    "mse_loss",
     "multiply",
     "native_limit",
     "near_duplicates",
@@ -94,8 +98,8 @@ _MODULES: Final = {
     "dedup": "Seen deduplicate",
     "hashing": "hash_rows",
     "joining": "join",
-    "linalg": "add divide gelu layer_norm linear matmul multiply native_limit relu sigmoid "
-    "softmax subtract tanh",
+    "linalg": "add cross_entropy divide gelu layer_norm linear matmul mse_loss multiply "
+    "native_limit relu sigmoid softmax subtract tanh",
     "packing": "Bins pack pack_multipack",
     "packing_order": "quick_order",
     "packing_tables": "pack_table",

@@ -1,6 +1,6 @@
 """Linear algebra of small sizes: numpy's answers in less time, natively where that is faster.
 
-Each function is one C function where the native library is loaded, and
+Losses are forward alone. Each function is one C function where the native library is loaded, and
 :mod:`shimhub.kernels._reference.linalg` where it is not. That module documents them, with shapes,
 dtypes, tolerances and errors. Native results are the same bits for the same values and shapes on
 one lane, whatever strides and alignment; where numpy was measured to be faster products and the
@@ -25,6 +25,7 @@ _PRECISIONS: Final = ("float32", "float64")
 _FUNCTIONS: Final = (
     *("matmul", "linear", "add", "subtract", "multiply", "divide"),
     *("relu", "sigmoid", "tanh", "gelu", "softmax", "layer_norm"),
+    *("mse_loss", "cross_entropy"),
 )
 _KINDS: Final = ("products", "thin_products", "elements")
 
@@ -56,7 +57,7 @@ def native_limit(kind: str, dtype: str, limit: float | None = None) -> float:
 def _samples() -> list[Any]:
     """Return arrays of several kinds, by which C checks that it reads numpy's objects right."""
     found: list[Any] = []
-    for dtype in ("f4", "f8", ">f4", "i4", "f2"):
+    for dtype in ("f4", "f8", ">f4", "i4", "i8", ">i8", "f2"):
         base = np.zeros((3, 4, 5), dtype)
         views = (base, base[::2, ::-1], base.T, base[0, :, 1:3], base[1, 2], base[1, 2, 3:4])
         found += views
@@ -93,6 +94,8 @@ tanh = _reference.tanh
 gelu = _reference.gelu
 softmax = _reference.softmax
 layer_norm = _reference.layer_norm
+mse_loss = _reference.mse_loss
+cross_entropy = _reference.cross_entropy
 
 if _native is not None:
     _set_up(_native)
@@ -109,3 +112,5 @@ if _native is not None:
     gelu = _native.gelu
     softmax = _native.softmax
     layer_norm = _native.layer_norm
+    mse_loss = _native.mse_loss
+    cross_entropy = _native.cross_entropy

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from shimhub.kernels._reference import _lists, _normal
+from shimhub.kernels._reference import _lists, _normal, losses
 
 #: An array of float32 or float64.
 Array = npt.NDArray[Any]
@@ -23,6 +23,9 @@ Array = npt.NDArray[Any]
 _FLOATS: Final = (np.dtype(np.float32), np.dtype(np.float64))
 _SEQUENCES: Final = (list, tuple)
 _MATRIX: Final = 2  # dimensions
+
+mse_loss = losses.mse_loss
+cross_entropy = losses.cross_entropy
 
 
 def matmul(a: Any, b: Any, /, *, out: Array | None = None) -> Any:
