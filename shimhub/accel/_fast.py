@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
+import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 
-from shimhub.accel import breakers, logs, modes, ops, thresholds
+from shimhub.accel import breakers, logs, modes, ops, thresholds, torch_ffi
 from shimhub.accel._table import TABLE
 from shimhub.accel.model import DTYPES, OPS, AccelMode, Settings
 from shimhub.kernels import _loading
@@ -118,7 +119,17 @@ def _watch(op: str, backend: str) -> None:
     if backend == "native":
         _choose_side(op)
     elif _native is not None:
-        _native.accel_no_torch(op, breakers.is_watched(op, "torch"))
+        left_alone = torch_ffi.is_forked() or breakers.is_watched(op, "torch")
+        _native.accel_no_torch(op, left_alone)
+
+
+def _after_fork() -> None:
+    for op in OPS:
+        _watch(op, "torch")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _choose_side(op: str) -> None:

@@ -62,13 +62,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def is_forked() -> bool:
+    """Whether torch was imported before a fork that brought us."""
+    return _forked
+
+
 def has_threads_of_parent() -> bool:
     """Whether torch was imported before a fork that brought us, and would compute in threads.
 
     They ended with the fork; GNU's OpenMP waits for them forever.
     """
-    torch = sys.modules.get("torch") if _forked else None
-    return torch is not None and int(torch.get_num_threads()) > 1
+    return _forked and int(torch_module().get_num_threads()) > 1
 
 
 def functions() -> Mapping[str, Callable[..., Any]]:
