@@ -51,6 +51,7 @@ static struct {
         const struct limits *limits;
     } kept[KEPT];
     int oldest;
+    unsigned long long forgotten; /* how often all limits were */
     bool all_python; /* decisions are told, which Python does */
 } us;
 
@@ -64,34 +65,44 @@ static struct {
 
 /* ---- limits ---- */
 
+/* What a slot keeps ends: that may run Python code, which may come here again. */
+static void empty(int at)
+{
+    PyObject *settings = us.kept[at].settings, *capsule = us.kept[at].capsule;
+    us.kept[at].settings = us.kept[at].capsule = NULL;
+    us.kept[at].limits = NULL;
+    Py_XDECREF(settings);
+    Py_XDECREF(capsule);
+}
+
 static void forget(void)
 {
-    for (int i = 0; i < KEPT; i++) {
-        us.kept[i].limits = NULL;
-        Py_CLEAR(us.kept[i].settings);
-        Py_CLEAR(us.kept[i].capsule);
-    }
+    us.forgotten++;
+    for (int i = 0; i < KEPT; i++)
+        empty(i);
 }
 
 static const struct limits *find_limits(PyObject *settings)
 {
-    PyObject *capsule = PyObject_CallOneArg(us.find, settings);
-    if (capsule == NULL)
-        return NULL;
-    const struct limits *limits = PyCapsule_GetPointer(capsule, CAPSULE);
-    if (limits == NULL) {
-        Py_DECREF(capsule);
-        return NULL;
+    for (;;) {
+        unsigned long long forgotten = us.forgotten;
+        empty(us.oldest);
+        PyObject *capsule = PyObject_CallOneArg(us.find, settings);
+        if (capsule == NULL)
+            return NULL;
+        const struct limits *limits = PyCapsule_GetPointer(capsule, CAPSULE);
+        int at = us.oldest;
+        if (limits != NULL && forgotten == us.forgotten && us.kept[at].settings == NULL) {
+            us.oldest = (at + 1) % KEPT;
+            us.kept[at].settings = Py_NewRef(settings);
+            us.kept[at].capsule = capsule;
+            us.kept[at].limits = limits;
+            return limits;
+        }
+        Py_DECREF(capsule); /* others forgot it, or filled the slot, meanwhile */
+        if (limits == NULL)
+            return NULL;
     }
-    int at = us.oldest;
-    us.oldest = (at + 1) % KEPT;
-    PyObject *old_settings = us.kept[at].settings, *old_capsule = us.kept[at].capsule;
-    us.kept[at].settings = Py_NewRef(settings);
-    us.kept[at].capsule = capsule;
-    us.kept[at].limits = limits;
-    Py_XDECREF(old_settings);
-    Py_XDECREF(old_capsule);
-    return limits;
 }
 
 /* What holds in this context; valid until Python code runs. NULL and an exception on failure. */
