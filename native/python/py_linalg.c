@@ -67,6 +67,16 @@ static Py_ssize_t find_name(PyObject *name, const char *const *names, Py_ssize_t
     return -1;
 }
 
+/* Whether None means that the argument is not given. */
+static bool may_be_none(const char *name)
+{
+    static const char *const names[] = {"out", "weight", "bias", "activation"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 bool shimhub_py_bind(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                      const char *const *names, Py_ssize_t positional, Py_ssize_t count,
                      PyObject **values)
@@ -84,9 +94,13 @@ bool shimhub_py_bind(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
             return false;
         values[at] = args[nargs + i];
     }
-    for (Py_ssize_t i = 0; i < count; i++)
-        if (values[i] == Py_None)
-            values[i] = NULL;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (values[i] != Py_None)
+            continue;
+        if (!may_be_none(names[i]))
+            return false;
+        values[i] = NULL;
+    }
     return values[0] != NULL;
 }
 

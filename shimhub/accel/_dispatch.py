@@ -16,13 +16,15 @@ import numpy as np
 from shimhub.accel import _kinds, _lists, breakers, logs, stats, thresholds, torch_ffi
 from shimhub.accel._table import TABLE, Op, call_kernel, serves
 from shimhub.accel.errors import TorchMissingError
-from shimhub.accel.model import DTYPES, AccelMode, Settings
+from shimhub.accel.model import DTYPES, GROUPS, AccelMode, Settings
 from shimhub.accel.modes import current
 
 NOT_INSTALLED: Final = "torch is not installed"
 FORKED: Final = "torch's threads ended with the fork"
 #: Names of what torch and numpy compute alike; numpy makes those of its dtypes in Python.
 _NAMES: Final = {np.dtype(name): name for name in DTYPES}
+#: What computes numbers as well as arrays.
+_OF_NUMBERS: Final = frozenset(GROUPS["elementwise"])
 #: Members of an Enum are looked up in Python; names of a module are not.
 _PURE: Final = AccelMode.PURE
 _NATIVE: Final = AccelMode.NATIVE
@@ -208,9 +210,14 @@ def _done(call: Call, backend: str, fallback: str = "") -> None:
 
 def _dtype(call: Call) -> tuple[str, str]:
     """Return the dtype of all arrays, and why torch would not give numpy's answer for them."""
-    inputs = call.inputs[:1] if call.op.name == "cross_entropy" else call.inputs
-    if any(isinstance(one, np.ndarray) and type(one) is not np.ndarray for one in inputs):
-        return "", "a subclass of numpy's array"
+    inputs = call.inputs
+    if call.op.name == "cross_entropy" and inputs[1].dtype.kind in "iu":
+        inputs = inputs[:1]  # classes are of any dtype
+    for one in inputs:
+        if isinstance(one, np.ndarray) and type(one) is not np.ndarray:
+            return "", "a subclass of numpy's array"
+        if not isinstance(one, np.ndarray | None) and call.op.name not in _OF_NUMBERS:
+            return "", "a number"
     dtypes = {one.dtype for one in inputs if isinstance(one, np.ndarray | np.generic)}
     if not dtypes:
         return "", "only numbers"

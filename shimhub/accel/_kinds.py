@@ -105,7 +105,7 @@ def from_result(kind: str, first: Any, result: Any) -> Any:
 def _from_list(value: Any, op: str, as_floats: bool) -> Any:
     try:
         return np.asarray(value, dtype=np.float64 if as_floats else None)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise type(error)(f"{op}: a list that is no array of numbers: {error}") from None
 
 

@@ -14,7 +14,10 @@ from shimhub.accel.model import AccelMode, Settings
 
 
 def product(inputs: Sequence[Any], settings: Settings) -> Any:
-    """Return the product of two lists by our kernel; None where another way is to be taken."""
+    """Return the product of two lists by our kernel; None where another way is to be taken.
+
+    The kernel takes fewer lists than numpy does: no bools, no rows of arrays, none that is empty.
+    """
     kernel = TABLE["matmul"].kernel
     if kernel is None or not all(isinstance(one, list | tuple) for one in inputs):
         return None
@@ -28,7 +31,10 @@ def product(inputs: Sequence[Any], settings: Settings) -> Any:
     large = amount > kernels.native_limit("products", "float64")
     if large and settings.mode is not AccelMode.NATIVE:
         return None
-    result = kernel(*inputs)
+    try:
+        result = kernel(*inputs)
+    except Exception:  # noqa: BLE001 - all modes tell what numpy makes of the lists
+        return None
     stats.count("matmul", "native")
     if logs.is_enabled():
         logs.tell("matmul", [np.asarray(one) for one in inputs], "native")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from shimhub.accel.errors import ShapeError
+from shimhub.kernels._reference import linalg as reference
 
 Shape = tuple[int, ...]
 _MATRIX = 2  # dimensions
@@ -92,20 +93,26 @@ def check_linear(inputs: Sequence[Any], options: Mapping[str, Any]) -> None:
     _check_row("linear", "bias", inputs[2], told[1])
 
 
-def check_layer_norm(inputs: Sequence[Any], _: Mapping[str, Any]) -> None:
+def check_layer_norm(inputs: Sequence[Any], options: Mapping[str, Any]) -> None:
     """Raise ``ShapeError`` for parameters that are not of the last dimension."""
     x = shape_of(inputs[0])
+    reference.check_eps(options.get("eps", 1e-5))
     if not x:
         raise ShapeError("layer_norm: x: has no dimension to normalise over")
     for name, row in zip(("weight", "bias"), inputs[1:], strict=True):
         _check_row("layer_norm", name, row, x[-1])
 
 
+def check_gelu(_: Sequence[Any], options: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` for an approximation that does not exist; torch takes bytes, too."""
+    reference.check_approximate(options.get("approximate", "none"))
+
+
 def check_softmax(inputs: Sequence[Any], options: Mapping[str, Any]) -> None:
     """Raise ``ShapeError`` for an axis that x does not have."""
     x, axis = shape_of(inputs[0]), options.get("axis", -1)
     if not isinstance(axis, int) or isinstance(axis, bool):
-        raise TypeError(f"softmax: axis: {type(axis).__name__} is not an int")
+        raise TypeError(f"axis: {type(axis).__name__} is not an int")
     if not -len(x) <= axis < len(x):
         raise ShapeError(f"softmax: axis: {axis} is not one of the {len(x)} of x")
 

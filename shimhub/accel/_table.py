@@ -59,7 +59,7 @@ _ALL: Final = (
     _activation("relu"),
     _activation("sigmoid"),
     _activation("tanh"),
-    _activation("gelu"),
+    _op("gelu", _shapes.largest, _shapes.check_gelu),
     _op("softmax", _shapes.largest, _shapes.check_softmax),
     _op("layer_norm", _shapes.largest, _shapes.check_layer_norm),
     _op("mse_loss", _shapes.largest, _shapes.check_mse, scalars=True),

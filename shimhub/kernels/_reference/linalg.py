@@ -122,8 +122,7 @@ def gelu(x: Array, /, approximate: str = "none", *, out: Array | None = None) ->
     (https://arxiv.org/abs/1606.08415), of relative error that grows as its argument below -1. O(n).
     """
     _check_array("x", x)
-    if approximate not in ("none", "tanh"):
-        raise ValueError(f"approximate: {approximate!r} is neither 'none' nor 'tanh'")
+    check_approximate(approximate)
     return give(_gelu(x) if approximate == "none" else _gelu_tanh(x), out)
 
 
@@ -159,7 +158,7 @@ def layer_norm(
     _check_array("x", x)
     if x.ndim < 1:
         raise ValueError("x: has no dimension to normalise over")
-    _check_eps(eps)
+    check_eps(eps)
     _check_row("weight", weight, x.dtype, x.shape[-1])
     _check_row("bias", bias, x.dtype, x.shape[-1])
     if x.size == 0:
@@ -228,6 +227,8 @@ def _activation(name: str | None) -> Any:
 def _check_array(name: str, x: Any, dtype: Any = None) -> None:
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name}: {type(x).__name__} is not a numpy array")
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name}: the mask of a masked array would be lost; give {name}.filled(0)")
     if x.dtype not in _FLOATS:
         raise TypeError(f"{name}: dtype {x.dtype} is neither float32 nor float64")
     if dtype is not None and x.dtype != dtype:
@@ -249,7 +250,14 @@ def _check_axis(axis: Any, dimensions: int) -> None:
         raise ValueError(f"axis: {axis} is not one of the {dimensions} of x")
 
 
-def _check_eps(eps: Any) -> None:
+def check_approximate(name: Any) -> None:
+    """Raise ``ValueError`` for what is no approximation of :func:`gelu`."""
+    if name not in ("none", "tanh"):
+        raise ValueError(f"approximate: {name!r} is neither 'none' nor 'tanh'")
+
+
+def check_eps(eps: Any) -> None:
+    """Raise ``ValueError`` for what :func:`layer_norm` cannot add to a variance."""
     if not isinstance(eps, int | float) or not eps >= 0:
         raise ValueError(f"eps: {eps!r} is not a number >= 0")
 
