@@ -22,7 +22,7 @@ SANITIZE    = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -DSHIMHUB
 .DEFAULT_GOAL := help
 .PHONY: help install test test-fast test-axolotl lint format types check wheel sdist bench bench-check \
         bench-kernels bench-kernels-check bench-data bench-data-check bench-rivals \
-        native native-check native-clang native-portable asan ubsan tsan neon sha-ni fuzz leaks \
+        native native-check native-clang native-portable asan asan-python ubsan tsan neon sha-ni fuzz leaks \
         data-heavy data-slow data-fuzz e2e titan conformance-torch28 conformance-axolotl \
         bench-accel bench-axolotl bench-speed conformance-cpython ci clean
 
@@ -114,6 +114,22 @@ native-check: $(BUILD)/check ## compile the C library with warnings as errors, a
 asan: $(BUILD)/asan ## the same under AddressSanitizer
 	$<
 
+# Beside a copy of the package, so that the library in shimhub/kernels stays as it is.
+ASAN_TREE := $(BUILD)/asan-python
+ASAN_TESTS ?= tests/test_accel*.py tests/test_kernels_linalg*.py
+asan-python: ## build the extension under both sanitizers, and run the tests of accel with it
+	rm -rf $(ASAN_TREE) && mkdir -p $(ASAN_TREE) && cp -r shimhub $(ASAN_TREE)
+	ln -s $(abspath tests pyproject.toml registry.toml shims docs examples) $(ASAN_TREE)
+	PATH="$(abspath $(dir $(PYTHON))):$$PATH" cmake -G Ninja -S native -B $(ASAN_TREE)/cmake \
+	  -DCMAKE_C_FLAGS="$(SANITIZE) -fsanitize=address,undefined" \
+	  -DPython_EXECUTABLE="$(abspath $(PYTHON))" -DSKBUILD_PROJECT_VERSION=$(VERSION) \
+	  -DSKBUILD_PROJECT_VERSION_FULL=$(VERSION) --log-level=WARNING
+	PATH="$(abspath $(dir $(PYTHON))):$$PATH" cmake --build $(ASAN_TREE)/cmake
+	cp $(ASAN_TREE)/cmake/_native.*.so $(ASAN_TREE)/shimhub/kernels
+	cd $(ASAN_TREE) && ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=. PYTHONMALLOC=malloc \
+	  LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)" \
+	  $(abspath $(PYTHON)) -m pytest -q -p no:cacheprovider $(ASAN_TESTS)
+
 ubsan: $(BUILD)/ubsan ## the same under UndefinedBehaviorSanitizer
 	$<
 
@@ -136,8 +152,9 @@ fuzz: $(FUZZERS) ## fuzz each reader of buffers under ASan and UBSan, FUZZ_SECON
 	@set -e; for fuzzer in $^; do echo "$$fuzzer: $(FUZZ_SECONDS) s"; mkdir -p $$fuzzer.corpus; \
 	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$fuzzer.corpus; done
 
-leaks: ## call each kernel a million times and watch the memory (5 min)
+leaks: ## call each kernel, and accel in each mode, a million times and watch the memory (10 min)
 	SHIMHUB_TEST_CALLS=1000000 $(PYTHON) -m pytest -n 2 tests/test_kernels_process.py
+	SHIMHUB_TEST_CALLS=1000000 OMP_NUM_THREADS=1 $(PYTHON) -m tests._accel_leaks
 
 data-heavy: data-slow data-fuzz ## all of shimhub.data that CI has no time for
 

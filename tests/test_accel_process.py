@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from shimhub import accel, kernels
 from shimhub.accel.model import OPS
+from tests import _accel_leaks
 from tests._accel_cases import (
     HAS_TORCH,
     MODES,
@@ -229,96 +229,27 @@ def test_the_end_of_the_interpreter_is_quiet():
 
 # ---- many times
 
-
-def resident():
-    """Return the memory of this process in use, in KiB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1])
-    raise AssertionError("no VmRSS")
-
-
-def refused():
-    """Call with shapes that do not fit."""
-    with pytest.raises(ValueError, match="broadcast"):
-        accel.add(np.ones(2), np.ones(3))
-
-
-X = np.ones((4, 4), np.float32)
-#: What is called many times: our kernels, numpy, lists, other dtypes, mistakes and explanations.
-CALLS = {
-    "matmul": lambda: accel.matmul(X, X),
-    "linear": lambda: accel.linear(X, X, X[0], "tanh"),
-    "softmax": lambda: accel.softmax(X),
-    "loss": lambda: accel.mse_loss(X, X),
-    "integers": lambda: accel.add(np.arange(3), 1),
-    "lists": lambda: accel.matmul([[1.0, 2.0]], [[3.0], [4.0]]),
-    "list": lambda: accel.relu([1.0, -1.0]),
-    "mistake": refused,
-    "explain": lambda: accel.explain("matmul", X, X),
-    "mode": lambda: accel.set_acceleration("auto"),
-    "threshold": lambda: accel.set_threshold("add", 10**9),
-}
+needs_proc = pytest.mark.skipif(not _accel_leaks.STATUS.exists(), reason="reads Linux's /proc")
 FEW = 2_000
-#: In one of `make leaks`, in all together.
-MANY = int(os.environ.get("SHIMHUB_TEST_CALLS", "20000"))
-
-
-def grown(mode, times, name=None):
-    """Return the KiB by which memory grows in so many calls, after as many."""
-    calls = [CALLS[name]] if name else list(CALLS.values())
-
-    def run():
-        with computing(mode):
-            for at in range(times):
-                calls[at % len(calls)]()
-
-    run()
-    before = resident()
-    run()
-    return resident() - before
-
-
-needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="reads Linux's /proc"
-)
 
 
 @needs_proc
+@pytest.mark.parametrize("kind", _accel_leaks.KINDS)
 @pytest.mark.parametrize("mode", MODES)
-def test_calls_leave_nothing_behind(mode):
-    """In a few thousand calls of all kinds memory grows by less than 100 bytes a call."""
-    assert FEW * 100 // 1024 > grown(mode, FEW)
+def test_calls_leave_nothing_behind(mode, kind):
+    """In a few thousand calls of all kinds memory grows by less than an object of each."""
+    if kind == "tensor":
+        pytest.importorskip("torch")
+    assert FEW * 100 // 1024 + _accel_leaks.allowed(FEW) > _accel_leaks.grown(mode, kind, FEW)
 
 
 @pytest.mark.slow
 @needs_proc
+@pytest.mark.parametrize("kind", _accel_leaks.KINDS)
 @pytest.mark.parametrize("mode", MODES)
-def test_many_calls_leave_nothing_behind(mode):
-    """After as many, memory grows by less than 4 bytes a call (and 64 pages): by no object."""
-    assert MANY * 4 // 1024 + 256 > grown(mode, MANY)
-
-
-@pytest.mark.slow
-@needs_proc
-@pytest.mark.skipif(not HAS_TORCH, reason="needs torch")
-@pytest.mark.parametrize("mode", MODES)
-def test_many_calls_on_tensors_leave_nothing_behind(mode):
-    """The same of torch's tensors, with and without gradients."""
-    import torch
-
-    x = torch.ones(4, 4)
-    w = torch.ones(4, 4, requires_grad=True)
-
-    def run():
-        with computing(mode):
-            for at in range(MANY // 4):
-                accel.matmul(x, w if at % 4 == 0 else x)
-                accel.softmax(x)
-                accel.matmul(X, x)
-                accel.mse_loss(x, x)
-
-    run()
-    before = resident()
-    run()
-    assert MANY * 4 // 1024 + 256 > resident() - before
+def test_many_calls_leave_nothing_behind(mode, kind):
+    """After as many, memory grows by less than 4 bytes a call (and 128 pages): by no object."""
+    if kind == "tensor":
+        pytest.importorskip("torch")
+    many = _accel_leaks.MANY
+    assert _accel_leaks.allowed(many) > _accel_leaks.grown(mode, kind, many)
