@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -357,6 +358,18 @@ def test_a_backend_that_changes_the_mode_and_fails():
         np.testing.assert_array_equal(A + A, accel.add(A, A))
     entered.__exit__(None, None, None)
     assert {"native raised RuntimeError": 1} == dict(accel.get_stats().reasons)
+
+
+@needs_native
+def test_settings_end_while_others_are_looked_up():
+    """What runs at their end may set thresholds: the limits of the call at hand stay."""
+    x = np.ones(3, np.float32)
+    for _ in range(20):
+        with accel.using("auto", thresholds={"relu": 10**9}) as settings:
+            weakref.finalize(settings, accel.set_threshold, "gelu", 10**6)
+            del settings
+            np.testing.assert_array_equal(x, accel.relu(x))
+    assert 20 == accel.get_stats().native_count
 
 
 def test_the_processs_mode_changes_under_running_threads():
