@@ -124,7 +124,7 @@ def _patience(distributed: Any, store: Any) -> float:
     backends = [group._get_backend(one) for one in getattr(group, "_device_types", ())]
     options = [getattr(one, "options", None) for one in backends]
     times = [getattr(store, "timeout", None), *(getattr(one, "_timeout", None) for one in options)]
-    told = [one.total_seconds() / _PART for one in times if one is not None]
+    told = [float(one.total_seconds()) / _PART for one in times if one is not None]
     return min([PATIENCE, *told])
 
 
