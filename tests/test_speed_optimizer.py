@@ -149,6 +149,16 @@ def test_what_a_fused_step_leaves_on_the_optimizer_is_taken_off():
     assert held == vars(optimizer).keys() - {"param_groups"}
 
 
+def test_groups_have_no_key_that_they_had_not():
+    """Adamax has no fused kernel, and its checkpoints no such key, under foreach and after it."""
+    _, optimizer = trained(torch.optim.Adamax)
+    (group,) = optimizer.state_dict()["param_groups"]
+    layer = push(KNOB, {"foreach": True}, Targets(optimizer=optimizer))
+    assert [group | {"foreach": True}] == optimizer.state_dict()["param_groups"]
+    drop(layer, Targets(optimizer=optimizer))
+    assert [group] == optimizer.state_dict()["param_groups"]
+
+
 def test_a_checkpoint_loaded_meanwhile_is_the_users_word():
     """load_state_dict replaces the groups; what it brought is kept by the restore."""
     _, optimizer = trained(torch.optim.Adam)

@@ -299,6 +299,18 @@ def test_a_stderr_that_is_stdout_gets_nothing(begin, monkeypatch):
     )
 
 
+def test_nothing_is_left_in_a_buffer_of_stderr(begin, monkeypatch, tmp_path):
+    """Python would flush it at the end, and return 120 where that fails: the line goes at once."""
+    session = begin()
+    Net().train(1)
+    with (tmp_path / "err").open("w") as buffered:
+        print("the script's own", file=buffered)
+        monkeypatch.setattr("sys.stderr", buffered)
+        session.finish()
+        first, second = (tmp_path / "err").read_text().splitlines()
+    assert ("the script's own", "shimhub: speed: ") == (first, second[:16])
+
+
 # ---- loops
 
 

@@ -85,7 +85,7 @@ class Session:
             self._say(f"{steps} steps of optimizers: {_GONE}" if steps else "no optimizer stepped")
         if self._has_met and self._speaks:
             with contextlib.suppress(Exception):  # the program closed it, or put its own there
-                _stderr().write(f"shimhub: speed: {'; '.join(self.lines)}\n")
+                _write(f"shimhub: speed: {'; '.join(self.lines)}\n")
 
     def _say(self, line: str) -> None:
         if line in self.lines:
@@ -236,9 +236,19 @@ def _clock_of(device: Any) -> Clock:
     raise LookupError(f"no clock for {device.type}: nothing is measured there")
 
 
-def _stderr() -> Any:
-    """Return where people read; what a program made of its stdout is the program's."""
-    return sys.__stderr__ if sys.stderr is sys.stdout else sys.stderr
+def _write(line: str) -> None:
+    """Write to stderr; what a program made of its stdout is the program's.
+
+    Nothing is left in a buffer: python would end with code 120 where that cannot be written.
+    """
+    stream: Any = sys.__stderr__ if sys.stderr is sys.stdout else sys.stderr
+    try:
+        place = stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        stream.write(line)
+    else:
+        stream.flush()
+        os.write(place, line.encode(errors="backslashreplace"))
 
 
 def _kind(optimizer: Any) -> tuple[Any, ...]:

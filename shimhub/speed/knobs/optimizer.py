@@ -68,7 +68,7 @@ class OptimizerImplementation:
         for group in optimizer.param_groups:
             was = bool(group.get("fused"))
             group[name] = on
-            if on:
+            if on and _other(name) in group:
                 group[_other(name)] = None
             if bool(group.get("fused")) != was:
                 _place_steps(optimizer, group, {})
