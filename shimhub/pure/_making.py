@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 _SINGLE: Final[np.dtype[Any]] = np.dtype(np.float32)
-_DTYPES: Final = {"float32": _SINGLE, "float64": np.dtype(np.float64)}
+_DOUBLE: Final[np.dtype[Any]] = np.dtype(np.float64)
+_DTYPES: Final = {"float32": _SINGLE, "float64": _DOUBLE}
+#: Found without asking for a name, which numpy makes in Python.
+_KNOWN: Final[dict[Any, np.dtype[Any]]] = {None: _SINGLE, _SINGLE: _SINGLE, _DOUBLE: _DOUBLE}
 #: numpy's kinds of numbers that have a floating-point value: bool, int, unsigned and float.
 _NUMBERS: Final = "biuf"
 
@@ -34,12 +37,9 @@ def generator() -> np.random.Generator:
 
 def dtype_of(dtype: Any) -> np.dtype[Any]:
     """Return float32 or float64 by its name, its numpy type or its dtype; float32 for None."""
-    if dtype is None:
-        return _SINGLE
-    if dtype is _SINGLE:  # numpy makes the name of a dtype in Python
-        return _SINGLE
     try:
-        return _DTYPES[np.dtype(dtype).name]
+        known = _KNOWN.get(dtype)
+        return _DTYPES[np.dtype(dtype).name] if known is None else known
     except (TypeError, KeyError):
         raise KindError(f"dtype: {dtype!r} is neither float32 nor float64") from None
 

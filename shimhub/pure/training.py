@@ -77,7 +77,7 @@ class Trainer:
         batch_size: int = 32,
         shuffle: bool = True,
         on_epoch: Callable[[int, float], object] | None = None,
-        validation: tuple[Any, Any] | None = None,
+        validation: Any = None,
         metric: Metric | None = None,
     ) -> History:
         """Train for some epochs; ``on_epoch`` is told the epoch, from 1, and its mean loss.
@@ -123,7 +123,7 @@ class Trainer:
             parts = [self.model(one).data for one in _batches.cut(rows, batch_size)]
         return PureTensor.over(np.concatenate(parts) if parts else rows)
 
-    def evaluate(self, data: tuple[Any, Any], metric: Metric | None = None) -> float:
+    def evaluate(self, data: Any, metric: Metric | None = None) -> float:
         """Return the loss on ``(inputs, targets)``, or what another metric makes of them."""
         if not isinstance(data, tuple | list) or len(data) != 2:  # noqa: PLR2004 - as it says
             raise DataError("data: is not (inputs, targets)")

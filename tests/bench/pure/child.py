@@ -1,69 +1,111 @@
-"""``child.py ours|torch DATA HIDDEN EPOCHS``: train a model of digits; print times and accuracy."""
+"""``child.py WHO STEPS DATA``: train a model of digits; print times and accuracy as JSON.
+
+WHO is ours, auto or torch. DATA is a folder: x.npy and y.npy, the digits; weights.npz, the first
+values; train, how many of the digits are trained on. All see the same batches in the same order.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 START = time.perf_counter()
 BATCH = 32
-TRAIN = 1437
 RATE, MOMENTUM = 0.1, 0.9
+#: Steps that are timed together; the median of such is told.
+TOGETHER = 25
 
 
-def ours(data: str, hidden: int, epochs: int) -> dict[str, float]:
-    """Train with shimhub.pure."""
+def main() -> dict[str, float]:
+    """Train, and return what was found."""
+    who, steps, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     import numpy as np
 
+    make = torchs if who == "torch" else ours
+    step, right, imported = make(folder, automatic=who == "auto")
+    x, y = (np.load(folder / f"{name}.npy", mmap_mode="c") for name in ("x", "y"))
+    train = int((folder / "train").read_text("ascii"))
+    seconds = []
+    places = batches(train)
+    for _ in range(steps // TOGETHER):
+        begun = time.perf_counter()
+        for _ in range(TOGETHER):
+            chosen = next(places)
+            step(x[chosen], y[chosen])
+        seconds.append((time.perf_counter() - begun) / TOGETHER)
+    return {
+        "imported": imported - START,
+        "step": median(seconds),
+        "accuracy": right(x[train:], y[train:]),
+    }
+
+
+def batches(count: int) -> Iterator[Any]:
+    """Yield the places of one batch after the other, epoch by epoch, shuffled by a seed."""
+    import numpy as np
+
+    draw = np.random.default_rng(0)
+    while True:
+        order = draw.permutation(count)
+        for start in range(0, count - BATCH + 1, BATCH):
+            yield order[start : start + BATCH]
+
+
+def ours(folder: Path, *, automatic: bool) -> tuple[Any, Any, float]:
+    """Return a step of shimhub.pure, the accuracy, and when all was imported."""
     from shimhub.pure.nn import Linear, ReLU, Sequential
     from shimhub.pure.training import SGD, Trainer, accuracy, cross_entropy
 
     imported = time.perf_counter()
-    x, y = (np.load(data)[name] for name in ("x", "y"))
-    model = Sequential(Linear(64, hidden), ReLU(), Linear(hidden, 10))
+    import numpy as np
+
+    if automatic:
+        from shimhub.pure.accel import AccelMode, set_acceleration
+
+        set_acceleration(AccelMode.Auto)
+    first = np.load(folder / "weights.npz")
+    hidden, inputs = first["0.weight"].shape
+    model = Sequential(Linear(inputs, hidden), ReLU(), Linear(hidden, 10))
+    model.load_state_dict(first)
     rule = SGD(model.parameters(), lr=RATE, momentum=MOMENTUM)
     trainer = Trainer(model, rule, cross_entropy)
-    history = trainer.fit((x[:TRAIN], y[:TRAIN]), epochs=epochs, batch_size=BATCH)
-    return told(imported, history.seconds, trainer.evaluate((x[TRAIN:], y[TRAIN:]), accuracy))
+    return trainer.step, lambda x, y: trainer.evaluate((x, y), accuracy), imported
 
 
-def torchs(data: str, hidden: int, epochs: int) -> dict[str, float]:
-    """Train with torch, as its tutorials do."""
-    import numpy as np
+def torchs(folder: Path, *, automatic: bool) -> tuple[Any, Any, float]:
+    """Return torch's step as its tutorials have it, the accuracy, and when it was imported."""
     import torch
     from torch import nn
 
     imported = time.perf_counter()
-    x, y = (torch.from_numpy(np.load(data)[name]) for name in ("x", "y"))
-    model = nn.Sequential(nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+    assert not automatic
+    import numpy as np
+
+    first = np.load(folder / "weights.npz")
+    hidden, inputs = first["0.weight"].shape
+    model = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+    model.load_state_dict({name: torch.from_numpy(first[name]) for name in first.files})
     rule = torch.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM)
-    seconds = []
-    for _ in range(epochs):
-        begun = time.perf_counter()
-        order = torch.randperm(TRAIN)
-        for start in range(0, TRAIN, BATCH):
-            places = order[start : start + BATCH]
-            rule.zero_grad()
-            loss = nn.functional.cross_entropy(model(x[places]), y[places])
-            loss.backward()
-            rule.step()
-            loss.item()
-        seconds.append(time.perf_counter() - begun)
-    with torch.no_grad():
-        right = (model(x[TRAIN:]).argmax(1) == y[TRAIN:]).float().mean().item()
-    return told(imported, seconds, right)
 
+    def step(x: Any, y: Any) -> float:
+        rule.zero_grad()
+        loss = nn.functional.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(y))
+        loss.backward()
+        rule.step()
+        return float(loss.item())
 
-def told(imported: float, seconds: Sequence[float], accuracy: float) -> dict[str, float]:
-    """Return the seconds of importing and of a step once it runs, and the accuracy."""
-    step = median(seconds) / math.ceil(TRAIN / BATCH)
-    return {"imported": imported - START, "step": step, "accuracy": accuracy}
+    def right(x: Any, y: Any) -> float:
+        with torch.no_grad():
+            found = model(torch.from_numpy(x)).argmax(1)
+        return float((found == torch.from_numpy(y)).float().mean().item())
+
+    return step, right, imported
 
 
 if __name__ == "__main__":
-    function = {"ours": ours, "torch": torchs}[sys.argv[1]]
-    print(json.dumps(function(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))))
+    print(json.dumps(main()))
