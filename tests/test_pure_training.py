@@ -228,6 +228,15 @@ class Interrupted(SGD):
                 signal.raise_signal(signal.SIGINT)
 
 
+@pytest.fixture
+def ctrl_c():
+    """Let Ctrl-C be Python's own, which a process in the background of a shell ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_training_between_two_steps():
     """All parameters have moved when it is raised; what was there before holds afterwards."""
     one = trainer(rule=Interrupted)
@@ -238,6 +247,7 @@ def test_ctrl_c_ends_training_between_two_steps():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_is_not_held():
     """It ends training where it is."""
     one = trainer(rule=Interrupted)
@@ -247,15 +257,13 @@ def test_a_second_ctrl_c_is_not_held():
     assert [3, 2, 2, 2] == one.optimizer.state_dict()["steps"].tolist()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_of_the_programs_own_and_in_a_thread_is_left_alone():
     """A handler that is there stays; a thread trains without one."""
     seen = []
     one = trainer(rule=Interrupted)
-    before = signal.signal(signal.SIGINT, lambda *_: seen.append(1))
-    try:
-        one.fit(line(), epochs=4, batch_size=64)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+    one.fit(line(), epochs=4, batch_size=64)
     assert [1] == seen
     other = trainer()
     thread = threading.Thread(target=other.fit, args=(line(),))
