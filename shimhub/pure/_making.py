@@ -21,7 +21,8 @@ _KNOWN: Final[dict[Any, np.dtype[Any]]] = {None: _SINGLE, _SINGLE: _SINGLE, _DOU
 #: numpy's kinds of numbers that have a floating-point value: bool, int, unsigned and float.
 _NUMBERS: Final = "biuf"
 
-_generator = np.random.default_rng()
+#: Made at the first draw: numpy imports its random numbers when they are asked for.
+_generator: np.random.Generator | None = None
 
 
 def manual_seed(seed: int) -> None:
@@ -32,6 +33,9 @@ def manual_seed(seed: int) -> None:
 
 def generator() -> np.random.Generator:
     """Return the source of random numbers."""
+    global _generator
+    if _generator is None:
+        _generator = np.random.default_rng()
     return _generator
 
 
