@@ -59,6 +59,25 @@ def test_optimizers_are_torchs(name, dtype, bound):
         np.testing.assert_allclose(one.data, other.detach().numpy(), rtol=bound, atol=bound)
 
 
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("shape", [(70_001,), (333, 100, 2), (2, 40_000)])
+def test_large_parameters_are_moved_in_parts_to_the_same_bits(name, shape):
+    """Rows at a time, the last ones fewer: the bits of the same values moved at once."""
+    kind, options = RULES[name]
+    draw = np.random.default_rng(0)
+    start = draw.normal(size=shape).astype(np.float32)
+    large = PureTensor(start.copy(), True)
+    small = [PureTensor(one.copy(), True) for one in np.array_split(start.reshape(-1), 9)]
+    rules = kind([large], **options), kind(small, **options)
+    for _ in range(3):
+        large.grad = gradient = draw.normal(size=shape).astype(np.float32)
+        for one, part in zip(small, np.array_split(gradient.reshape(-1), 9), strict=True):
+            one.grad = part
+        for rule in rules:
+            rule.step()
+    assert np.array_equal(large.data.reshape(-1), np.concatenate([one.data for one in small]))
+
+
 def test_an_optimizer_leaves_alone_what_has_no_gradient_and_reads_gradients_only():
     """No gradient, no step; the gradient that it used is as it was."""
     a, b = PureTensor([1.0], True), PureTensor([1.0], True)
@@ -217,13 +236,13 @@ def test_a_loss_that_is_no_number_is_told_before_it_moves_anything(wrong):
 
 
 class Interrupted(SGD):
-    """A rule that gets Ctrl-C while it moves parameters, so many times."""
+    """A rule that gets Ctrl-C while it moves the first parameter, so many times."""
 
     times = 1
 
-    def _move(self, index, gradient):
-        super()._move(index, gradient)
-        if index == 0 and self.steps == 3:
+    def _move(self, x, gradient, kept, scratch, count):
+        super()._move(x, gradient, kept, scratch, count)
+        if count == 3 and x is self.params[0].data:
             for _ in range(self.times):
                 signal.raise_signal(signal.SIGINT)
 

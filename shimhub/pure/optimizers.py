@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from shimhub.pure.tensor import PureTensor
 
 if TYPE_CHECKING:
     from shimhub.pure._making import Array
+
+
+#: Elements that are moved together: of four arrays or five they stay in a core's own cache.
+_AT_ONCE: Final = 2**15
 
 
 class Optimizer:
@@ -28,7 +32,7 @@ class Optimizer:
         #: How often each parameter was moved.
         self._counts = [0] * len(self.params)
         self._state: list[dict[str, Array]] = [{} for _ in self.params]
-        self._scratch = [np.empty_like(one.data) for one in self.params]
+        self._scratch = [np.empty_like(one.data[_first_rows(one.data)]) for one in self.params]
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -37,19 +41,49 @@ class Optimizer:
 
     def step(self) -> None:
         """Move each parameter that has a gradient."""
+        names = self._names()
         for index, tensor in enumerate(self.params):
-            gradient, scratch = tensor.gradient, self._scratch[index]
+            gradient = tensor.gradient
             if gradient is None:
                 continue
-            if self.weight_decay:
-                np.multiply(tensor.data, self.weight_decay, out=scratch)
-                gradient = gradient + scratch
             self._counts[index] += 1
-            self._move(index, gradient)
+            kept = [self._kept(index, name) for name in names]
+            self._move_all(index, tensor.data, gradient, kept)
             tensor.wrote()
 
-    def _move(self, index: int, gradient: Array) -> None:
-        """Move the parameter at ``index``; the gradient is only read."""
+    def _names(self) -> tuple[str, ...]:
+        """Return the names of the arrays that the rule keeps as it is set now."""
+        return self.kept
+
+    def _kept(self, index: int, name: str) -> Array:
+        state = self._state[index]
+        if name not in state:
+            state[name] = np.zeros_like(self.params[index].data)
+        return state[name]
+
+    def _move_all(self, index: int, x: Array, gradient: Array, kept: list[Array]) -> None:
+        """Move a parameter, a few rows at a time, so that each is fetched from memory once."""
+        scratch, count = self._scratch[index], self._counts[index]
+        if x.size <= _AT_ONCE:
+            return self._move_decayed(x, gradient, kept, scratch, count)
+        for start in range(0, len(x), len(scratch)):
+            rows = slice(start, start + len(scratch))
+            part, some = x[rows], [one[rows] for one in kept]
+            self._move_decayed(part, gradient[rows], some, scratch[: len(part)], count)
+        return None
+
+    def _move_decayed(
+        self, x: Array, gradient: Array, kept: list[Array], scratch: Array, count: int
+    ) -> None:
+        if self.weight_decay:
+            np.multiply(x, self.weight_decay, out=scratch)
+            gradient = gradient + scratch
+        self._move(x, gradient, kept, scratch, count)
+
+    def _move(
+        self, x: Array, gradient: Array, kept: list[Array], scratch: Array, count: int
+    ) -> None:
+        """Move ``x``, what it keeps too; ``count`` from 1. The gradient is only read."""
         raise NotImplementedError(f"{type(self).__name__} has no method _move")
 
     @property
@@ -121,20 +155,20 @@ class SGD(Optimizer):
             raise DataError("nesterov: needs a momentum above 0")
         self.nesterov = nesterov
 
-    def _move(self, index: int, gradient: Array) -> None:
-        x, scratch = self.params[index].data, self._scratch[index]
-        if self.momentum:
-            gradient = self._velocity(gradient, self._state[index], scratch)
+    def _names(self) -> tuple[str, ...]:
+        return self.kept if self.momentum else ()
+
+    def _move(
+        self, x: Array, gradient: Array, kept: list[Array], scratch: Array, count: int
+    ) -> None:
+        if kept:
+            gradient = self._velocity(gradient, kept[0], scratch)
         np.multiply(gradient, self.lr, out=scratch)
         np.subtract(x, scratch, out=x)
 
-    def _velocity(self, gradient: Array, state: dict[str, Array], scratch: Array) -> Array:
-        velocity = state.get("momentum")
-        if velocity is None:
-            velocity = state["momentum"] = gradient.copy()
-        else:
-            np.multiply(velocity, self.momentum, out=velocity)
-            np.add(velocity, gradient, out=velocity)
+    def _velocity(self, gradient: Array, velocity: Array, scratch: Array) -> Array:
+        np.multiply(velocity, self.momentum, out=velocity)
+        np.add(velocity, gradient, out=velocity)
         if not self.nesterov:
             return velocity
         np.multiply(velocity, self.momentum, out=scratch)
@@ -165,13 +199,11 @@ class Adam(Optimizer):
         self.betas = (float(first), float(second))
         self.eps = _number("eps", eps)
 
-    def _move(self, index: int, gradient: Array) -> None:
+    def _move(
+        self, x: Array, gradient: Array, kept: list[Array], scratch: Array, count: int
+    ) -> None:
         first, second = self.betas
-        x, state, scratch = self.params[index].data, self._state[index], self._scratch[index]
-        steps = self._counts[index]
-        if not state:
-            state.update(mean=np.zeros_like(x), square=np.zeros_like(x))
-        mean, square = state["mean"], state["square"]
+        mean, square = kept
         np.multiply(gradient, 1 - first, out=scratch)
         np.multiply(mean, first, out=mean)
         np.add(mean, scratch, out=mean)
@@ -180,11 +212,18 @@ class Adam(Optimizer):
         np.multiply(square, second, out=square)
         np.add(square, scratch, out=square)
         np.sqrt(square, out=scratch)
-        np.divide(scratch, math.sqrt(1 - second**steps), out=scratch)
+        np.divide(scratch, math.sqrt(1 - second**count), out=scratch)
         np.add(scratch, self.eps, out=scratch)
         np.divide(mean, scratch, out=scratch)
-        np.multiply(scratch, self.lr / (1 - first**steps), out=scratch)
+        np.multiply(scratch, self.lr / (1 - first**count), out=scratch)
         np.subtract(x, scratch, out=x)
+
+
+def _first_rows(x: Array) -> Any:
+    """Return the place of as many rows as are moved together: all of them, where those are few."""
+    if x.size <= _AT_ONCE:
+        return ...
+    return slice(max(1, _AT_ONCE * len(x) // x.size))
 
 
 def _checked(params: Iterable[PureTensor]) -> list[PureTensor]:
