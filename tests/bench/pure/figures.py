@@ -115,7 +115,9 @@ def page(whose: str, small: Sequence[Row], large: Sequence[Row], rounds: int) ->
     )
     after = (
         "The seconds are of the whole process, the start what it takes beside its steps: the "
-        "interpreter, importing, reading the digits, and what torch loads at its first step. The "
+        "interpreter, importing, reading the digits, and what torch loads at its first step. "
+        "Importing and a step are told in the processor's time, a step as the median of 25 in a "
+        "row. The "
         "last column has the steps after which torch has made up for its start; "
         '"never" where its steps take longer, too. "ours" is the default mode, in which no torch '
         'is imported; "AUTO" lets torch compute what was measured to be faster there.'
