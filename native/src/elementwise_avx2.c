@@ -10,7 +10,6 @@
 #include <math.h>
 
 #define TARGET SHIMHUB_TARGET_AVX2
-#define TO_NEAREST (_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 
 /* From element WIDTH - n on: n times all bits, then none. */
 static const int32_t parts_f32[] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
@@ -80,10 +79,12 @@ TARGET static inline double fold_f64(__m256d v, int greatest)
 #define MAX(a, b) _mm256_max_ps(a, b)
 #define MIN(a, b) _mm256_min_ps(a, b)
 #define SQRT(v) _mm256_sqrt_ps(v)
-#define ROUND(v) _mm256_round_ps(v, TO_NEAREST)
 #define ABS(v) _mm256_andnot_ps(_mm256_set1_ps(-0.f), v)
 #define SIGN_OF(v, s) _mm256_or_ps(v, _mm256_and_ps(s, _mm256_set1_ps(-0.f)))
 #define SCALE(v, n) scale_f32(v, n)
+#define POWER(v)                                                                               \
+    _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(v), 23),        \
+                                         _mm256_set1_epi32(127 << 23)))
 #define SQUARE_LOW(y, h) _mm256_fmsub_ps(y, y, h)
 #define SELECT_NEGATIVE(x, a, b)                                                               \
     _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_LT_OQ))
@@ -114,10 +115,12 @@ TARGET static inline double fold_f64(__m256d v, int greatest)
 #define MAX(a, b) _mm256_max_pd(a, b)
 #define MIN(a, b) _mm256_min_pd(a, b)
 #define SQRT(v) _mm256_sqrt_pd(v)
-#define ROUND(v) _mm256_round_pd(v, TO_NEAREST)
 #define ABS(v) _mm256_andnot_pd(_mm256_set1_pd(-0.), v)
 #define SIGN_OF(v, s) _mm256_or_pd(v, _mm256_and_pd(s, _mm256_set1_pd(-0.)))
 #define SCALE(v, n) scale_f64(v, n)
+#define POWER(v)                                                                               \
+    _mm256_castsi256_pd(_mm256_add_epi64(_mm256_slli_epi64(_mm256_castpd_si256(v), 52),        \
+                                         _mm256_set1_epi64x(INT64_C(1023) << 52)))
 #define SQUARE_LOW(y, h) _mm256_fmsub_pd(y, y, h)
 #define SELECT_NEGATIVE(x, a, b)                                                               \
     _mm256_blendv_pd(b, a, _mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_LT_OQ))

@@ -10,7 +10,6 @@
 #include <math.h>
 
 #define TARGET SHIMHUB_TARGET_AVX512
-#define TO_NEAREST (_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 
 #define T float
 #define NAME(x) x##_f32
@@ -33,10 +32,12 @@
 #define MAX(a, b) _mm512_max_ps(a, b)
 #define MIN(a, b) _mm512_min_ps(a, b)
 #define SQRT(v) _mm512_sqrt_ps(v)
-#define ROUND(v) _mm512_roundscale_ps(v, TO_NEAREST)
 #define ABS(v) _mm512_abs_ps(v)
 #define SIGN_OF(v, s) _mm512_or_ps(v, _mm512_and_ps(s, _mm512_set1_ps(-0.f)))
 #define SCALE(v, n) _mm512_scalef_ps(v, n)
+#define POWER(v)                                                                               \
+    _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(v), 23),        \
+                                         _mm512_set1_epi32(127 << 23)))
 #define SQUARE_LOW(y, h) _mm512_fmsub_ps(y, y, h)
 #define SELECT_NEGATIVE(x, a, b)                                                               \
     _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), b, a)
@@ -66,10 +67,12 @@
 #define MAX(a, b) _mm512_max_pd(a, b)
 #define MIN(a, b) _mm512_min_pd(a, b)
 #define SQRT(v) _mm512_sqrt_pd(v)
-#define ROUND(v) _mm512_roundscale_pd(v, TO_NEAREST)
 #define ABS(v) _mm512_abs_pd(v)
 #define SIGN_OF(v, s) _mm512_or_pd(v, _mm512_and_pd(s, _mm512_set1_pd(-0.)))
 #define SCALE(v, n) _mm512_scalef_pd(v, n)
+#define POWER(v)                                                                               \
+    _mm512_castsi512_pd(_mm512_add_epi64(_mm512_slli_epi64(_mm512_castpd_si512(v), 52),        \
+                                         _mm512_set1_epi64(INT64_C(1023) << 52)))
 #define SQUARE_LOW(y, h) _mm512_fmsub_pd(y, y, h)
 #define SELECT_NEGATIVE(x, a, b)                                                               \
     _mm512_mask_blend_pd(_mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_LT_OQ), b, a)

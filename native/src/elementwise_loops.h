@@ -4,8 +4,9 @@
  * of WIDTH numbers), TARGET and operations on vectors: SET(number), LOAD(p), LOAD_PART(p, n, rest)
  * (the first n from p, the others from rest), STORE(p, v), STORE_PART(p, v, n), KEEP(v, n) (zero but
  * for the first n), ADD, SUB, MUL, DIV, FMA(a, b, c), MAX(a, b) and MIN(a, b) (b where one is NaN),
- * SQRT, ROUND, ABS, SIGN_OF(v, s) (v with the sign of s), SCALE(v, n) (v * 2^n), SQUARE_LOW(y, h)
- * (y * y - h), SELECT_NEGATIVE(x, a, b) (a where x < 0), SUM(v) and GREATEST(v) (to a number). */
+ * SQRT, ABS, SIGN_OF(v, s) (v with the sign of s), SCALE(v, n) (v * 2^n), POWER(v) (2^n where v is
+ * n + SHIFT, for small n), SQUARE_LOW(y, h) (y * y - h), SELECT_NEGATIVE(x, a, b) (a where x < 0),
+ * SUM(v) and GREATEST(v) (to a number). */
 
 #if defined(SHIMHUB_NO_UNROLL) && defined(__GNUC__) /* sanitizers: minutes of compilation less */
 #define UNROLL
@@ -21,18 +22,21 @@
 #define INLINE static inline
 #endif
 
+/* Horner's scheme in x^2, of pairs that wait for nothing: loops are as fast as what waits. */
 TARGET INLINE V NAME(polynomial)(V x, const T *terms, int count)
 {
-    V sum = SET(terms[0]);
-    UNROLL for (int i = 1; i < count; i++)
-        sum = FMA(sum, x, SET(terms[i]));
+    const V square = MUL(x, x);
+    V sum = count % 2 ? SET(terms[0]) : FMA(SET(terms[0]), x, SET(terms[1]));
+    UNROLL for (int i = 2 - count % 2; i < count; i += 2)
+        sum = FMA(sum, square, FMA(SET(terms[i]), x, SET(terms[i + 1])));
     return sum;
 }
 
 /* exp(x) = 2^n (1 + what is returned), for x that is clamped. */
 TARGET INLINE V NAME(reduced)(V x, V *n)
 {
-    *n = ROUND(MUL(x, SET(NUMBER(LOG2_E))));
+    /* SHIFT leaves no bits below one. */
+    *n = SUB(FMA(x, SET(NUMBER(LOG2_E)), SET(NUMBER(SHIFT))), SET(NUMBER(SHIFT)));
     V r = FMA(*n, SET(-NUMBER(LN2_HIGH)), x);
     r = FMA(*n, SET(-NUMBER(LN2_LOW)), r);
     V p = NAME(polynomial)(r, NUMBER(exp_terms), TERMS(NUMBER(exp_terms)));
@@ -56,11 +60,17 @@ TARGET INLINE V NAME(sigmoid)(V x)
 
 TARGET INLINE V NAME(tanh)(V x)
 {
-    V n, y = MIN(SET(NUMBER(TANH_MOST)), ABS(x));
-    V p = NAME(reduced)(ADD(y, y), &n);
-    V scale = SCALE(SET(1), n);
-    V less = FMA(scale, p, SUB(scale, SET(1))); /* expm1(2 y) */
-    return SIGN_OF(DIV(less, ADD(less, SET(2))), x);
+    /* expm1(2 y) / (expm1(2 y) + 2), both halved, with y = n ln(2) / 2 + r. What ln(2) lacks counts n
+     * times, but of tanh's slope, which is 4 / 2^n there. */
+    V y = MIN(SET(NUMBER(TANH_MOST)), ABS(x)), half = SET((T)0.5);
+    V shifted = FMA(y, SET(2 * NUMBER(LOG2_E)), SET(NUMBER(SHIFT)));
+    V r = FMA(SUB(shifted, SET(NUMBER(SHIFT))), SET(-NUMBER(LN2) / 2), y);
+    V terms = NAME(polynomial)(r, NUMBER(tanh_terms), TERMS(NUMBER(tanh_terms)));
+    V rest = FMA(MUL(r, r), terms, r); /* expm1(2 r) / 2 */
+    V power = POWER(shifted);
+    V less = FMA(power, rest, FMA(power, half, SET((T)-0.5)));
+    V more = FMA(power, rest, FMA(power, half, half));
+    return SIGN_OF(DIV(less, more), x);
 }
 
 TARGET INLINE V NAME(gelu)(V x)
@@ -280,10 +290,10 @@ const struct NUMBER(shimhub_elementwise) TABLE = {
 #undef MAX
 #undef MIN
 #undef SQRT
-#undef ROUND
 #undef ABS
 #undef SIGN_OF
 #undef SCALE
+#undef POWER
 #undef SQUARE_LOW
 #undef SELECT_NEGATIVE
 #undef SUM

@@ -25,6 +25,25 @@ static inline double power_f64(int64_t n)
     return power;
 }
 
+/* 2^n, for n in the lowest bits of v; any number for NaN. */
+static inline float shifted_power_f32(float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    bits = (bits << 23) + (UINT32_C(127) << 23);
+    memcpy(&v, &bits, sizeof bits);
+    return v;
+}
+
+static inline double shifted_power_f64(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    bits = (bits << 52) + (UINT64_C(1023) << 52);
+    memcpy(&v, &bits, sizeof bits);
+    return v;
+}
+
 /* v * 2^n in two steps, of which neither overflows for any result; NaN has no n. */
 static inline float scale_f32(float v, float n)
 {
@@ -56,11 +75,11 @@ static inline double square_low_f64(double y, double h)
 #define NUMBER(x) x##_f32
 #define TABLE shimhub_elementwise_f32_portable
 #define V float
-#define ROUND(v) (((v) + 12582912.f) - 12582912.f) /* 1.5 * 2^23: no bits below one are left */
 #define SQRT(v) sqrtf(v)
 #define ABS(v) fabsf(v)
 #define SIGN_OF(v, s) copysignf(v, s)
 #define SCALE(v, n) scale_f32(v, n)
+#define POWER(v) shifted_power_f32(v)
 #define SQUARE_LOW(y, h) square_low_f32(y, h)
 #include "elementwise_scalar.h"
 
@@ -69,10 +88,10 @@ static inline double square_low_f64(double y, double h)
 #define NUMBER(x) x##_f64
 #define TABLE shimhub_elementwise_f64_portable
 #define V double
-#define ROUND(v) (((v) + 6755399441055744.) - 6755399441055744.) /* 1.5 * 2^52 */
 #define SQRT(v) sqrt(v)
 #define ABS(v) fabs(v)
 #define SIGN_OF(v, s) copysign(v, s)
 #define SCALE(v, n) scale_f64(v, n)
+#define POWER(v) shifted_power_f64(v)
 #define SQUARE_LOW(y, h) square_low_f64(y, h)
 #include "elementwise_scalar.h"
