@@ -167,6 +167,15 @@ def test_no_range_has_a_hole():
     assert (0, math.inf) == range_of([])
 
 
+def test_of_two_shapes_of_one_work_the_greater_loss_counts():
+    """Squares lose 4 % with ours at 100 elements, short rows thrice with torch: ours it is."""
+    squares = ranged((3, 2), (5.2, 5.0), (10, 10.3), (90, 92))
+    rows = ranged((3, 3), (5, 15), (10, 60), (90, 600))
+    assert (0, math.inf) == range_of(squares)
+    assert (0, 20) == range_of([*squares, *rows])
+    assert 28 == crossover_of([*squares[:1], Point(10, 1, 3), Point(100, 3, 1), Point(100, 4, 5)])
+
+
 @pytest.mark.parametrize("points", [3, 4, 5])
 def test_a_range_loses_the_least_that_one_can(points):
     """Of all ranges of some hundred draws of times, none has a worst call that is better."""
@@ -230,7 +239,10 @@ def entry(threshold=500.0):
 def test_a_table_is_read_as_it_was_written(threshold, until):
     """Also "never"; JSON has no infinity."""
     until = max(threshold, until)
-    made = table_of(entry(threshold), Entry("relu", "tensor", "float32", threshold, (), until))
+    rows = (Point(16, 1.0, 3.0),)
+    made = table_of(
+        entry(threshold), Entry("softmax", "tensor", "float32", threshold, (), until, rows)
+    )
     assert made == table.read(table.text_of(made).encode())
 
 
@@ -357,6 +369,8 @@ def test_no_file_is_read_where_there_is_no_folder(monkeypatch):
         ('[{%s, "threshold": 1, "until": 9, "points": []}]', "has an entry of relu with a range"),
         ('[{%s, "threshold": 1, "until": {}, "points": []}]', "has an entry of relu without a"),
         ('[{%s, "threshold": 1, "points": [[1, 2]]}]', "has a point of relu that cannot be"),
+        ('[{%s, "threshold": 1, "points": [], "rows": 1}]', "has an entry of relu without a"),
+        ('[{%s, "threshold": 1, "points": [], "rows": [1]}]', "has a point of relu that cannot"),
         ('[{%s, "threshold": 1, "points": [[1, 0, 2]]}]', "has a point of relu that cannot be"),
         ('[{%s, "threshold": 1, "points": [[1, 1, Infinity]]}]', "has a point of relu that cannot"),
     ],
@@ -428,10 +442,11 @@ def test_the_shipped_table_is_whole():
 def test_a_shipped_size_follows_from_its_times(key):
     """No size was written by hand."""
     one = table.shipped().entries[key]
+    points = [*one.points, *one.rows]
     if one.kind == "tensor":
-        assert (one.threshold, one.until) == range_of(one.points)
+        assert (one.threshold, one.until) == range_of(points)
     else:
-        assert (one.threshold, one.until) == (crossover_of(one.points), math.inf)
+        assert (one.threshold, one.until) == (crossover_of(points), math.inf)
 
 
 # ---- measuring
@@ -608,6 +623,17 @@ def test_calls_of_a_calibration_are_neither_counted_nor_told(monkeypatch, capsys
     stats = accel.get_stats()
     assert (2, 0) == (stats.pure_count, stats.ffi_count)
     assert 2 == capsys.readouterr().err.count("[ACCEL]")
+
+
+@pytest.mark.parametrize(("kind", "count"), [("tensor", 5), ("ndarray", 5), ("list", 0)])
+def test_what_works_on_rows_is_timed_with_short_ones_too(kind, count):
+    """Of as much work as squares from 4 x 4 on; but for lists."""
+    pytest.importorskip("torch")
+    dtype = "float64"
+    found = calibration.measure(("softmax", kind, dtype), 0.001)
+    assert [16, 64, 256, 1024, 4096][:count] == [one.work for one in found.rows]
+    assert 64**2 == found.points[-1].work
+    assert () == calibration.measure(("relu", kind, dtype), 0.001).rows
 
 
 def test_large_inputs_are_left_out_of_a_short_budget():

@@ -59,7 +59,7 @@ def crossover_of(points: Sequence[Point], before: float | None = None) -> float:
     """
     if not points:
         return math.inf
-    points = sorted(points)
+    points = _merged(points)
     worst = [worst_of(points, cut) for cut in range(len(points) + 1)]
     allowed = max(min(worst) * _SAME, TIE)
     cut = max(index for index, loss in enumerate(worst) if loss <= allowed)
@@ -76,7 +76,7 @@ def range_of(
     ``(inf, inf)`` never. Chosen as :func:`crossover_of` does; each end of ``before`` stays if it is
     near. Always, if nothing was measured.
     """
-    points = sorted(points)
+    points = _merged(points)
     start, end = _cuts(points)
     if start == end and points:
         return math.inf, math.inf
@@ -128,6 +128,25 @@ def _share(below: Point, above: Point) -> float | None:
     """Return how far from one point to the next both ways take the same time; None nowhere."""
     low, high = (math.log(one.pure / one.torch) for one in (below, above))
     return -low / (high - low) if low * high < 0 else None
+
+
+def _merged(points: Sequence[Point]) -> list[Point]:
+    """Return one point of each work.
+
+    Of several it has how many times the better one's time is taken at worst, where ours compute
+    them all, and where torch does.
+    """
+    return [
+        some[0] if len(some) == 1 else Point(work, *_losses(some))
+        for work, group in itertools.groupby(sorted(points), key=lambda one: one.work)
+        for some in [list(group)]
+    ]
+
+
+def _losses(points: Sequence[Point]) -> tuple[float, float]:
+    least = [min(one.pure, one.torch) for one in points]
+    ours = max(one.pure / us for one, us in zip(points, least, strict=True))
+    return ours, max(one.torch / us for one, us in zip(points, least, strict=True))
 
 
 def worst_of(points: Sequence[Point], cut: int) -> float:

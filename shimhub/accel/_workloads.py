@@ -23,6 +23,9 @@ from shimhub.accel.torch_ffi import torch_module
 
 #: (rows, columns), or (m, k, n) of a product of (m, k) and (k, n).
 Shape = tuple[int, ...]
+#: What works on rows, of which each costs something: many short ones are another case.
+BY_ROWS: Final = ("softmax", "layer_norm", "cross_entropy")
+_SHORT: Final = 8
 _HALF: Final = 0.5
 #: What is an option, where the operation has any.
 _OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {"linear": {"transposed": False}}
@@ -67,6 +70,11 @@ def arms(name: str, kind: str, dtype: str, shape: Shape) -> Arms:
 def square(name: str, size: int) -> Shape:
     """Return the shape of ``size`` x ``size`` inputs."""
     return (size,) * (3 if name in GROUPS["matmul"] else 2)
+
+
+def short_rows(size: int) -> Shape:
+    """Return the shape of as many elements as ``size`` x ``size`` in rows of eight."""
+    return size * size // _SHORT, _SHORT
 
 
 def inputs_of(name: str, dtype: str, shape: Shape) -> list[Any]:

@@ -7,6 +7,7 @@ input and dtype after the other. It takes a minute of one core, and is never don
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ SIZES: Final = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 _LARGEST_LIST: Final = 256
 #: Sizes are told from 2 x 2 up to where a call takes this share of what an entry may take.
 _SHARE_OF_CALL: Final = 1 / 14
+#: So many elements, N x N, are timed in short rows, too.
+_ROW_SIZES: Final = (4, 8, 16, 32, 64, 128, 256)
 #: Whatever the budget, crossovers below this size are seen.
 _LEAST_SIZE: Final = 64
 _FORMS: Final = (
@@ -110,6 +113,7 @@ def measure(key: Key, budget_s: float) -> Entry:
     """Return the entry of an operation, kind and dtype, measured."""
     op, kind, dtype = key
     points: list[Point] = []
+    rows: list[Point] = []
     end = time.perf_counter() + budget_s
     sizes = [one for one in SIZES if kind != "list" or one <= _LARGEST_LIST]
     for number, size in enumerate(sizes):
@@ -118,18 +122,23 @@ def measure(key: Key, budget_s: float) -> Entry:
         if size > _LEAST_SIZE and _seconds(arms) > left * _SHARE_OF_CALL:
             break
         share = max(left, 0.0) / (len(sizes) - number)
-        points.append(_point(arms, share))
-    return _entry(key, points)
+        is_both = op in _workloads.BY_ROWS and kind != "list" and size in _ROW_SIZES
+        points.append(_point(arms, share / 2 if is_both else share))
+        if is_both:
+            arms = _workloads.arms(op, kind, dtype, _workloads.short_rows(size))
+            rows.append(_point(arms, share / 2))
+    return _entry(key, points, rows)
 
 
-def _entry(key: Key, points: Sequence[Point]) -> Entry:
+def _entry(key: Key, points: Sequence[Point], rows: Sequence[Point]) -> Entry:
     """Return what follows from the times, and from what is in use."""
-    before = _in_use(key)
+    before, both = _in_use(key), [*points, *rows]
     if key[1] == "tensor":
-        low, high = range_of(points, None if before is None else (before.threshold, before.until))
-        return Entry(*key, low, tuple(points), high)
-    size = crossover_of(points, None if before is None else before.threshold)
-    return Entry(*key, size, tuple(points))
+        low, high = range_of(both, None if before is None else (before.threshold, before.until))
+    else:
+        low = crossover_of(both, None if before is None else before.threshold)
+        high = math.inf
+    return Entry(*key, low, tuple(points), high, tuple(rows))
 
 
 def _point(arms: _workloads.Arms, budget_s: float) -> Point:

@@ -37,6 +37,7 @@ class Entry:
 
     torch computes what is more work than ``threshold``. Tensors stay in torch from ``threshold``
     on, that size with it, and up to ``until``, without that; of others that is infinite.
+    ``points`` are of N x N, ``rows`` of as many elements in short rows, where those cost more.
     """
 
     op: str
@@ -45,6 +46,7 @@ class Entry:
     threshold: float
     points: tuple[Point, ...] = ()
     until: float = math.inf
+    rows: tuple[Point, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -173,12 +175,18 @@ def _entry(row: Any) -> Entry:
     if op not in OPS or kind not in KINDS or dtype not in DTYPES:
         raise ValueError(f"has an entry of {op!r}, {kind!r}, {dtype!r}")
     low, high = (_size(row.get(name, "never")) for name in ("threshold", "until"))
-    points = row.get("points")
-    if "threshold" not in row or low is None or high is None or not isinstance(points, list):
+    if "threshold" not in row or low is None or high is None:
         raise ValueError(f"has an entry of {op} without a threshold or points")
     if low > high or (kind != "tensor" and not math.isinf(high)):
         raise ValueError(f"has an entry of {op} with a range that cannot be")
-    return Entry(op, kind, dtype, low, tuple(_point(one, op) for one in points), high)
+    return Entry(op, kind, dtype, low, _points(row, op, "points"), high, _points(row, op, "rows"))
+
+
+def _points(row: Mapping[str, Any], op: str, name: str) -> tuple[Point, ...]:
+    told = row.get(name, [] if name == "rows" else None)
+    if not isinstance(told, list):
+        raise ValueError(f"has an entry of {op} without a threshold or points")
+    return tuple(_point(one, op) for one in told)
 
 
 def _size(told: Any) -> float | None:
@@ -210,4 +218,5 @@ def _data_of(entry: Entry) -> dict[str, Any]:
         "dtype": entry.dtype,
         **{name: "never" if math.isinf(size) else size for name, size in sizes.items()},
         "points": [list(one) for one in entry.points],
+        **({"rows": [list(one) for one in entry.rows]} if entry.rows else {}),
     }

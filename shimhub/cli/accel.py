@@ -198,6 +198,7 @@ def _row(entry: Entry, source: str) -> dict[str, Any]:
         "source": source,
         "lines": {backend: _cost(entry, backend) for backend in ("pure", "torch")},
         "points": [list(one) for one in entry.points],
+        "rows": [list(one) for one in entry.rows],
     }
 
 
