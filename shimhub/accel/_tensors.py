@@ -73,19 +73,18 @@ def why_torch(name: str, inputs: Sequence[Any]) -> str:
         return "compile tracing"
     if torch.is_autocast_enabled("cpu"):
         return "autocast"
-    if _is_followed():
-        return "followed"
     if name in {"mse_loss", "cross_entropy"}:
         return "no kernel"
     tensors = [one for one in inputs if one is not None]
     if not all(_kinds.is_tensor(one) for one in tensors):
         return "not only tensors"
     reasons = (_why_not_this(one) for one in tensors)
-    return next(filter(None, reasons), "") or _why_not_together(tensors)
+    reason = next(filter(None, reasons), "") or _why_not_together(tensors)
+    return reason or ("followed" if _is_followed() else "")
 
 
 def _is_followed() -> bool:
-    """Whether a mode, a tracer or forward-mode gradients see what is done with tensors."""
+    """Whether modes, tracers, transformations or forward gradients see what is done."""
     return forward_ad._current_level != _OUTSIDE or any(state() for state in STATES)
 
 

@@ -102,5 +102,6 @@ STATES: Final[tuple[Any, ...]] = (
     torch._C._len_torch_dispatch_stack,
     torch._C._len_torch_function_stack,
     torch._C._is_tracing,
+    torch._C._functorch.peek_interpreter_stack,  # None outside of vmap, grad, functionalize
 )
 _fast.use_torch(torch, FUNCTIONS, _OWN, STATES, vars(forward_ad))

@@ -1,0 +1,496 @@
+"""torch beside us: its own functions give the answers, and who follows tensors sees all of it."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import math
+import pickle
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shimhub import accel, kernels
+from shimhub.accel import AccelMode, breakers, model, modes, ops
+from shimhub.accel.model import OPS
+
+torch = pytest.importorskip("torch")
+functional = torch.nn.functional
+pytestmark = pytest.mark.slow
+
+needs_native = pytest.mark.skipif(not kernels.available(), reason="there is no native library")
+MODES = ("torch", "native", "auto")
+
+
+@pytest.fixture(autouse=True)
+def _as_at_the_start():
+    """Every test begins in mode TORCH whose functions are known, with no counts."""
+    with accel.using("torch"):
+        accel.relu(torch.ones(2))
+        accel.reset_stats()
+        yield
+    accel.reset_breakers()
+    accel.reset_stats()
+
+
+def drawn(*shape, seed=3, dtype=torch.float32):
+    """Return a tensor of normally distributed numbers."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+X, W, B = drawn(4, 5), drawn(5, 3, seed=4), drawn(3, seed=5)
+CLASSES = torch.tensor([0, 2, 1, 2])
+
+
+def as_numpy(value):
+    """Return a tensor's array that nobody else has; anything else as it is."""
+    return value.detach().numpy().copy() if isinstance(value, torch.Tensor) else value
+
+
+def net(x):
+    """Compute a layer with softmax in ours."""
+    return accel.softmax(accel.relu(accel.linear(x, W, B)))
+
+
+def net_of_torch(x):
+    """Compute the same in torch's."""
+    return torch.softmax(torch.relu(functional.linear(x, W.T, B)), -1)
+
+
+#: Calls of ours, and what a user of torch writes for the same.
+SAME = {
+    "softmax": (lambda: accel.softmax(X), lambda: torch.softmax(X, -1)),
+    "softmax, axis": (lambda: accel.softmax(X, 0), lambda: torch.softmax(X, 0)),
+    "softmax, named": (lambda: accel.softmax(X, axis=0), lambda: torch.softmax(X, 0)),
+    "gelu": (lambda: accel.gelu(X), lambda: functional.gelu(X)),
+    "gelu, tanh": (
+        lambda: accel.gelu(X, approximate="tanh"),
+        lambda: functional.gelu(X, approximate="tanh"),
+    ),
+    "linear": (lambda: accel.linear(X, W, B), lambda: functional.linear(X, W.T, B)),
+    "linear, addmm": (lambda: accel.linear(X, W, B), lambda: torch.addmm(B, X, W)),
+    "linear, no bias": (lambda: accel.linear(X, W), lambda: functional.linear(X, W.T)),
+    "linear, activation": (
+        lambda: accel.linear(X, W, B, "relu"),
+        lambda: torch.relu(functional.linear(X, W.T, B)),
+    ),
+    "linear, transposed": (
+        lambda: accel.linear(X, W.T, B, transposed=True),
+        lambda: functional.linear(X, W.T, B),
+    ),
+    "linear, deep": (
+        lambda: accel.linear(X[None], W, B),
+        lambda: functional.linear(X[None], W.T, B),
+    ),
+    "linear, a row": (lambda: accel.linear(X[0], W, B), lambda: functional.linear(X[0], W.T, B)),
+    "layer_norm": (
+        lambda: accel.layer_norm(X, X[0], X[1]),
+        lambda: functional.layer_norm(X, (5,), X[0], X[1]),
+    ),
+    "layer_norm, eps": (
+        lambda: accel.layer_norm(X, eps=1.0),
+        lambda: functional.layer_norm(X, (5,), eps=1.0),
+    ),
+    "mse_loss": (lambda: accel.mse_loss(X, X + 1), lambda: functional.mse_loss(X, X + 1)),
+    "cross_entropy": (
+        lambda: accel.cross_entropy(X, CLASSES),
+        lambda: functional.cross_entropy(X, CLASSES),
+    ),
+    "cross_entropy, int32": (
+        lambda: accel.cross_entropy(X, CLASSES.int()),
+        lambda: functional.cross_entropy(X, CLASSES),
+    ),
+    "cross_entropy, weights": (
+        lambda: accel.cross_entropy(X, torch.softmax(X, -1)),
+        lambda: functional.cross_entropy(X, torch.softmax(X, -1)),
+    ),
+    "cross_entropy, a row": (
+        lambda: accel.cross_entropy(X[0], CLASSES[1]),
+        lambda: functional.cross_entropy(X[0], CLASSES[1]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_tensors_have_torchs_bits(name):
+    """What a user of torch writes gives the same numbers to the bit; the call counts as torch's."""
+    ours, theirs = SAME[name]
+    answer = ours()
+    assert torch.equal(theirs(), answer)
+    assert 1 == accel.get_stats().ffi_count
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_gradients_are_those_of_torch(dtype):
+    """A layer and its loss, through torch's own functions: each gradient to the bit."""
+
+    def gradients(layer, loss):
+        leaves = [one.to(dtype, copy=True).requires_grad_() for one in (X, W, B)]
+        loss(layer(*leaves), CLASSES).backward()
+        return [one.grad for one in leaves]
+
+    ours = gradients(accel.linear, accel.cross_entropy)
+    theirs = gradients(lambda x, w, b: functional.linear(x, w.T, b), functional.cross_entropy)
+    for one, other in zip(theirs, ours, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", ["tensor", "ndarray"])
+def test_shapes_that_torch_lets_broadcast_are_no_layer_and_no_loss(kind, mode):
+    """A bias of one number, targets of another shape: ShapeError, nothing counted."""
+    given = [X, W, B] if kind == "tensor" else [as_numpy(one) for one in (X, W, B)]
+    x, w, b = given
+    with accel.using(mode):
+        for call in (
+            lambda: accel.linear(x, w, b[:1]),
+            lambda: accel.linear(x, w, b[None]),
+            lambda: accel.linear(x, w, b, "relu")[accel.linear(x, w, b[:1], "relu")],
+            lambda: accel.linear(x, w[:2], b),
+            lambda: accel.mse_loss(x, x[:1]),
+            lambda: accel.cross_entropy(x, b),
+            lambda: accel.layer_norm(x, b),
+            lambda: accel.softmax(x, 2),
+        ):
+            accel.reset_stats()
+            with pytest.raises(accel.ShapeError):
+                call()
+    told = accel.get_stats()
+    assert (0, 0, 0) == (told.pure_count, told.ffi_count, told.fallback_count)
+
+
+# ---- arrays that torch computes
+
+
+ARRAYS = {
+    "add": (as_numpy(X), as_numpy(X)),
+    "mul": (as_numpy(X), 2.0),
+    "matmul": (as_numpy(X), as_numpy(W)),
+    "matmul ": (as_numpy(B), as_numpy(B)),
+    "linear": (as_numpy(X), as_numpy(W), as_numpy(B)),
+    "relu": (as_numpy(X),),
+    "gelu": (as_numpy(X),),
+    "softmax": (as_numpy(X), 0),
+    "layer_norm": (as_numpy(X), as_numpy(X[0]), as_numpy(X[1])),
+    "mse_loss": (as_numpy(X), as_numpy(X + 1)),
+    "cross_entropy": (as_numpy(X), as_numpy(CLASSES)),
+}
+
+
+@needs_native
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_go_to_torch_from_c(monkeypatch, name):
+    """No Python of ours runs, and the answer is that of the rule in Python to the bit."""
+    given, name = ARRAYS[name], name.strip()
+    expected = getattr(ops, name)(*given)
+    monkeypatch.setattr("shimhub.accel._dispatch.call_of", None)
+    accel.reset_stats()
+    answer = getattr(accel, name)(*given)
+
+    assert type(expected) is type(answer)
+    assert expected.dtype == answer.dtype
+    np.testing.assert_array_equal(expected, answer)
+    assert (1, 0) == (accel.get_stats().ffi_count, accel.get_stats().fallback_count)
+
+
+def read_only(array):
+    """Return a copy that cannot be written."""
+    made = array.copy()
+    made.flags.writeable = False
+    return made
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        read_only(as_numpy(X)),
+        as_numpy(X)[::-1],
+        as_numpy(X)[:, ::2],
+        as_numpy(X).T,
+        as_numpy(X).astype(">f4"),
+        as_numpy(X).astype(np.float16),
+        np.frombuffer(b"\0" * 81, np.uint8)[1:].view(np.float32).reshape(4, 5),
+        np.zeros((0, 5), np.float32),
+        np.float32(2) * np.ones((), np.float32),
+        np.array(2.0, np.float32),
+    ],
+)
+def test_odd_arrays_are_numpys_or_copied_without_a_word(odd):
+    """Read-only, reversed, strided, unaligned, of other dtypes: the same answer, no warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answer = [accel.tanh(odd) if odd.dtype.isnative and odd.itemsize > 2 else None]
+        answer += [accel.add(odd, odd), accel.mul(odd, 2.0)]
+    assert answer[0] is None or np.allclose(np.tanh(odd), answer[0], atol=1e-6)
+    np.testing.assert_array_equal(odd + odd, answer[1])
+    np.testing.assert_array_equal(odd * 2.0, answer[2])
+    assert type(odd + odd) is type(answer[1])
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, ">i8"])
+def test_classes_may_be_of_any_whole_dtype(dtype):
+    """Read-only and reversed ones, too; those that do not exist are told."""
+    x, classes = as_numpy(X), as_numpy(CLASSES).astype(dtype)
+    expected = functional.cross_entropy(X, CLASSES).item()
+    for one in (classes, read_only(classes), classes[::-1][::-1], classes[::-1].copy()[::-1]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert expected == pytest.approx(accel.cross_entropy(x, one).item())
+    with pytest.raises((ValueError, IndexError)):
+        accel.cross_entropy(x, np.array([0, 1, 2, 5]))
+
+
+def test_autocast_and_a_watched_torch_are_pythons():
+    """Arrays keep their dtype under autocast; a torch that failed is left alone, then asked."""
+    x = as_numpy(X)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert np.float32 == accel.matmul(x, as_numpy(W)).dtype
+    assert {"autocast": 1} == dict(accel.get_stats().reasons)
+    for _ in range(breakers.FAULTS):
+        breakers.fault("relu", "torch")
+    accel.reset_stats()
+    accel.relu(x)
+    assert {"torch: left alone after errors": 1} == dict(accel.get_stats().reasons)
+    accel.reset_breakers()
+    accel.relu(x)
+    assert 1 == accel.get_stats().ffi_count
+
+
+# ---- tensors that our kernels compute
+
+
+def ours(low=math.inf, high=math.inf, mode=AccelMode.AUTO):
+    """Return settings by which torch computes tensors from ``low`` on, up to ``high``."""
+    return model.Settings(mode, False, {"matmul": 0.0}, True, (low, high))
+
+
+@pytest.fixture
+def in_settings():
+    """Return a function that lets settings hold for the rest of the test."""
+    tokens = []
+    yield lambda settings: tokens.append(modes.CURRENT.set(settings))
+    for token in reversed(tokens):
+        modes.CURRENT.reset(token)
+
+
+@needs_native
+def test_a_range_of_sizes_is_torchs(in_settings):
+    """Ours compute below its begin and from its end on; another dtype or layout stays in torch."""
+    in_settings(ours(10, 20))
+    for count, native in ((9, 1), (10, 0), (19, 0), (20, 1)):
+        accel.reset_stats()
+        x = drawn(count)
+        torch.testing.assert_close(torch.tanh(x), accel.tanh(x))
+        assert (native, 1 - native) == (accel.get_stats().native_count, accel.get_stats().ffi_count)
+    for odd in (
+        drawn(4, 6)[:, ::2],
+        drawn(4).bfloat16(),
+        drawn(3).to("meta"),
+        drawn(4).to_sparse(),
+    ):
+        accel.reset_stats()
+        assert (odd.dtype, odd.layout) == (accel.relu(odd).dtype, accel.relu(odd).layout)
+        assert (2, 0) == (accel.get_stats().ffi_count, accel.get_stats().fallback_count)
+
+
+@needs_native
+@pytest.mark.parametrize("name", OPS)
+def test_ours_give_tensors(name, in_settings):
+    """A tensor of the same dtype and shape as torch's, up to rounding, in AUTO and NATIVE."""
+    given = {
+        "matmul": (X, W),
+        "linear": (X, W, B, "gelu"),
+        "layer_norm": (X, X[0], X[1]),
+        "mse_loss": (X, X + 1),
+        "cross_entropy": (X, CLASSES),
+    }.get(name, (X, X + 3) if name in {"add", "sub", "mul", "div"} else (X,))
+    expected = getattr(accel, name)(*given)
+    in_settings(ours())
+    by_ours = getattr(accel, name)(*given)
+    with accel.using("native"):
+        forced = getattr(accel, name)(*given)
+    for answer in (by_ours, forced):
+        assert torch.Tensor is type(answer)
+        torch.testing.assert_close(expected, answer, rtol=2e-5, atol=2e-6)
+
+
+@needs_native
+def test_parameters_without_autograd_are_ours(in_settings):
+    """Under no_grad a parameter is a tensor as others are; with autograd it stays in torch."""
+    in_settings(ours())
+    weight = torch.nn.Parameter(W)
+    with torch.no_grad():
+        accel.linear(X, weight, B)
+    assert (1, 0) == (accel.get_stats().native_count, accel.get_stats().ffi_count)
+    assert accel.linear(X, weight, B).requires_grad
+    assert (1, 1) == (accel.get_stats().native_count, accel.get_stats().ffi_count)
+    with torch.inference_mode():
+        torch.testing.assert_close(functional.linear(X, W.T, B), accel.linear(X, weight, B))
+
+
+# ---- who follows tensors
+
+
+def by_compile(backend):
+    """Return a way to compute a function: compiled, with something before and after ours."""
+
+    def way(function):
+        torch._dynamo.reset()
+        return torch.compile(lambda x: function(x * 1.0) * 2.0, backend=backend)(X)
+
+    return way
+
+
+def by_jvp(function):
+    """Compute forward-mode derivatives."""
+    return torch.func.jvp(function, (X,), (torch.ones_like(X),))[1]
+
+
+def by_dual(function):
+    """Compute forward-mode derivatives by dual numbers."""
+    level = torch.autograd.forward_ad
+    with level.dual_level():
+        return level.unpack_dual(function(level.make_dual(X, X * 2))).tangent.clone()
+
+
+def by_compiled_gradient(function):
+    """Compute gradients of a compiled function."""
+    torch._dynamo.reset()
+    x = X.clone().requires_grad_()
+    torch.compile(lambda x: function(x * 1.0).square().sum(), backend="aot_eager")(x).backward()
+    return x.grad
+
+
+def by_make_fx(function):
+    """Trace to a graph, and run that on other numbers."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    return make_fx(function)(X)(X + 1)
+
+
+WAYS = {
+    "compile, eager": by_compile("eager"),
+    "compile, aot_eager": by_compile("aot_eager"),
+    "compile, gradient": by_compiled_gradient,
+    "vmap": lambda function: torch.vmap(function)(X),
+    "vmap of grad": lambda function: torch.vmap(torch.func.grad(lambda x: function(x)[0]))(X),
+    "grad": (lambda function: torch.func.grad(lambda x: function(x).square().sum())(X)),
+    "jvp": by_jvp,
+    "dual": by_dual,
+    "functionalize": lambda function: torch.func.functionalize(function)(X),
+    "make_fx": by_make_fx,
+    "jit.trace": lambda function: torch.jit.trace(function, (X,))(X + 1),
+    "inference_mode": torch.inference_mode()(lambda function: function(X)),
+    "autocast": torch.autocast("cpu", torch.bfloat16)(lambda function: function(X)),
+    "negative bit": lambda function: function(torch._neg_view(X)),
+    "checkpoint": lambda function: torch.utils.checkpoint.checkpoint(
+        function, X.clone().requires_grad_(), use_reentrant=False
+    ).detach(),
+    "DataParallel": lambda function: torch.nn.DataParallel(Layer(function))(X),
+    "deepcopy": lambda function: copy.deepcopy(Layer(function))(X),
+}
+
+
+class Layer(torch.nn.Module):
+    """A module of a function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        """Compute it."""
+        return self.function(x)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", WAYS)
+def test_transformations_of_torch_see_our_functions(way, mode):
+    """Compiled, traced, mapped, differentiated both ways: the numbers of torch's functions."""
+    expected = WAYS[way](net_of_torch)
+    with accel.using(mode):
+        answer = WAYS[way](net)
+    assert expected.dtype == answer.dtype
+    torch.testing.assert_close(expected, answer, rtol=2e-5, atol=2e-6)
+
+
+def test_modes_and_subclasses_see_every_operation():
+    """A dispatch mode, a function mode, fake tensors and __torch_function__, in mode NATIVE too."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.overrides import TorchFunctionMode
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen = []
+
+    class Dispatch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            seen.append("dispatch")
+            return function(*args, **(kwargs or {}))
+
+    class Function(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            seen.append("function")
+            return function(*args, **(kwargs or {}))
+
+    for mode in MODES:
+        with accel.using(mode):
+            for made in (Dispatch(), Function()):
+                seen.clear()
+                with made:
+                    accel.gelu(X)
+                assert seen, (mode, made)
+            with FakeTensorMode(allow_non_fake_inputs=True) as fake:
+                assert "FakeTensor" == type(accel.gelu(fake.from_tensor(X))).__name__
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_functions_are_copied_and_pickled_as_functions(name):
+    """By name, as numpy's and torch's: a module that holds one is copied and saved."""
+    function = getattr(accel, name)
+    assert function is copy.deepcopy(function)
+    assert not kernels.available() or function is pickle.loads(pickle.dumps(function))
+
+
+# ---- references
+
+
+def resident_kb():
+    """Return the memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4
+
+
+@needs_native
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("mode", MODES)
+def test_paths_to_torch_leave_no_references(mode):
+    """Thousands of calls on tensors and arrays, right and wrong: counts and memory stay."""
+    tensors = [X.clone(), W.clone(), B.clone(), CLASSES.clone()]
+    arrays = [as_numpy(one) for one in tensors]
+    objects = [*tensors, *arrays, None, -1, 1, (), torch.addmm, modes.current(), np.float32]
+
+    def work(count):
+        for _ in range(count):
+            for one, two, three, four in (tensors, arrays):
+                accel.linear(one, two, three), accel.linear(one, two), accel.add(one, one)
+                accel.softmax(one), accel.softmax(one, axis=0), accel.gelu(one)
+                accel.layer_norm(one, eps=1e-3), accel.mse_loss(one, one), accel.matmul(one, two)
+                accel.cross_entropy(one, four), accel.mul(one, 2.0)
+            with pytest.raises(accel.ShapeError):
+                accel.linear(*tensors[:2], B[:1])
+            with pytest.raises(accel.ShapeError):
+                accel.mse_loss(arrays[0], arrays[1])
+
+    with accel.using(mode):
+        work(200)
+        gc.collect()
+        before, memory = [sys.getrefcount(one) for one in objects], resident_kb()
+        work(600)
+        gc.collect()
+        after = [sys.getrefcount(one) for one in objects]
+    pairs = zip(objects, before, after, strict=True)
+    assert [] == [(one, new - old) for one, old, new in pairs if abs(new - old) > 30]
+    assert resident_kb() - memory < 2000
