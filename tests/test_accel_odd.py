@@ -204,7 +204,11 @@ def test_arithmetic_of_subclasses_is_numpys(op):
     """A masked array, a matrix and a subclass stay what they are, masks and all."""
     expected = np.add(MASKED, X)
     assert str(expected.tolist()) in only("add", MASKED, X) or op != "add"
-    for made, name in ((MASKED, "MaskedArray"), (X.view(np.matrix), "matrix"), (X.view(Sub), "Sub")):
+    for made, name in (
+        (MASKED, "MaskedArray"),
+        (X.view(np.matrix), "matrix"),
+        (X.view(Sub), "Sub"),
+    ):
         assert only(op, made, made).startswith(f"('{name}'")
 
 
