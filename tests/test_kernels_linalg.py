@@ -663,6 +663,36 @@ def test_lists_with_wrong_elements_name_them(functions):
     assert functions.matmul([[_Fraction(2)]], [[3]]) == [[6.0]]
 
 
+@needs_native
+@pytest.mark.skipif("avx512" not in kernels.lanes(), reason="other lanes have other limits")
+@pytest.mark.parametrize(
+    ("shape", "ours"),
+    [
+        ((64, 64, 64), True),
+        ((8, 2048, 8), True),
+        ((9, 2048, 16), False),
+        ((64, 2048, 64), True),
+        ((2, 2048, 64), False),
+        ((1000, 64, 1), False),
+        ((600, 3, 600), False),
+        ((600, 24, 600), True),
+        ((1000, 16, 1000), False),
+        ((512, 8, 512), True),
+        ((100, 3, 100), True),
+    ],
+)
+def test_shapes_are_computed_where_they_were_measured_to_be_faster(shape, ours):
+    """Deep and thin products, and large results of little work, go where the measurements say."""
+    m, k, n = shape
+    a, b = numbers(1, m, k, dtype=np.float32), numbers(2, k, n, dtype=np.float32)
+    limits = _thresholds.limits(kernels.lanes())["float32"]
+    kernels.native_limit("products", "float32", limits.products)
+    kernels.native_limit("thin_products", "float32", limits.thin_products)
+
+    assert ours == _loading.native().accel_serves("matmul", False, a, b)
+    assert_product(a, b, kernels.matmul(a, b))
+
+
 def test_limits_are_read_and_set():
     """A limit is returned and replaced; wrong ones are refused and change nothing."""
     before = kernels.native_limit("products", "float32", 5)

@@ -178,6 +178,16 @@ static bool set_product(const struct shimhub_array *a, const struct shimhub_arra
 #define TRANSPOSED_ROWS 64 /* that use a copy of B, or else the copy is as small as */
 #define TRANSPOSED_SIZE 1024.
 
+/* Large results of little work are as fast as they are stored; rows that share lines of the cache are
+ * stored slowly here. */
+static bool is_stored_slowly(shimhub_float type, const struct shimhub_product *x)
+{
+    double row = (double)x->n * (double)shimhub_float_size(type), size = (double)x->m * row;
+    if (x->k > 16 || size < (x->k <= 8 ? 160000. : 1048576.))
+        return false;
+    return fmod(row, x->k <= 4 ? 1024 : 64) != 0;
+}
+
 static bool is_ours(shimhub_float type, const struct shimhub_product *x)
 {
     double m = (double)x->m, n = (double)x->n, k = (double)x->k;
@@ -188,6 +198,8 @@ static bool is_ours(shimhub_float type, const struct shimhub_product *x)
     if (n < (type == SHIMHUB_FLOAT32 ? 8 : 4))
         return m * k <= us.thin_products[type];
     if (x->b_column != 1 && m < TRANSPOSED_ROWS && k * n > TRANSPOSED_SIZE)
+        return false;
+    if (is_stored_slowly(type, x))
         return false;
     bool shallow = k <= DEEP || m <= DEEP_ROWS || m * n >= DEEP_RESULT;
     return shallow && (m >= FEW_ROWS || m * n * k <= FEW_ROWS_WORK);
