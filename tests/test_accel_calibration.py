@@ -25,6 +25,8 @@ from shimhub.accel import (
     thresholds,
 )
 from shimhub.accel._fitting import (
+    TIE,
+    TIE_OF_LISTS,
     Line,
     Point,
     crossover_of,
@@ -33,8 +35,7 @@ from shimhub.accel._fitting import (
     time_at,
     worst_of,
 )
-from shimhub.accel._table import TABLE
-from shimhub.accel.model import OPS
+from shimhub.accel.model import BY_ROWS, GROUPS, OPS
 from shimhub.accel.table import Entry, Table
 
 KEY = ("relu", "ndarray", "float32")
@@ -134,7 +135,7 @@ def test_never_stays_never_only_if_measured():
     assert math.inf == crossover_of(points_of(Line(1, 1), Line(9, 9)), 800.0)
 
 
-OURS, TIE, THEIRS = (1.0, 2.0), (1.0, 1.0), (2.0, 1.0)
+OURS, EVEN, THEIRS = (1.0, 2.0), (1.0, 1.0), (2.0, 1.0)
 
 
 def ranged(*times, works=(10, 100, 1000, 10_000)):
@@ -147,12 +148,12 @@ def ranged(*times, works=(10, 100, 1000, 10_000)):
     [
         ((THEIRS, THEIRS, THEIRS, THEIRS), (0, math.inf)),
         ((OURS, OURS, OURS, OURS), (math.inf, math.inf)),
-        ((TIE, TIE, TIE, TIE), (0, math.inf)),
+        ((EVEN, EVEN, EVEN, EVEN), (0, math.inf)),
         ((THEIRS, THEIRS, OURS, OURS), (0, 317)),  # the middle of 100 and 1000, in logarithms
         ((OURS, THEIRS, THEIRS, OURS), (33, 3163)),
         ((OURS, OURS, THEIRS, THEIRS), (317, math.inf)),
-        ((THEIRS, TIE, OURS, OURS), (0, 1000)),  # a tie is torch's, and all up to the next
-        ((OURS, TIE, THEIRS, THEIRS), (11, math.inf)),
+        ((THEIRS, EVEN, OURS, OURS), (0, 1000)),  # a tie is torch's, and all up to the next
+        ((OURS, EVEN, THEIRS, THEIRS), (11, math.inf)),
     ],
 )
 def test_tensors_stay_in_torch_in_a_range(times, expected):
@@ -167,13 +168,11 @@ def test_no_range_has_a_hole():
     assert (0, math.inf) == range_of([])
 
 
-def test_of_two_shapes_of_one_work_the_greater_loss_counts():
-    """Squares lose 4 % with ours at 100 elements, short rows thrice with torch: ours it is."""
-    squares = ranged((3, 2), (5.2, 5.0), (10, 10.3), (90, 92))
-    rows = ranged((3, 3), (5, 15), (10, 60), (90, 600))
-    assert (0, math.inf) == range_of(squares)
-    assert (0, 20) == range_of([*squares, *rows])
-    assert 28 == crossover_of([*squares[:1], Point(10, 1, 3), Point(100, 3, 1), Point(100, 4, 5)])
+def test_lists_leave_ours_for_more():
+    """Where torch gains 8 % arrays are its, and lists stay: a size sends all of them to Python."""
+    points = ranged(OURS, OURS, (1.08, 1.0), (1.08, 1.0))
+    assert 794 == crossover_of(points)
+    assert math.inf == crossover_of(points, tie=TIE_OF_LISTS)
 
 
 @pytest.mark.parametrize("points", [3, 4, 5])
@@ -239,9 +238,9 @@ def entry(threshold=500.0):
 def test_a_table_is_read_as_it_was_written(threshold, until):
     """Also "never"; JSON has no infinity."""
     until = max(threshold, until)
-    rows = (Point(16, 1.0, 3.0),)
+    rows, short = (Point(16, 1.0, 3.0),), (until, math.inf)
     made = table_of(
-        entry(threshold), Entry("softmax", "tensor", "float32", threshold, (), until, rows)
+        entry(threshold), Entry("softmax", "tensor", "float32", threshold, (), until, rows, short)
     )
     assert made == table.read(table.text_of(made).encode())
 
@@ -370,6 +369,12 @@ def test_no_file_is_read_where_there_is_no_folder(monkeypatch):
         ('[{%s, "threshold": 1, "until": {}, "points": []}]', "has an entry of relu without a"),
         ('[{%s, "threshold": 1, "points": [[1, 2]]}]', "has a point of relu that cannot be"),
         ('[{%s, "threshold": 1, "points": [], "rows": 1}]', "has an entry of relu without a"),
+        (
+            '[{%s, "threshold": 1, "points": [], "rows": [[1, 1, 1]]}]',
+            "has an entry of relu with a range",
+        ),
+        ('[{%s, "threshold": 1, "points": [], "short": 1}]', "has an entry of relu without a"),
+        ('[{%s, "threshold": 1, "points": [], "short": [3, 2]}]', "has an entry of relu with a"),
         ('[{%s, "threshold": 1, "points": [], "rows": [1]}]', "has a point of relu that cannot"),
         ('[{%s, "threshold": 1, "points": [[1, 0, 2]]}]', "has a point of relu that cannot be"),
         ('[{%s, "threshold": 1, "points": [[1, 1, Infinity]]}]', "has a point of relu that cannot"),
@@ -442,11 +447,13 @@ def test_the_shipped_table_is_whole():
 def test_a_shipped_size_follows_from_its_times(key):
     """No size was written by hand."""
     one = table.shipped().entries[key]
-    points = [*one.points, *one.rows]
     if one.kind == "tensor":
-        assert (one.threshold, one.until) == range_of(points)
+        assert (one.threshold, one.until) == range_of(one.points)
+        assert one.short == range_of(one.rows)
+        assert bool(one.rows) <= (one.op in BY_ROWS)
     else:
-        assert (one.threshold, one.until) == (crossover_of(points), math.inf)
+        tie = TIE_OF_LISTS if one.kind == "list" else TIE
+        assert (one.threshold, one.until) == (crossover_of(one.points, tie=tie), math.inf)
 
 
 # ---- measuring
@@ -596,8 +603,8 @@ def test_both_ways_of_a_call_are_the_same_call(op, kind):
 def test_each_way_is_by_whom_it_is_to_be(op, kind):
     """One call is counted for torch, the other for ours, as dispatch took them; no fallbacks."""
     pytest.importorskip("torch")
-    if kind == "tensor" and TABLE[op].kernel is None:
-        pytest.skip("ours have no kernel for it")
+    if kind == "tensor" and op in GROUPS["losses"]:
+        pytest.skip("tensors' losses are torch's")
     arms = _workloads.arms(op, kind, "float32", _workloads.square(op, 4))
     accel.reset_stats()
     arms.pure()
@@ -625,15 +632,41 @@ def test_calls_of_a_calibration_are_neither_counted_nor_told(monkeypatch, capsys
     assert 2 == capsys.readouterr().err.count("[ACCEL]")
 
 
-@pytest.mark.parametrize(("kind", "count"), [("tensor", 5), ("ndarray", 5), ("list", 0)])
-def test_what_works_on_rows_is_timed_with_short_ones_too(kind, count):
-    """Of as much work as squares from 4 x 4 on; but for lists."""
+def test_what_works_on_rows_of_tensors_is_timed_with_short_ones_too():
+    """Of as much work as squares from 4 x 4 on; the range of those is their own."""
     pytest.importorskip("torch")
-    dtype = "float64"
-    found = calibration.measure(("softmax", kind, dtype), 0.001)
-    assert [16, 64, 256, 1024, 4096][:count] == [one.work for one in found.rows]
+    found = calibration.measure(("softmax", "tensor", "float64"), 0.001)
+    assert [16, 64, 256, 1024, 4096] == [one.work for one in found.rows]
     assert 64**2 == found.points[-1].work
-    assert () == calibration.measure(("relu", kind, dtype), 0.001).rows
+    assert range_of(found.rows) == found.short
+    for other in (("softmax", "ndarray", "float64"), ("relu", "tensor", "float64")):
+        found = calibration.measure(other, 0.001)
+        assert ((), (0.0, math.inf)) == (found.rows, found.short)
+
+
+@pytest.mark.parametrize("short", [(10.0, 100.0), (0.0, math.inf), (math.inf, math.inf)])
+def test_short_rows_have_a_range_of_their_own(short):
+    """Rows of 15 obey it, those of 16 do not: as it is told, and as calls are counted."""
+    torch = pytest.importorskip("torch")
+    rows = (Point(16, 1.0, 3.0),)
+    never = math.inf, (), math.inf
+    crossovers.use(table_of(Entry("softmax", "tensor", "float64", *never, rows, short)))
+    thresholds.changed()
+    accel.reset_stats()
+    expected = 0
+    with accel.using("auto"):
+        for shape in ((1, 9), (2, 5), (9, 11), (10, 10), (9, 15), (1, 16), (4, 16)):
+            x = torch.linspace(-1, 1, math.prod(shape), dtype=torch.float64).reshape(shape)
+            in_torch = shape[1] < 16 and short[0] <= x.numel() < short[1]
+            told = accel.explain("softmax", x)
+            assert in_torch == (told.backend == "torch")
+            assert (short if shape[1] < 16 else (math.inf, math.inf)) == (
+                told.threshold,
+                told.until,
+            )
+            torch.testing.assert_close(torch.softmax(x, -1), accel.softmax(x))
+            expected += in_torch
+    assert expected == accel.get_stats().ffi_count
 
 
 def test_large_inputs_are_left_out_of_a_short_budget():

@@ -181,6 +181,20 @@ def test_a_range_of_tensors_is_shown(run, low, high, told):
     assert ends == [found["threshold"], found["until"]]
 
 
+def test_a_range_of_short_rows_has_its_line(run):
+    """Below that of all other tensors of the operation."""
+    rows = (Point(16, 1.0, 3.0),)
+    one = Entry("softmax", "tensor", "float32", 0.0, rows, 2049.0, rows, (math.inf, math.inf))
+    table.store(table.Table(table.validators(), {one.key: one}))
+    crossovers.forget()
+    lines = [one for one in run("show")[1].splitlines() if one.endswith(" calibrated")]
+    assert lines[0].startswith("softmax       tensor float32  < 2,049 (45^2) ")
+    assert lines[1].startswith("softmax       rows of float32 never ")
+    entries = answer_of(run("show", "--format", "json")[1])["entries"]
+    (found,) = [one for one in entries if one["source"] == "calibrated"]
+    assert ([None, None], [[16, 1, 3]]) == (found["short"], found["rows"])
+
+
 def test_a_file_of_an_older_form_is_told(run):
     """It is not used, and calibrating again is the cure."""
     table.store(table.Table(table.validators()))

@@ -31,12 +31,13 @@ struct limits {
     double arrays[OPS][2]; /* work above which torch computes; by shimhub_float */
     struct range {
         double low, high; /* torch computes tensors of so much work, high excluded */
-    } tensors[OPS][2];
+    } tensors[OPS][2][2]; /* the last tells whether rows are short */
     bool all_tensors[OPS]; /* of any size */
     bool lists[OPS];       /* torch computes no lists */
     bool forced;           /* our kernels compute at all sizes */
 };
 
+#define SHORT_ROW 16 /* elements; as shimhub.accel.model has it */
 #define CAPSULE "shimhub.accel.limits"
 #define KEPT 4 /* settings of contexts whose limits are at hand */
 
@@ -129,10 +130,10 @@ static void free_limits(PyObject *capsule)
 static void set_tensors(struct limits *limits, int op, PyObject *ranges)
 {
     limits->all_tensors[op] = true;
-    for (int type = 0; type < 2; type++) {
-        struct range *range = &limits->tensors[op][type];
-        range->low = PyFloat_AsDouble(PyTuple_GET_ITEM(ranges, 4 * op + 2 * type));
-        range->high = PyFloat_AsDouble(PyTuple_GET_ITEM(ranges, 4 * op + 2 * type + 1));
+    for (int i = 0; i < 4; i++) {
+        struct range *range = &limits->tensors[op][i / 2][i % 2];
+        range->low = PyFloat_AsDouble(PyTuple_GET_ITEM(ranges, 8 * op + 2 * i));
+        range->high = PyFloat_AsDouble(PyTuple_GET_ITEM(ranges, 8 * op + 2 * i + 1));
         if (!(range->low <= 0 && isinf(range->high)))
             limits->all_tensors[op] = false;
     }
@@ -144,7 +145,7 @@ static PyObject *make_limits(PyObject *module, PyObject *const *args, Py_ssize_t
 {
     (void)module;
     if (nargs != 4 || !PyTuple_Check(args[0]) || PyTuple_GET_SIZE(args[0]) != 2 * OPS ||
-        !PyTuple_Check(args[1]) || PyTuple_GET_SIZE(args[1]) != 4 * OPS ||
+        !PyTuple_Check(args[1]) || PyTuple_GET_SIZE(args[1]) != 8 * OPS ||
         !PyTuple_Check(args[2]) || PyTuple_GET_SIZE(args[2]) != OPS)
         return PyErr_Format(PyExc_TypeError, "accel_limits(sizes, ranges, lists, forced)");
     struct limits *limits = PyMem_Calloc(1, sizeof *limits);
@@ -302,7 +303,7 @@ static PyObject *by_torch(int op, PyObject *const *args, Py_ssize_t nargs, PyObj
 
 /* The work of a call on tensors that our kernels might compute; -1 where they cannot. */
 static double work_of_tensors(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-                              shimhub_float *type)
+                              shimhub_float *type, bool *is_short)
 {
     struct shimhub_tensor first, tensor;
     double most = 0, columns = 1;
@@ -318,8 +319,10 @@ static double work_of_tensors(int op, PyObject *const *args, Py_ssize_t nargs, P
             tensor.nd < 1 || tensor.type > SHIMHUB_FLOAT64 ||
             (i > 0 && tensor.type != first.type))
             return -1;
-        if (i == 0)
+        if (i == 0) {
             first = tensor;
+            *is_short = tensor.shape[tensor.nd - 1] < SHORT_ROW;
+        }
         if (i == 1)
             columns = (double)tensor.shape[tensor.nd - 1];
         double count = (double)shimhub_tensor_count(&tensor);
@@ -517,12 +520,13 @@ static bool may_leave_torch(PyObject *const *args, Py_ssize_t nargs)
 static PyObject *tensors(int op, const struct limits *limits, PyObject *const *args,
                          Py_ssize_t nargs, PyObject *kwnames)
 {
-    shimhub_float type;
+    shimhub_float type = 0;
+    bool is_short = false;
     if (limits->all_tensors[op])
         return by_torch(op, args, nargs, kwnames);
     bool forced = limits->forced; /* before Python code runs */
-    double work = nargs > MOST ? -1 : work_of_tensors(op, args, nargs, kwnames, &type);
-    const struct range *range = &limits->tensors[op][work < 0 ? 0 : type];
+    double work = nargs > MOST ? -1 : work_of_tensors(op, args, nargs, kwnames, &type, &is_short);
+    const struct range *range = &limits->tensors[op][type][is_short];
     bool ours = work >= 0 && (work < range->low || work >= range->high);
     if (ours && !ops[op].to_python && may_leave_torch(args, nargs))
         return tensors_by_kernel(op, forced, args, nargs);

@@ -92,7 +92,11 @@ def _made(settings: Settings) -> Any:
     assert _native is not None
     sizes = tuple(_size(op, dtype, settings) for op in OPS for dtype in DTYPES)
     ranges = tuple(
-        edge for op in OPS for one in DTYPES for edge in thresholds.tensor_range(op, one, settings)
+        edge
+        for op in OPS
+        for dtype in DTYPES
+        for short in (False, True)
+        for edge in thresholds.tensor_range(op, dtype, settings, short)
     )
     lists = tuple(math.isinf(_size(op, DTYPES[1], settings, "list")) for op in OPS)
     return _native.accel_limits(sizes, ranges, lists, settings.mode is AccelMode.NATIVE)

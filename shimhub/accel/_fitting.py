@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 #: Sizes that lose no more than this are as good as the best one. Of those arrays take the largest,
 #: as what is not torch needs none; tensors the widest range, as they are torch's.
 TIE: Final = 1.05
+#: Of lists: a size above which torch computes leaves all of them to Python.
+TIE_OF_LISTS: Final = 1.1
 #: A size that is in use stays while the measured one is this near.
 HYSTERESIS: Final = 1.15
 _SAME: Final = 1.02
@@ -51,17 +53,18 @@ def line_of(times: Sequence[tuple[float, float]]) -> Line:
     return Line(overhead, slope) if slope > 0 else Line(a / aa, 0.0)
 
 
-def crossover_of(points: Sequence[Point], before: float | None = None) -> float:
+def crossover_of(points: Sequence[Point], before: float | None = None, tie: float = TIE) -> float:
     """Return the work above which torch is to compute: 0 always, infinite never.
 
     Of all sizes the one at which the worst of the measured calls loses the least to the better of
-    both; ``before`` stays if it is as near as ``HYSTERESIS``. Never, if nothing was measured.
+    both, but for ``tie``; ``before`` stays if it is as near as ``HYSTERESIS``. Never, if nothing
+    was measured.
     """
     if not points:
         return math.inf
-    points = _merged(points)
+    points = sorted(points)
     worst = [worst_of(points, cut) for cut in range(len(points) + 1)]
-    allowed = max(min(worst) * _SAME, TIE)
+    allowed = max(min(worst) * _SAME, tie)
     cut = max(index for index, loss in enumerate(worst) if loss <= allowed)
     found = _size_at(points, cut)
     return found if before is None else _kept(before, found)
@@ -76,7 +79,7 @@ def range_of(
     ``(inf, inf)`` never. Chosen as :func:`crossover_of` does; each end of ``before`` stays if it is
     near. Always, if nothing was measured.
     """
-    points = _merged(points)
+    points = sorted(points)
     start, end = _cuts(points)
     if start == end and points:
         return math.inf, math.inf
@@ -128,25 +131,6 @@ def _share(below: Point, above: Point) -> float | None:
     """Return how far from one point to the next both ways take the same time; None nowhere."""
     low, high = (math.log(one.pure / one.torch) for one in (below, above))
     return -low / (high - low) if low * high < 0 else None
-
-
-def _merged(points: Sequence[Point]) -> list[Point]:
-    """Return one point of each work.
-
-    Of several it has how many times the better one's time is taken at worst, where ours compute
-    them all, and where torch does.
-    """
-    return [
-        some[0] if len(some) == 1 else Point(work, *_losses(some))
-        for work, group in itertools.groupby(sorted(points), key=lambda one: one.work)
-        for some in [list(group)]
-    ]
-
-
-def _losses(points: Sequence[Point]) -> tuple[float, float]:
-    least = [min(one.pure, one.torch) for one in points]
-    ours = max(one.pure / us for one, us in zip(points, least, strict=True))
-    return ours, max(one.torch / us for one, us in zip(points, least, strict=True))
 
 
 def worst_of(points: Sequence[Point], cut: int) -> float:

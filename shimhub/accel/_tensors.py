@@ -14,7 +14,7 @@ from torch.autograd import forward_ad
 from shimhub.accel import _kinds, breakers, logs, stats, thresholds, torch_ffi
 from shimhub.accel._table import call_kernel, serves
 from shimhub.accel._torch_ops import STATES
-from shimhub.accel.model import DTYPES, AccelMode
+from shimhub.accel.model import DTYPES, SHORT_ROW, AccelMode
 
 if TYPE_CHECKING:
     from shimhub.accel._dispatch import Call
@@ -36,19 +36,25 @@ def run(call: Call) -> Any:
 
 def stays(call: Call) -> bool:
     """Whether so much work is torch's, whatever our kernels can."""
-    low, high = thresholds.tensor_range(call.op.name, dtype_of(call), call.settings)
+    low, high = range_of(call)
     return low <= call.op.work(call.inputs, call.options) < high
 
 
-def limit_of(call: Call) -> tuple[thresholds.Limit, float]:
-    """Return the size above which a call stays in torch, and its own size."""
+def range_of(call: Call) -> tuple[float, float]:
+    """Return the works from which on, and up to which, such a call stays in torch."""
+    shape = _first(call.inputs).shape
+    short = len(shape) > 0 and shape[-1] < SHORT_ROW
+    return thresholds.tensor_range(call.op.name, dtype_of(call), call.settings, short)
+
+
+def source(call: Call) -> str:
+    """Return who says so."""
     mode = call.settings.mode
-    work = call.op.work(call.inputs, call.options)
     if mode is AccelMode.NATIVE:
-        return thresholds.Limit(float("inf"), "mode NATIVE"), work
+        return "mode NATIVE"
     if mode is not AccelMode.AUTO:
-        return thresholds.Limit(0.0, "torch's own tensors"), work
-    return thresholds.effective(call.op.name, "tensor", dtype_of(call), call.settings), work
+        return "torch's own tensors"
+    return thresholds.effective(call.op.name, "tensor", dtype_of(call), call.settings).source
 
 
 def dtype_of(call: Call) -> str:

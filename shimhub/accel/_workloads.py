@@ -23,8 +23,6 @@ from shimhub.accel.torch_ffi import torch_module
 
 #: (rows, columns), or (m, k, n) of a product of (m, k) and (k, n).
 Shape = tuple[int, ...]
-#: What works on rows, of which each costs something: many short ones are another case.
-BY_ROWS: Final = ("softmax", "layer_norm", "cross_entropy")
 _SHORT: Final = 8
 _HALF: Final = 0.5
 #: What is an option, where the operation has any.

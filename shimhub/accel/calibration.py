@@ -7,18 +7,17 @@ input and dtype after the other. It takes a minute of one core, and is never don
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from shimhub.accel import _workloads, crossovers, logs, stats, table, thresholds, torch_ffi
-from shimhub.accel._fitting import Point, crossover_of, range_of
+from shimhub.accel._fitting import TIE, TIE_OF_LISTS, Point, crossover_of, range_of
 from shimhub.accel._machine import validators
 from shimhub.accel._timing import pair_us
 from shimhub.accel.errors import AccelError, TorchMissingError
-from shimhub.accel.model import GROUPS, OPS
+from shimhub.accel.model import BY_ROWS, GROUPS, OPS
 from shimhub.accel.table import Entry, Key, Table
 from shimhub.errors import nearest
 
@@ -122,7 +121,7 @@ def measure(key: Key, budget_s: float) -> Entry:
         if size > _LEAST_SIZE and _seconds(arms) > left * _SHARE_OF_CALL:
             break
         share = max(left, 0.0) / (len(sizes) - number)
-        is_both = op in _workloads.BY_ROWS and kind != "list" and size in _ROW_SIZES
+        is_both = op in BY_ROWS and kind == "tensor" and size in _ROW_SIZES
         points.append(_point(arms, share / 2 if is_both else share))
         if is_both:
             arms = _workloads.arms(op, kind, dtype, _workloads.short_rows(size))
@@ -132,13 +131,14 @@ def measure(key: Key, budget_s: float) -> Entry:
 
 def _entry(key: Key, points: Sequence[Point], rows: Sequence[Point]) -> Entry:
     """Return what follows from the times, and from what is in use."""
-    before, both = _in_use(key), [*points, *rows]
+    before = _in_use(key)
     if key[1] == "tensor":
-        low, high = range_of(both, None if before is None else (before.threshold, before.until))
-    else:
-        low = crossover_of(both, None if before is None else before.threshold)
-        high = math.inf
-    return Entry(*key, low, tuple(points), high, tuple(rows))
+        low, high = range_of(points, None if before is None else (before.threshold, before.until))
+        short = range_of(rows, None if before is None else before.short)
+        return Entry(*key, low, tuple(points), high, tuple(rows), short)
+    tie = TIE_OF_LISTS if key[1] == "list" else TIE
+    size = crossover_of(points, None if before is None else before.threshold, tie)
+    return Entry(*key, size, tuple(points))
 
 
 def _point(arms: _workloads.Arms, budget_s: float) -> Point:

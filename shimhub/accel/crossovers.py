@@ -33,13 +33,17 @@ def crossover(op: str, kind: str, dtype: str) -> float:
     return _DEFAULTS.get(kind, math.inf) if found is None else found.entry.threshold
 
 
-def tensor_range(op: str, dtype: str) -> tuple[float, float]:
+def tensor_range(op: str, dtype: str, short: bool = False) -> tuple[float, float]:
     """Return the works from which on, and up to which, tensors stay in torch.
 
-    ``(0, math.inf)`` is always, ``(math.inf, math.inf)`` never.
+    ``short`` tells that their rows are so. ``(0, math.inf)`` is always, ``(math.inf, math.inf)``
+    never.
     """
     found = in_use().get((op, "tensor", dtype))
-    return (0.0, math.inf) if found is None else (found.entry.threshold, found.entry.until)
+    if found is None:
+        return 0.0, math.inf
+    entry = found.entry
+    return entry.short if short and entry.rows else (entry.threshold, entry.until)
 
 
 def source(op: str, kind: str, dtype: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from shimhub.accel import _dispatch, _kinds, crossovers, ops, thresholds
+from shimhub.accel import _dispatch, _kinds, crossovers, ops
 from shimhub.accel._table import TABLE
 from shimhub.accel.model import DTYPES, Decision
 from shimhub.accel.modes import current
@@ -49,8 +49,8 @@ def _of_arrays(call: _dispatch.Call) -> Decision:
 def _of_tensors(call: _dispatch.Call) -> Decision:
     from shimhub.accel import _tensors
 
-    limit, work = _tensors.limit_of(call)
-    _, until = thresholds.tensor_range(call.op.name, _tensors.dtype_of(call), call.settings)
+    work = call.op.work(call.inputs, call.options)
+    low, until = _tensors.range_of(call)
     stays = _tensors.stays(call)
     reason = "stays in torch" if stays else _tensors.why_torch(call.op.name, call.inputs)
     backend = "torch" if reason else _tensors.served_by(call)
@@ -58,4 +58,4 @@ def _of_tensors(call: _dispatch.Call) -> Decision:
         call.op.name, "tensor", _tensors.dtype_of(call), backend, work
     )
     why = reason or ("not below the range's end" if work >= until else "below the threshold")
-    return Decision(backend, why, work, limit.size, limit.source, predicted, until)
+    return Decision(backend, why, work, low, _tensors.source(call), predicted, until)

@@ -25,6 +25,10 @@ GROUP_OF: Final[Mapping[str, str]] = MappingProxyType(
 OPS: Final = tuple(GROUP_OF)
 #: What inputs are: lists or tuples, arrays (and what wraps them), torch's tensors.
 KINDS: Final = ("list", "ndarray", "tensor")
+#: What works on rows, of which each costs something: many short ones are another case.
+BY_ROWS: Final = ("softmax", "layer_norm")
+#: A row of fewer elements is short: fewer than a vector of AVX-512 has. As C has it.
+SHORT_ROW: Final = 16
 #: What crossovers are told for; other dtypes are computed by numpy.
 DTYPES: Final = ("float32", "float64")
 

@@ -37,7 +37,8 @@ class Entry:
 
     torch computes what is more work than ``threshold``. Tensors stay in torch from ``threshold``
     on, that size with it, and up to ``until``, without that; of others that is infinite.
-    ``points`` are of N x N, ``rows`` of as many elements in short rows, where those cost more.
+    ``points`` are of N x N. What works on tensors' rows has times of short ones, too: ``rows``,
+    and ``short``, the same two sizes for those.
     """
 
     op: str
@@ -47,6 +48,7 @@ class Entry:
     points: tuple[Point, ...] = ()
     until: float = math.inf
     rows: tuple[Point, ...] = ()
+    short: tuple[float, float] = (0.0, math.inf)
 
     @property
     def key(self) -> Key:
@@ -174,16 +176,31 @@ def _entry(row: Any) -> Entry:
     op, kind, dtype = (row.get(name) for name in ("op", "kind", "dtype"))
     if op not in OPS or kind not in KINDS or dtype not in DTYPES:
         raise ValueError(f"has an entry of {op!r}, {kind!r}, {dtype!r}")
-    low, high = (_size(row.get(name, "never")) for name in ("threshold", "until"))
-    if "threshold" not in row or low is None or high is None:
+    if "threshold" not in row:
         raise ValueError(f"has an entry of {op} without a threshold or points")
-    if low > high or (kind != "tensor" and not math.isinf(high)):
+    low, high = _range(row.get("threshold"), row.get("until", "never"), op)
+    points, rows = _points(row.get("points"), op), _points(row.get("rows", []), op)
+    if kind != "tensor" and (rows or not math.isinf(high)):
         raise ValueError(f"has an entry of {op} with a range that cannot be")
-    return Entry(op, kind, dtype, low, _points(row, op, "points"), high, _points(row, op, "rows"))
+    short = _range(*_pair(row.get("short", [0.0, "never"])), op)
+    return Entry(op, kind, dtype, low, points, high, rows, short)
 
 
-def _points(row: Mapping[str, Any], op: str, name: str) -> tuple[Point, ...]:
-    told = row.get(name, [] if name == "rows" else None)
+def _pair(told: Any) -> tuple[Any, Any]:
+    low, high = told if isinstance(told, list) and len(told) == len(Entry.short) else (None, None)
+    return low, high
+
+
+def _range(low: Any, high: Any, op: str) -> tuple[float, float]:
+    start, end = _size(low), _size(high)
+    if start is None or end is None:
+        raise ValueError(f"has an entry of {op} without a threshold or points")
+    if start > end:
+        raise ValueError(f"has an entry of {op} with a range that cannot be")
+    return start, end
+
+
+def _points(told: Any, op: str) -> tuple[Point, ...]:
     if not isinstance(told, list):
         raise ValueError(f"has an entry of {op} without a threshold or points")
     return tuple(_point(one, op) for one in told)
@@ -209,14 +226,20 @@ def _is_size(value: Any, least: float, *, infinite: bool = False) -> bool:
 
 
 def _data_of(entry: Entry) -> dict[str, Any]:
-    sizes = {"threshold": entry.threshold}
-    if entry.kind == "tensor":
-        sizes["until"] = entry.until
+    rows = {
+        "short": [_told(one) for one in entry.short],
+        "rows": [list(one) for one in entry.rows],
+    }
     return {
         "op": entry.op,
         "kind": entry.kind,
         "dtype": entry.dtype,
-        **{name: "never" if math.isinf(size) else size for name, size in sizes.items()},
+        "threshold": _told(entry.threshold),
+        **({"until": _told(entry.until)} if entry.kind == "tensor" else {}),
         "points": [list(one) for one in entry.points],
-        **({"rows": [list(one) for one in entry.rows]} if entry.rows else {}),
+        **(rows if entry.rows else {}),
     }
+
+
+def _told(size: float) -> float | str:
+    return "never" if math.isinf(size) else size

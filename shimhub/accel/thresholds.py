@@ -122,16 +122,19 @@ def _threshold(op: str, kind: str, dtype: str, settings: Settings) -> Threshold:
     return Threshold(low, _measured().source(op, kind, dtype), high)
 
 
-def tensor_range(op: str, dtype: str, settings: Settings) -> tuple[float, float]:
+def tensor_range(
+    op: str, dtype: str, settings: Settings, short: bool = False
+) -> tuple[float, float]:
     """Return the works from which on, and up to which, tensors stay in torch. O(1).
 
-    ``(0, math.inf)`` is always, ``(math.inf, math.inf)`` never: ours compute the others.
+    ``short`` tells that rows have fewer than ``SHORT_ROW`` elements. ``(0, math.inf)`` is always,
+    ``(math.inf, math.inf)`` never: ours compute the others.
     """
     if settings.mode is _NATIVE:
         return math.inf, math.inf
     if settings.mode is not _AUTO:
         return 0.0, math.inf
-    found: tuple[float, float] = settings.tensors or _measured().tensor_range(op, dtype)
+    found: tuple[float, float] = settings.tensors or _measured().tensor_range(op, dtype, short)
     return found
 
 

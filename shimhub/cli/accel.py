@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ _HEAD = ("operation", "input", "torch computes", "ours us", "torch us", "measure
 _LAYOUT = "{:<14}{:<16}{:<21}{:>7}{:>9}  {}"
 _LEGEND = (
     "In mode AUTO. Sizes are elements of the largest input, multiplications of a product; (N^2), "
-    "(N^3): of N x N. us: what a call takes before any work. Ours are kernels and numpy."
+    "(N^3): of N x N; rows of: tensors with rows of fewer than 16. us: what a call takes before "
+    "any work. Ours are kernels and numpy."
 )
 
 
@@ -93,7 +95,7 @@ class _Printer:
         if self._is_first:
             print(_LAYOUT.format(*_HEAD))
         self._is_first = False
-        print(_line(entry, "calibrated"), flush=True)
+        print(*_lines(entry, "calibrated"), sep="\n", flush=True)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -111,7 +113,7 @@ def _show(options: argparse.Namespace) -> int:
         return 0
     print(_LAYOUT.format(*_HEAD))
     for one in found:
-        print(_line(*one))
+        print(*_lines(*one), sep="\n")
     print_filled("", _LEGEND)
     if why:
         print_filled("", f"{why}; `shimhub accel calibrate` measures this machine")
@@ -164,11 +166,20 @@ def _draw(path: str | None, entries: Sequence[Entry]) -> None:
         _plots.draw(entries, path)
 
 
-def _line(entry: Entry, source: str) -> str:
-    """Return an entry's line: the fixed cost of a call in both ways stands for its lines."""
+def _lines(entry: Entry, source: str) -> list[str]:
+    """Return an entry's line, and that of tensors in short rows, where they have their own."""
+    lines = [_line(entry, source, f"{entry.kind} {entry.dtype}")]
+    if entry.rows:
+        low, high = entry.short
+        short = dataclasses.replace(entry, threshold=low, until=high, points=entry.rows, rows=())
+        lines.append(_line(short, source, f"rows of {entry.dtype}"))
+    return lines
+
+
+def _line(entry: Entry, source: str, form: str) -> str:
+    """Return a line: the fixed cost of a call in both ways stands for its lines."""
     costs = [entry.line(backend) for backend in ("pure", "torch")]
     ours, theirs = ("" if one is None else f"{one.overhead:.1f}" for one in costs)
-    form = f"{entry.kind} {entry.dtype}"
     return _LAYOUT.format(entry.op, form, _when(entry), ours, theirs, source)
 
 
@@ -199,6 +210,7 @@ def _row(entry: Entry, source: str) -> dict[str, Any]:
         "lines": {backend: _cost(entry, backend) for backend in ("pure", "torch")},
         "points": [list(one) for one in entry.points],
         "rows": [list(one) for one in entry.rows],
+        "short": [None if math.isinf(size) else size for size in entry.short],
     }
 
 

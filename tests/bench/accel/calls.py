@@ -6,7 +6,6 @@ numpy's and torch's are what their users would write: the shortest call that giv
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,6 +82,25 @@ def calls_of(op: str, kind: str, dtype: str, shape: Sequence[int]) -> dict[str, 
     return {name: call for name, call in made.items() if call is not None}
 
 
+def inputs_of(op: str, kind: str, dtype: str, shape: Sequence[int]) -> list[Any]:
+    """Return the inputs of a call in mode AUTO."""
+    arrays = _workloads.inputs_of(op, dtype, tuple(shape))
+    if kind == "ndarray":
+        return arrays
+    return [one.tolist() if kind == "list" else torch.from_numpy(one) for one in arrays]
+
+
+def _frame(function: Any, *inputs: Any) -> Call:
+    """Return a call without arguments. A partial takes more of functions in C than of others."""
+    if len(inputs) == 1:
+        (x,) = inputs
+        return lambda: function(x)
+    if len(inputs) == 2:
+        x, y = inputs
+        return lambda: function(x, y)
+    return lambda: function(*inputs)
+
+
 def _by_torch(op: str, tensors: Sequence[Any]) -> Any:
     function, order = _TORCH[op]
     return function(*tensors) if order is None else function(*order(*tensors))
@@ -95,9 +113,9 @@ def _of_arrays(op: str, arrays: list[Any]) -> dict[str, Call | None]:
         return _by_torch(op, [torch.from_numpy(one) for one in arrays]).numpy()
 
     return {
-        AUTO: partial(getattr(accel, op), *arrays),
-        "kernels": None if kernel is None else partial(kernel, *arrays),
-        "numpy": None if plain is None else partial(plain, *arrays),
+        AUTO: _frame(getattr(accel, op), *arrays),
+        "kernels": None if kernel is None else _frame(kernel, *arrays),
+        "numpy": None if plain is None else _frame(plain, *arrays),
         "torch": by_torch,
     }
 
@@ -112,9 +130,9 @@ def _of_tensors(op: str, arrays: list[Any]) -> dict[str, Call | None]:
         return torch.as_tensor(kernel(*[one.numpy() for one in tensors]))
 
     return {
-        AUTO: partial(getattr(accel, op), *tensors),
+        AUTO: _frame(getattr(accel, op), *tensors),
         "kernels": None if kernel is None else by_kernels,
-        "torch": partial(function, *(tensors if order is None else order(*tensors))),
+        "torch": _frame(function, *(tensors if order is None else order(*tensors))),
     }
 
 
@@ -135,11 +153,11 @@ def _of_lists(op: str, arrays: list[Any]) -> dict[str, Call | None]:
         if kernel is None:
             return None
         takes_lists = op == "matmul"
-        return partial(kernel, *lists) if takes_lists else partial(by, kernel)
+        return _frame(kernel, *lists) if takes_lists else _frame(by, kernel)
 
     return {
-        AUTO: partial(getattr(accel, op), *lists),
+        AUTO: _frame(getattr(accel, op), *lists),
         "kernels": by_kernels(),
-        "numpy": None if plain is None else partial(by, plain),
+        "numpy": None if plain is None else _frame(by, plain),
         "torch": by_torch,
     }

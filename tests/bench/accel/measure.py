@@ -15,7 +15,7 @@ from shimhub import accel
 from shimhub.accel import _workloads, calibration, crossovers
 from shimhub.accel._timing import sample_ns
 from shimhub.accel.model import OPS
-from tests.bench.accel.calls import AUTO, NAMES, calls_of
+from tests.bench.accel.calls import AUTO, NAMES, calls_of, inputs_of
 
 SIZES = (2, 3, 4, 8, 15, 16, 32, 63, 64, 100, 128, 256, 500, 512, 1000, 1024, 2047, 2048)
 _SMALL = (2, 16, 100, 256)
@@ -122,7 +122,7 @@ def added(*, small: bool) -> list[Added]:
         for op in OPS:
             shape = _workloads.square(op, 2)
             calls = calls_of(op, kind, dtype, shape)
-            inputs = calls[AUTO].args  # type: ignore[attr-defined]  # it is a partial
+            inputs = inputs_of(op, kind, dtype, shape)
             who = NAMES[accel.explain(op, *inputs).backend]
             found.append(_added(op, kind, who, calls, 0.05 if small else 0.2))
     return found
