@@ -78,11 +78,11 @@ def calibrate(
     if not torch_ffi.torch_available():
         raise TorchMissingError(f"torch: not installed, so nothing else computes; {torch_ffi.CURE}")
     start, machine = time.perf_counter(), validators()
-    forms = [(name, *form) for name in names for form in _FORMS]
+    keys = keys_of(names)
     measured = []
     with stats.hidden(), logs.silent():
-        for key in forms:  # one that takes longer than its share takes nothing from the others
-            entry = measure(key, budget_s / len(forms))
+        for key in keys:  # one that takes longer than its share takes nothing from the others
+            entry = measure(key, budget_s / len(keys))
             measured.append(entry)
             if told is not None:
                 told(entry)
@@ -92,6 +92,12 @@ def calibrate(
     thresholds.changed()
     seconds = time.perf_counter() - start
     return Calibration(made, tuple(measured), table.path_of(machine), not_kept, seconds)
+
+
+def keys_of(names: Iterable[str]) -> list[Key]:
+    """Return what is measured of operations: all but losses of tensors, which are torch's."""
+    keys = [(name, kind, dtype) for name in names for kind, dtype in _FORMS]
+    return [key for key in keys if key[1] != "tensor" or key[0] not in GROUPS["losses"]]
 
 
 def forget() -> list[str]:
