@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import os
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,7 @@ from shimhub.speed.knobs import _layers
 from shimhub.speed.knobs._layers import drop, layers_of, push
 from shimhub.speed.model import Numerics, Targets
 
+EXAMPLES = 4 * int(os.environ.get("SHIMHUB_EXAMPLES", "50"))
 #: The layers of one test are none of another's.
 NUMBERS = itertools.count()
 
@@ -294,4 +296,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
+TestMachine.settings = settings(max_examples=EXAMPLES, stateful_step_count=25, deadline=None)

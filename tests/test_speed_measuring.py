@@ -421,7 +421,12 @@ def test_wrong_arguments_are_told(options, message):
 def test_with_the_real_clock():
     """With nothing replaced: a fused AdamW is timed, and the training goes on as it would have."""
     one, other = Mlp(), Mlp()
-    report = measure(one.step, model=one.model, optimizer=one.optimizer, knobs=FUSED, budget_s=1.0)
-    assert report.measured[0].timing.pairs > 0
+    what = {"model": one.model, "optimizer": one.optimizer, "knobs": FUSED}
+    for budget in (1, 10, 100):  # a machine that is busy may have no time for a pair in a second
+        report = measure(one.step, **what, budget_s=budget)
+        if (timing := report.measured[0].timing) is not None and timing.pairs > 0:
+            break
+        report.restore()
+    assert timing.pairs > 0
     report.restore()
     assert [other.step().item() for _ in range(3)] == [one.step().item() for _ in range(3)]
