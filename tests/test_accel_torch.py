@@ -214,7 +214,6 @@ def read_only(array):
         as_numpy(X).astype(np.float16),
         np.frombuffer(b"\0" * 81, np.uint8)[1:].view(np.float32).reshape(4, 5),
         np.zeros((0, 5), np.float32),
-        np.float32(2) * np.ones((), np.float32),
         np.array(2.0, np.float32),
     ],
 )

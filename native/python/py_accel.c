@@ -433,10 +433,10 @@ static bool are_torchs(int op, PyObject *const *args, Py_ssize_t given)
     return true;
 }
 
-/* Whether torch would take shapes that do not go together for us. */
+/* Whether torch would take arguments that do not go together for us. */
 static bool needs_own(int op)
 {
-    return op == SHIMHUB_PY_LINEAR || op >= LOSSES;
+    return op == SHIMHUB_PY_LINEAR || op == SHIMHUB_PY_LAYER_NORM || op >= LOSSES;
 }
 
 /* A result of torch as numpy gives it: a number where it has no dimensions. */

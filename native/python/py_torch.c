@@ -253,13 +253,28 @@ static PyObject *shape_of_row(int64_t size)
     return Py_NewRef(us.row);
 }
 
+/* None for eps is a mistake, for others it is what is not given. */
+static bool has_none(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t i = nargs > 3 ? 3 : nargs; i < nargs + named; i++)
+        if (args[i] == Py_None)
+            return true;
+    return false;
+}
+
+static bool is_eps(PyObject *object)
+{
+    return object == NULL || (PyFloat_CheckExact(object) && PyFloat_AS_DOUBLE(object) >= 0);
+}
+
 static PyObject *layer_norm(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     static const char *const names[] = {"x", "weight", "bias", "eps"};
     PyObject *values[4];
     struct shimhub_tensor x;
-    if (!shimhub_py_bind(args, nargs, kwnames, names, 4, 4, values) ||
-        !shimhub_tensor_read(values[0], &x) || x.nd < 1)
+    if (!shimhub_py_bind(args, nargs, kwnames, names, 4, 4, values) || !is_eps(values[3]) ||
+        has_none(args, nargs, kwnames) || !shimhub_tensor_read(values[0], &x) || x.nd < 1)
         return NULL;
     PyObject *shape = shape_of_row(x.shape[x.nd - 1]);
     if (shape == NULL)

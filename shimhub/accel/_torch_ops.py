@@ -9,6 +9,7 @@ from torch.autograd import forward_ad
 from torch.nn import functional
 
 from shimhub.accel import _fast
+from shimhub.kernels._reference import linalg as reference
 
 #: What functional's call after checks in Python; of a torch without them, those.
 _OWN_MSE: Final = getattr(torch._C._nn, "mse_loss", None)
@@ -41,7 +42,8 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 
 def layer_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Return the last dimension normalised."""
+    """Return the last dimension normalised; torch would take any eps."""
+    reference.check_eps(eps)
     return torch.layer_norm(x, x.shape[-1:], weight, bias, eps)
 
 
