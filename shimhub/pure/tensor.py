@@ -21,6 +21,9 @@ class PureTensor(Operators):
     ``data`` may be numbers, nested lists, an array or a tensor. An array of that dtype is not
     copied: the tensor lies over it, as ``torch.from_numpy`` does. Operators, slices and reductions
     follow numpy's shapes; operands that are no tensors take the dtype of the one that is.
+
+    Writes by ``x[...] =``, an optimizer or ``load_state_dict`` that would make a gradient wrong
+    are refused in ``backward``; a write to the array ``data`` itself is seen after ``wrote()``.
     """
 
     __slots__ = ("__weakref__", "data", "gradient", "node", "requires_grad", "written")
