@@ -253,7 +253,7 @@ def test_a_breaker_recovers_after_its_time(monkeypatch):
         for _ in range(2):
             np.testing.assert_array_equal(A + A, accel.add(A, A))
     assert 5 == healed.calls
-    assert not breakers.is_open("add", "native")
+    assert not breakers.is_watched("add", "native")
     assert 4 == accel.get_stats().fallback_count
 
 

@@ -164,7 +164,7 @@ MISTAKES = [
     ("relu", (np.float32(1),), {}, "TypeError", "x: float32 is not a numpy array"),
     ("relu", (1.0,), {}, "TypeError", "x: float"),
     ("matmul", (np.float32(1), X), {}, "ShapeError", "a number is no matrix"),
-    ("mse_loss", (X, 1.0), {}, "ShapeError", "target: shape ()"),
+    ("mse_loss", (X, 1.0), {}, "TypeError", "target: float"),
     ("mse_loss", (np.float32(1), np.float32(1)), {}, "TypeError", "float32"),
     ("cross_entropy", (X, np.array([0, 3])), {}, "ValueError", "not in 0..2"),
     ("cross_entropy", (X, np.array([0, -1])), {}, "ValueError", "not in 0..2"),
@@ -182,6 +182,18 @@ def test_mistakes_are_told_in_the_same_words(op, given, options, error, told):
     found = only(op, *given, **options)
     assert found.startswith(f"('{error}'")
     assert told.replace("'", "") in found.replace("\\", "").replace("'", "")
+
+
+def test_exactly_the_threshold_is_not_above_it():
+    """By C and by the rule in Python; 0 is always, though nothing is less than no work."""
+    for functions in (accel, ops):
+        for limit, above in ((6, False), (5, True), (0, True)):
+            with computing("auto", thresholds={"relu": limit}):
+                functions.relu(X)
+                assert above == (accel.explain("relu", X).reason != "not above the threshold")
+            told = accel.get_stats()
+            assert (above and HAS_TORCH) == (told.ffi_count == 1)
+            accel.reset_stats()
 
 
 def test_classes_beside_probabilities_keep_the_dtype():
