@@ -263,6 +263,7 @@ static bool has_none(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
     return false;
 }
 
+/* torch takes any; Python tells which are none. */
 static bool is_eps(PyObject *object)
 {
     return object == NULL || (PyFloat_CheckExact(object) && PyFloat_AS_DOUBLE(object) >= 0);
@@ -276,9 +277,6 @@ static PyObject *layer_norm(PyObject *const *args, Py_ssize_t nargs, PyObject *k
     if (!shimhub_py_bind(args, nargs, kwnames, names, 4, 4, values) || !is_eps(values[3]) ||
         has_none(args, nargs, kwnames) || !shimhub_tensor_read(values[0], &x) || x.nd < 1)
         return NULL;
-    if (values[3] != NULL &&
-        !(PyFloat_CheckExact(values[3]) && PyFloat_AS_DOUBLE(values[3]) >= 0))
-        return NULL; /* torch takes any; Python tells */
     PyObject *shape = shape_of_row(x.shape[x.nd - 1]);
     if (shape == NULL)
         return NULL;
