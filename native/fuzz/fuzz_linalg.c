@@ -77,6 +77,21 @@ static void run_rows(struct input *input, shimhub_float type, const shimhub_matr
                     x->buffer, kind == 2 ? columns : 0, kind > 0, next_byte(input) % 2, out->buffer);
 }
 
+/* The buffer of out as numbers, weights and classes, which are mostly none. */
+static void run_losses(struct input *input, shimhub_float type, const shimhub_matrix *x,
+                       const shimhub_matrix *out)
+{
+    int64_t size = type == SHIMHUB_FLOAT32 ? 4 : 8, count = x->size < out->size ? x->size : out->size;
+    int64_t columns = next_byte(input) % 40, rows = columns ? count / size / columns : 0;
+    shimhub_integer kind = next_byte(input) % 2 ? SHIMHUB_INT64 : SHIMHUB_INT32;
+    int64_t classes = out->size / (kind == SHIMHUB_INT64 ? 8 : 4);
+    double mean;
+    shimhub_mse_loss(type, count / size, x->buffer, out->buffer, &mean);
+    shimhub_cross_entropy_weighted(type, rows, columns, x->buffer, out->buffer, &mean);
+    shimhub_cross_entropy(type, rows < classes ? rows : classes, columns, x->buffer, kind,
+                          out->buffer, &mean);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
@@ -90,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         out.columns = weight.columns;
     }
     run(&input, type, &x, &weight, &out);
+    run_losses(&input, type, &x, &out); /* before out is written */
     run_rows(&input, type, &x, &out);
     free(x.buffer);
     free(weight.buffer);
