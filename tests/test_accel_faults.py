@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from shimhub import accel, kernels
-from shimhub.accel import AccelMode, breakers
+from shimhub.accel import AccelMode, breakers, torch_ffi
 from shimhub.accel.model import OPS
 from shimhub.pure import PureTensor
 from tests._accel_cases import (
@@ -398,3 +398,40 @@ def test_the_processs_mode_changes_under_running_threads():
     assert [] == wrong
     told = accel.get_stats()
     assert 4 * 300 * 4 == told.pure_count + told.ffi_count
+
+
+@pytest.mark.parametrize("mode", ["pure", "native", "torch", "auto"])
+@pytest.mark.parametrize("classes", [[-100, 1, 2], [0, 1, 4]])
+def test_classes_that_x_does_not_have_are_refused(mode, classes):
+    """Also those of -100, which torch leaves out of the mean; by arrays and lists."""
+    if mode == "torch":
+        pytest.importorskip("torch")
+    x = np.random.default_rng(3).normal(size=(3, 4))
+    thresholds = {"cross_entropy": "always"} if mode == "auto" else {}
+    for given in ((x, np.array(classes)), (x.tolist(), classes)):
+        with (
+            accel.using(mode, thresholds=thresholds),
+            pytest.raises(ValueError, match=r"classes that are not in 0\.\.3"),
+        ):
+            accel.cross_entropy(*given)
+
+
+def test_torchs_own_loss_refuses_them_too():
+    """By the error of all modes, where torch has an IndexError or leaves rows out."""
+    pytest.importorskip("torch")
+    for classes in ([-100, 1], [0, 4]):
+        with pytest.raises(ValueError, match=r"not in 0\.\.3"):
+            torch_ffi.cross_entropy_torch_ffi(np.ones((2, 4)), np.array(classes))
+
+
+def test_an_exception_of_a_numbers_own_code_is_the_calls():
+    """It is not run again, on what it has changed in the meantime."""
+
+    class Clearing:
+        def __float__(self):
+            given.clear()
+            raise OSError("of a number")
+
+    given = [Clearing(), 2.0, 3.0]
+    with pytest.raises(OSError, match="of a number"):
+        accel.relu(given)

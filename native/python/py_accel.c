@@ -53,6 +53,7 @@ static struct {
     } kept[KEPT];
     int oldest;
     unsigned long long forgotten; /* how often all limits were */
+    bool is_final;   /* an exception is of a number's own code, which is not to run again */
     bool all_python; /* decisions are told, which Python does */
 } us;
 
@@ -360,14 +361,15 @@ static bool are_lists(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames
 static PyObject *lists(int op, bool forced, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *inputs[MOST], *result = NULL;
-    bool native = false, whole = op == SHIMHUB_PY_MATMUL;
+    bool native = false, whole = op == SHIMHUB_PY_MATMUL, is_array = true;
     Py_ssize_t made = 0;
     for (; made < nargs; made++) {
         PyObject *wanted[] = {args[made], us.float64};
         inputs[made] = whole || !is_list(args[made])
                            ? Py_NewRef(args[made])
                            : PyObject_Vectorcall(us.asarray, wanted, 2, NULL);
-        if (inputs[made] == NULL)
+        is_array = inputs[made] != NULL;
+        if (!is_array)
             goto done;
     }
     result = by_kernel(op, forced, inputs, nargs, NULL, &native);
@@ -380,6 +382,9 @@ static PyObject *lists(int op, bool forced, PyObject *const *args, Py_ssize_t na
 done:
     while (made > 0)
         Py_DECREF(inputs[--made]);
+    us.is_final = !is_array && !PyErr_ExceptionMatches(PyExc_TypeError) &&
+                  !PyErr_ExceptionMatches(PyExc_ValueError) &&
+                  !PyErr_ExceptionMatches(PyExc_OverflowError);
     return result;
 }
 
@@ -397,8 +402,21 @@ static bool takes(PyObject *object, shimhub_float type)
     return true;
 }
 
-/* Whether an array has the numbers of classes, as torch takes them. */
-static bool takes_classes(PyObject *object)
+static bool are_within(const Py_buffer *view, int64_t count)
+{
+    Py_ssize_t size = view->ndim == 0 ? 1 : view->shape[0];
+    Py_ssize_t stride = view->ndim == 0 ? 0 : view->strides[0];
+    for (Py_ssize_t i = 0; i < size; i++) {
+        int64_t value = *(const int64_t *)((const char *)view->buf + i * stride);
+        if (value < 0 || value >= count)
+            return false;
+    }
+    return true;
+}
+
+/* Whether an array has numbers of so many classes, as torch takes them: all of them, where it
+ * leaves out those of -100. */
+static bool takes_classes(PyObject *object, int64_t count)
 {
     Py_buffer view;
     if (Py_TYPE(object) != us.array)
@@ -411,6 +429,7 @@ static bool takes_classes(PyObject *object)
                (strcmp(view.format, "l") == 0 || strcmp(view.format, "q") == 0);
     for (int i = 0; i < view.ndim; i++)
         fit = fit && view.strides[i] >= 0 && view.strides[i] % 8 == 0;
+    fit = fit && view.ndim <= 1 && are_within(&view, count);
     PyBuffer_Release(&view);
     return fit;
 }
@@ -424,7 +443,8 @@ static bool are_torchs(int op, PyObject *const *args, Py_ssize_t given)
         return false;
     for (Py_ssize_t i = 0; i < given; i++) {
         if (op == SHIMHUB_PY_CROSS_ENTROPY && i == 1) {
-            if (!takes_classes(args[1]) && !takes(args[1], first.type))
+            if (first.nd < 1 || (!takes_classes(args[1], first.shape[first.nd - 1]) &&
+                                 !takes(args[1], first.type)))
                 return false;
         } else if (Py_TYPE(args[i]) == us.array ? !takes(args[i], first.type)
                                                 : arguments[op] > 1 && !PyFloat_CheckExact(args[i]))
@@ -572,7 +592,9 @@ static PyObject *call(int op, PyObject *const *args, Py_ssize_t nargs, PyObject 
         return result;
     if (PyErr_Occurred()) {
         /* Python computes it again: it knows whose mistake it is. */
-        if (!PyErr_ExceptionMatches(PyExc_Exception))
+        bool is_final = us.is_final;
+        us.is_final = false;
+        if (is_final || !PyErr_ExceptionMatches(PyExc_Exception))
             return NULL;
         PyErr_Clear();
     }

@@ -10,6 +10,7 @@ import numpy as np
 
 from shimhub.accel.errors import ShapeError
 from shimhub.kernels._reference import linalg as reference
+from shimhub.kernels._reference import losses
 
 Shape = tuple[int, ...]
 _MATRIX = 2  # dimensions
@@ -129,12 +130,17 @@ def check_mse(inputs: Sequence[Any], _: Mapping[str, Any]) -> None:
 
 
 def check_cross_entropy(inputs: Sequence[Any], _: Mapping[str, Any]) -> None:
-    """Raise ``ShapeError`` for a target that is neither classes nor probabilities."""
+    """Raise ``ShapeError`` for a target that is neither classes nor probabilities.
+
+    ``ValueError`` for an array of classes that x does not have.
+    """
     x, target = shapes_of(inputs)
     if len(x) not in (1, _MATRIX):
         raise ShapeError(f"cross_entropy: x: shape {x} is neither (classes,) nor (rows, classes)")
     if target not in (x[:-1], x):
         raise ShapeError(f"cross_entropy: target: shape {target} is neither {x[:-1]} nor {x}")
+    if isinstance(inputs[1], np.ndarray) and inputs[1].dtype.kind in "iu":
+        losses.check_classes(inputs[1], x[-1])
 
 
 def _broadcast(op: str, a: Shape, b: Shape) -> None:

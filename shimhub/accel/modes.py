@@ -1,8 +1,8 @@
 """The mode of a context: who computes, and whether a failure is told or served.
 
 Modes live in a context variable: a task or thread may have its own. One that set none has the
-process's, which :func:`set_acceleration` sets when the main thread calls it, outside of
-:func:`using`.
+process's, which :func:`set_acceleration` sets when the main thread calls it, in a task, too (a
+notebook's cells are some), outside of :func:`using`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def using(
     """Compute by other settings inside of a with-statement; None leaves what holds outside.
 
     ``strict`` raises what a backend raises, and :class:`TorchMissingError`, where another backend
-    would answer. ``thresholds`` are as for :func:`set_threshold`, by operation or group, and go
+    would answer; what a backend does not take is another's, as ever. ``thresholds`` are as for :func:`set_threshold`, by operation or group, and go
     before those. Raises :class:`ModeError` and :class:`ThresholdError`.
     """
     outside = current()

@@ -62,9 +62,14 @@ def cross_entropy(x: npt.NDArray[Any], target: npt.NDArray[Any], /) -> Any:
 def _classes(x: npt.NDArray[Any], target: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     if target.dtype.kind not in "iu" or target.shape != x.shape[:-1]:
         raise TypeError(f"target: dtype {target.dtype} of shape {target.shape} is none of classes")
-    if target.size and not (target.min() >= 0 and target.max() < x.shape[-1]):
-        raise ValueError(f"target: has classes that are not in 0..{x.shape[-1] - 1}")
+    check_classes(target, x.shape[-1])
     return target.astype(np.int64, copy=False)
+
+
+def check_classes(target: npt.NDArray[Any], count: int) -> None:
+    """Raise ``ValueError`` for whole numbers that are no class; torch leaves out those of -100."""
+    if target.size and not (target.min() >= 0 and target.max() < count):
+        raise ValueError(f"target: has classes that are not in 0..{count - 1}")
 
 
 def _check_floats(x: Any) -> None:
