@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from shimhub import accel
+from shimhub import accel, kernels
 from shimhub.accel.model import OPS
 from tests._accel_cases import (
     ARGUMENTS,
@@ -286,3 +286,16 @@ def test_tensors_are_computed_in_every_mode(op, mode):
             call(op, *given).sum().backward()
         assert given[0].grad is not None
         given[0].requires_grad_(False)
+
+
+@pytest.mark.parametrize("classes", [[0, 2, 1], (2,)])
+def test_losses_of_lists_are_those_of_arrays(classes):
+    """Numbers of float64, by the kernels; classes stay whole numbers."""
+    x = np.random.default_rng(4).normal(size=(len(classes), 3))
+    accel.reset_stats()
+    found = accel.cross_entropy(x.tolist(), classes), accel.mse_loss(x.tolist(), (x + 1).tolist())
+    assert [float, float] == [type(one) for one in found]
+    expected = accel.cross_entropy(x, np.array(classes)), accel.mse_loss(x, x + 1)
+    assert expected == found
+    if kernels.available():
+        assert 4 == accel.get_stats().native_count

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from shimhub import accel
-from shimhub.accel import ops
+from shimhub.accel import ops, torch_ffi
 from shimhub.accel.model import OPS
 from tests._accel_cases import HAS_TORCH, MODES, anew, arguments, assert_answer, call, computing
 
@@ -204,10 +204,29 @@ def test_classes_beside_probabilities_keep_the_dtype():
 MASKED = np.ma.masked_array(X, mask=[[0, 1, 0], [1, 0, 0]])
 
 
+def test_masks_are_not_lost_in_any_place():
+    """Nor beside an array, a list, a tensor, or in torch by name."""
+    pytest.importorskip("torch")
+    classes = np.ma.masked_array([0, 1], [0, 1])
+    for losing in (
+        lambda: accel.mse_loss(X, MASKED),
+        lambda: accel.cross_entropy(X, MASKED),
+        lambda: accel.cross_entropy(X, classes),
+        lambda: accel.matmul(X, MASKED.T),
+        lambda: accel.matmul([[1.0, 1.0]], MASKED),
+        lambda: accel.linear(X, W, np.ma.masked_array(W[0])),
+        lambda: accel.add(X.tolist(), MASKED),
+        lambda: torch_ffi.add_torch_ffi(MASKED, MASKED),
+        lambda: torch_ffi.relu_torch_ffi(MASKED),
+    ):
+        with pytest.raises(TypeError, match="the mask of a masked array would be lost"):
+            losing()
+
+
 @pytest.mark.parametrize("op", ["relu", "sigmoid", "tanh", "gelu", "softmax", "layer_norm"])
 def test_masks_are_not_lost(op):
     """Operations of ours have no masks: a masked array is refused, with the cure."""
-    assert "give x.filled(0)" in only(op, MASKED)
+    assert f"{op}: the mask of a masked array would be lost; give its filled(0)" in only(op, MASKED)
     assert "mask" in only("linear", MASKED, W)
 
 

@@ -357,7 +357,7 @@ static bool are_lists(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames
     return some;
 }
 
-/* By way of arrays of float64; those of a product are read by the kernel itself. */
+/* By way of arrays of float64, but for classes; those of a product are read by the kernel itself. */
 static PyObject *lists(int op, bool forced, PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *inputs[MOST], *result = NULL;
@@ -365,9 +365,10 @@ static PyObject *lists(int op, bool forced, PyObject *const *args, Py_ssize_t na
     Py_ssize_t made = 0;
     for (; made < nargs; made++) {
         PyObject *wanted[] = {args[made], us.float64};
+        size_t count = op == SHIMHUB_PY_CROSS_ENTROPY && made == 1 ? 1 : 2;
         inputs[made] = whole || !is_list(args[made])
                            ? Py_NewRef(args[made])
-                           : PyObject_Vectorcall(us.asarray, wanted, 2, NULL);
+                           : PyObject_Vectorcall(us.asarray, wanted, count, NULL);
         is_array = inputs[made] != NULL;
         if (!is_array)
             goto done;
@@ -569,7 +570,7 @@ static PyObject *here(int op, PyObject *const *args, Py_ssize_t nargs, PyObject 
     }
     if (ops[op].to_python)
         return NULL;
-    if (op < LOSSES && are_lists(args, nargs, kwnames)) {
+    if (are_lists(args, nargs, kwnames)) {
         limits = limits_here();
         return limits != NULL && limits->lists[op] ? lists(op, limits->forced, args, nargs) : NULL;
     }

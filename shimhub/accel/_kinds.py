@@ -15,6 +15,8 @@ WRAP: Final = "__accel_wrap__"
 FUNCTION: Final = "__accel_function__"
 
 _NUMBERS: Final = (bool, int, float, np.generic)
+#: numpy's own functions on masked arrays.
+_KEEP_MASKS: Final = ("add", "sub", "mul", "div")
 
 
 def kind_of(value: Any, op: str) -> str:
@@ -53,9 +55,19 @@ def call_kind(op: str, inputs: Sequence[Any]) -> tuple[str, Any]:
         kind = "number" if value is None else kind_of(value, op)
         if kind != "number":
             first = kind, value
+    check_masks(op, inputs, keeps=op in _KEEP_MASKS)
     if first[0] != "tensor" and any(needs_grad(one) for one in inputs if is_tensor(one)):
         return "tensor", None
     return first
+
+
+def check_masks(op: str, inputs: Sequence[Any], *, keeps: bool) -> None:
+    """Raise ``TypeError`` for a masked array, unless numpy ``keeps`` masks and has them all."""
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())  # imported when asked for
+    if not any(isinstance(one, masked) for one in inputs):
+        return
+    if not keeps or not all(isinstance(one, (np.ndarray, *_NUMBERS)) for one in inputs):
+        raise TypeError(f"{op}: the mask of a masked array would be lost; give its filled(0)")
 
 
 def needs_grad(tensor: Any) -> bool:

@@ -139,7 +139,7 @@ def check_cross_entropy(inputs: Sequence[Any], _: Mapping[str, Any]) -> None:
         raise ShapeError(f"cross_entropy: x: shape {x} is neither (classes,) nor (rows, classes)")
     if target not in (x[:-1], x):
         raise ShapeError(f"cross_entropy: target: shape {target} is neither {x[:-1]} nor {x}")
-    if isinstance(inputs[1], np.ndarray) and inputs[1].dtype.kind in "iu":
+    if 0 not in x and isinstance(inputs[1], np.ndarray) and inputs[1].dtype.kind in "iu":
         losses.check_classes(inputs[1], x[-1])
 
 

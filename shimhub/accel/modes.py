@@ -61,8 +61,9 @@ def using(
     """Compute by other settings inside of a with-statement; None leaves what holds outside.
 
     ``strict`` raises what a backend raises, and :class:`TorchMissingError`, where another backend
-    would answer; what a backend does not take is another's, as ever. ``thresholds`` are as for :func:`set_threshold`, by operation or group, and go
-    before those. Raises :class:`ModeError` and :class:`ThresholdError`.
+    would answer; what a backend does not take is another's, as ever. ``thresholds`` are as for
+    :func:`set_threshold`, by operation or group, and go before those. Raises :class:`ModeError`
+    and :class:`ThresholdError`.
     """
     outside = current()
     inside = Settings(

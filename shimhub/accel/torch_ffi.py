@@ -140,6 +140,7 @@ def _ffi(op: Op, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
             with using("torch", strict=True):
                 return own(op.name, inputs, options)
     kind, first = _kinds.call_kind(op.name, inputs)
+    _kinds.check_masks(op.name, inputs, keeps=False)
     if kind == "tensor":
         return on_tensors(op, inputs, options)
     floats = op.name != "cross_entropy"
