@@ -104,6 +104,13 @@ OPERATIONS = {
     "reshape": (lambda a: a.reshape(3, -1), (2, 3)),
     "transpose": (lambda a: a.T, (2, 3)),
     "transpose-order": (lambda a: a.transpose(1, 2, 0), (2, 3, 4)),
+    "transpose-from-the-end": (lambda a: a.transpose(-1, 0), (3, 3)),
+    "transpose-mixed": (lambda a: a.transpose(0, -1, -2), (3, 3, 3)),
+    "transpose-turned": (lambda a: a.transpose(-1, 0, 1), (2, 3, 4)),
+    "transpose-tuple": (lambda a: a.transpose((1, -1, 0)), (2, 3, 4)),
+    "transpose-list": (lambda a: a.transpose([np.int64(-1), 0]), (2, 3)),
+    "transpose-none": (lambda a: a.transpose(None), (2, 3)),
+    "transpose-one": (lambda a: a.transpose(-1) * a.transpose((0,)), (3,)),
     "slice": (lambda a: a[1:, ::2], (3, 4)),
     "slice-back": (lambda a: a[::-1, None, 1, ...], (3, 4)),
     "slices-that-overlap": (lambda a: a[:2] * a[1:], (3, 4)),
@@ -239,6 +246,25 @@ def test_a_walk_that_fails_adds_nothing():
     with pytest.raises(ZeroDivisionError):
         y.backward()
     assert (None, None) == (x.grad, w.grad)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (6,), (2,), (2, 2, 2), ()])
+def test_a_gradient_that_does_not_fit_is_refused(shape):
+    """What is no broadcast of the operand is never reshaped to it: a wrong gradient is told."""
+    x = PureTensor(np.ones((2, 3)), True)
+    y = x * 2
+    y.node.edges[0] = (x, lambda g: np.ones(shape), ())
+    with pytest.raises(GraphError, match=r"came to a tensor of shape \(2, 3\)"):
+        y.sum().backward()
+    assert x.grad is None
+
+
+def test_axes_that_are_no_order_are_refused():
+    """Too many, too few, twice the same, or one that there is not: the error of numpy."""
+    x = PureTensor(np.ones((2, 3)), True)
+    for axes in ((0,), (0, 0), (0, -2), (0, 2), ((0, 1, 2),)):
+        with pytest.raises(ValueError, match=r"ax[ei]s"):
+            x.transpose(*axes)
 
 
 def test_only_what_needs_a_gradient_is_remembered():

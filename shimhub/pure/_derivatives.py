@@ -121,6 +121,15 @@ def scatter(g: Array, index: Any, like: Array) -> Array:
     return found
 
 
+def order_back(axes: tuple[Any, ...], dimensions: int) -> Any:
+    """Return the order of axes that undoes ``transpose(*axes)``; None, reversed, undoes itself."""
+    one = axes[0] if len(axes) == 1 else axes
+    if one is None or axes == ():
+        return None
+    order = axes if isinstance(one, int | np.integer) else one
+    return np.argsort([axis % dimensions for axis in order])
+
+
 def piece(place: slice, axis: int) -> Callable[[Array], Array]:
     """Return how a gradient is cut to one part of a concatenation."""
     return lambda g: np.moveaxis(np.moveaxis(g, axis, 0)[place], 0, axis)

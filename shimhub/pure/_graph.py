@@ -138,6 +138,13 @@ def _unbroadcast(part: Array, shape: tuple[int, ...]) -> Array:
     if extra == 1 and part.shape[1:] == shape:  # a bias over rows, most of all
         rows: Array = np.add.reduce(part)
         return rows
+    if extra < 0 or any(
+        size not in (1, wide) for size, wide in zip(shape, part.shape[extra:], strict=True)
+    ):
+        raise GraphError(
+            f"backward: a gradient of shape {part.shape} came to a tensor of shape {shape}, which "
+            "does not broadcast to that; the operation's gradient is wrong, please report it"
+        )
     stretched = (index + extra for index, size in enumerate(shape) if size == 1)
     axes = tuple(
         axis for axis in (*range(extra), *stretched) if axis < extra or part.shape[axis] != 1

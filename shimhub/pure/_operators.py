@@ -27,8 +27,8 @@ class Operators:
         """Return the elements in another shape; one size may be -1."""
         return _ops.reshape(self, *shape)
 
-    def transpose(self, *axes: int) -> PureTensor:
-        """Return the dimensions in another order; reversed if none is told."""
+    def transpose(self, *axes: Any) -> PureTensor:
+        """Return the dimensions in another order, one by one or a tuple; reversed without."""
         return _ops.transpose(self, *axes)
 
     @property

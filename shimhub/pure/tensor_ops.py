@@ -255,12 +255,12 @@ def reshape(x: Any, *shape: Any) -> PureTensor:
     return record(x.data.reshape(wanted), (x, lambda g: g.reshape(before), ()), view_of=x)
 
 
-def transpose(x: Any, *axes: int) -> PureTensor:
-    """Return the dimensions in another order; reversed if none is told."""
+def transpose(x: Any, *axes: Any) -> PureTensor:
+    """Return the dimensions in another order, one by one or a tuple; reversed if none is told."""
     x = single(x)
-    order = axes or tuple(range(x.ndim))[::-1]
-    back = np.argsort(order)
-    return record(x.data.transpose(order), (x, lambda g: g.transpose(back), ()), view_of=x)
+    out = x.data.transpose(*axes)
+    back = _derivatives.order_back(axes, x.ndim)
+    return record(out, (x, lambda g: g.transpose(back), ()), view_of=x)
 
 
 def take(x: Any, index: Any) -> PureTensor:
