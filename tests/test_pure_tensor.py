@@ -11,11 +11,13 @@ import pytest
 import shimhub.pure
 from shimhub import accel
 from shimhub.pure import (
+    SGD,
     LayerNorm,
     Linear,
     PureTensor,
     Sequential,
     Tanh,
+    Trainer,
     cross_entropy,
     manual_seed,
     tensor_ops,
@@ -101,6 +103,105 @@ def test_what_makes_no_sense_is_told(make, error, told):
     """Each mistake is an error that names the thing."""
     with pytest.raises(error, match=told):
         make()
+
+
+# ---- masks, which numpy would drop without a word
+
+
+MASKED = np.ma.masked_array([1.0, 2.0, 3.0], mask=[0, 1, 0])
+P = PureTensor([1.0, 1.0, 1.0])
+COLUMN = np.ma.masked_array([[1.0], [2.0]], mask=[[0], [1]])
+KEPT = Linear(1, 1, bias=False)
+TWO = ["add", "sub", "mul", "div", "matmul", "mse_loss", "layer_norm"]
+ONE = [
+    *("relu", "sigmoid", "tanh", "gelu", "softmax", "layer_norm"),
+    *("exp", "log", "total", "mean", "maximum", "reshape", "transpose"),
+]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: PureTensor(MASKED),
+        lambda: PureTensor(MASKED.astype(np.float32)),
+        lambda: PureTensor(np.ma.masked_array([1, 2])),
+        lambda: PureTensor([MASKED, MASKED]),
+        lambda: PureTensor(([1.0, np.ma.masked],)),
+        lambda: PureTensor.from_list([MASKED[0], MASKED[1]]),
+        lambda: P + MASKED,
+        lambda: MASKED + P,
+        lambda: MASKED @ P,
+        lambda: P == MASKED,
+        lambda: setattr(PureTensor([1.0, 1.0, 1.0]), "grad", MASKED),
+        lambda: PureTensor([1.0, 1.0, 1.0], True).exp().backward(MASKED),
+        lambda: PureTensor([1.0, 1.0, 1.0]).__setitem__(0, MASKED[1]),
+        lambda: P[np.ma.masked_array([0, 1], mask=[0, 1])],
+        lambda: P[[np.ma.masked_array([0, 1], mask=[0, 1])]],
+        lambda: PureTensor([1.0]).__setitem__(np.ma.masked_array([0], [1]), 2.0),
+        *[lambda name=name: getattr(accel, name)(P, MASKED) for name in TWO],
+        *[lambda name=name: getattr(accel, name)(MASKED, P) for name in TWO],
+        *[lambda name=name: getattr(tensor_ops, name)(MASKED, [1.0, 1.0, 1.0]) for name in TWO],
+        *[lambda name=name: getattr(tensor_ops, name)(MASKED) for name in ONE],
+        lambda: tensor_ops.power(MASKED, 2),
+        lambda: tensor_ops.take(MASKED, 0),
+        lambda: tensor_ops.concat([P, MASKED]),
+        lambda: tensor_ops.compare("less", MASKED, 1.0),
+        lambda: tensor_ops.linear([[1.0]], [[1.0]], MASKED),
+        lambda: tensor_ops.linear([[1.0]], [[1.0] * 3], MASKED),
+        lambda: tensor_ops.layer_norm(P, P, MASKED),
+        lambda: shimhub.pure.mse_loss(P, MASKED),
+        lambda: cross_entropy(MASKED, 1),
+        lambda: cross_entropy(P, MASKED),
+        lambda: cross_entropy([[1.0, 2.0]], np.ma.masked_array([1], [1])),
+        lambda: cross_entropy([[1.0, 2.0]], [np.ma.masked_array(1, 1)]),
+        lambda: Linear(3, 2)(MASKED),
+        lambda: Sequential(Tanh())(MASKED),
+        lambda: LayerNorm(3)(MASKED),
+        lambda: shimhub.pure.accuracy(np.ma.masked_array(np.eye(2)), [0, 1]),
+        lambda: shimhub.pure.accuracy(np.eye(2), np.ma.masked_array([0, 1], [0, 1])),
+        lambda: Linear(1, 1, bias=False).load_state_dict({"weight": COLUMN[1:]}),
+        lambda: SGD(KEPT.parameters(), momentum=0.5).load_state_dict(
+            {"steps": [1], "0.momentum": COLUMN[:1]}
+        ),
+        lambda: SGD(KEPT.parameters()).load_state_dict({"steps": np.ma.masked_array([1], [1])}),
+        lambda: trainer().fit((COLUMN, [[1.0], [2.0]])),
+        lambda: trainer().fit(([[1.0], [2.0]], COLUMN)),
+        lambda: trainer().fit([([[1.0], [2.0]], COLUMN)]),
+        lambda: trainer().fit([(COLUMN, [[1.0], [2.0]])]),
+        lambda: trainer().predict(COLUMN),
+        lambda: trainer().evaluate((COLUMN, [[1.0], [2.0]])),
+        lambda: trainer().evaluate(([[1.0], [2.0]], COLUMN)),
+    ],
+)
+def test_masked_arrays_are_refused_wherever_one_comes_in(use):
+    """The words of accel.relu, a TypeError, not an answer of what the mask hides."""
+    with pytest.raises(TypeError, match=r"would be lost; give \S+\.filled\(0\)"):
+        use()
+
+
+def trainer():
+    """Return a trainer of one layer with one weight."""
+    return Trainer(KEPT, SGD(KEPT.parameters()), shimhub.pure.mse_loss, seed=0)
+
+
+def test_a_refused_write_or_state_leaves_all_as_it_was():
+    """A masked value is told before anything is written."""
+    x, layer = PureTensor([1.0]), Linear(1, 2)
+    before = layer.state_dict()
+    with pytest.raises(KindError):
+        x[0] = MASKED[1]
+    with pytest.raises(KindError):
+        layer.load_state_dict({"weight": [[9.0], [9.0]], "bias": MASKED[:2]})
+    assert [1.0] == x.tolist()
+    assert all(np.array_equal(before[name], one) for name, one in layer.state_dict().items())
+
+
+def test_lists_without_end_are_told_also_where_masks_are_looked_for():
+    """A list that is in itself is an error of data, not of recursion."""
+    endless = [1.0]
+    endless.append(endless)
+    with pytest.raises((DataError, KindError)):
+        PureTensor(endless)
 
 
 # ---- operators as numpy's

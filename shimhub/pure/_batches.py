@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shimhub.pure._making import unmasked
 from shimhub.pure.errors import DataError
 from shimhub.pure.tensor import PureTensor
 
@@ -38,7 +39,7 @@ def values(x: Any) -> Any:
 
 def rows(name: str, x: Any) -> Array:
     """Return an array of one dimension at least."""
-    found: Array = np.asarray(values(x))
+    found: Array = np.asarray(unmasked(name, values(x)))
     if found.ndim == 0:
         raise DataError(f"{name}: {x!r} is not an array of rows")
     return found

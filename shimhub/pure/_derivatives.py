@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from shimhub import accel
+from shimhub.pure import _making
 from shimhub.pure import tensor as _tensor
 from shimhub.pure.errors import KindError
 
@@ -104,7 +105,7 @@ def index_of(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(index_of(one) for one in index)
     if not isinstance(index, _tensor.PureTensor):
-        return index
+        return _making.unmasked("index", index)
     whole = index.data.astype(np.int64)
     if not np.array_equal(whole, index.data):
         raise KindError("index: a tensor of numbers that are not whole is no index")

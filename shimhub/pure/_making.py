@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,8 @@ _DTYPES: Final = {"float32": _SINGLE, "float64": _DOUBLE}
 _KNOWN: Final[dict[Any, np.dtype[Any]]] = {None: _SINGLE, _SINGLE: _SINGLE, _DOUBLE: _DOUBLE}
 #: numpy's kinds of numbers that have a floating-point value: bool, int, unsigned and float.
 _NUMBERS: Final = "biuf"
+#: How deep lists may be for numpy.
+_DEEPEST: Final = 64
 
 #: Made at the first draw: numpy imports its random numbers when they are asked for.
 _generator: np.random.Generator | None = None
@@ -54,6 +57,7 @@ def array_of(data: Any, dtype: Any = None) -> Array:
     if type(data) is np.ndarray and data.dtype is wanted:
         own: Array = data
         return own
+    unmasked("data", data)
     try:
         found = np.asarray(data)
     except ValueError as error:
@@ -61,6 +65,25 @@ def array_of(data: Any, dtype: Any = None) -> Array:
     if found.dtype.kind not in _NUMBERS:
         raise KindError(f"data: {found.dtype} values are no real numbers; convert them first")
     return np.asarray(found, wanted)
+
+
+def unmasked(name: str, x: Any) -> Any:
+    """Return ``x``; ``KindError`` for a masked array, also in lists, whose mask numpy drops."""
+    masked = sys.modules.get("numpy.ma")  # which numpy imports when it is asked for
+    if masked is not None and _has(x, masked.MaskedArray, _DEEPEST):
+        raise KindError(f"{name}: the mask of a masked array would be lost; give {name}.filled(0)")
+    return x
+
+
+def _has(x: Any, kind: type, depth: int) -> bool:
+    """Whether this is of a kind, or lists that have one; lists of numbers are looked at once."""
+    if not isinstance(x, list | tuple):
+        return isinstance(x, kind)
+    kinds = set(map(type, x))
+    if any(issubclass(one, kind) for one in kinds):
+        return True
+    nested = depth > 0 and any(issubclass(one, list | tuple) for one in kinds)
+    return nested and any(_has(one, kind, depth - 1) for one in x)
 
 
 def shape_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shimhub.pure import _files
+from shimhub.pure._making import unmasked
 from shimhub.pure.errors import DataError
 from shimhub.pure.tensor import PureTensor
 
@@ -57,7 +58,7 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Write values into the parameters; all of them, or none and ``DataError`` says why."""
         wanted = dict(self.named_parameters())
-        values = {name: np.asarray(state[name]) for name in wanted if name in state}
+        values = {n: np.asarray(unmasked(n, state[n])) for n in wanted if n in state}
         if problems := list(_problems(wanted, values, state)):
             raise DataError("state: " + "; ".join(problems))
         for name, tensor in wanted.items():

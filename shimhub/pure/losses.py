@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shimhub import accel
+from shimhub.pure import _making
 from shimhub.pure import tensor as _tensor
 from shimhub.pure._recording import pair, record, single
 from shimhub.pure.errors import DataError, KindError
@@ -68,7 +69,8 @@ def _slope(x: Array, target: Array) -> Array:
 
 def _target_of(target: Any, x: Array) -> Array:
     """Return classes as int64, or probabilities of the dtype of ``x``; checked."""
-    found = np.asarray(target.data if isinstance(target, _tensor.PureTensor) else target)
+    given = target.data if isinstance(target, _tensor.PureTensor) else target
+    found = np.asarray(_making.unmasked("target", given))
     if found.shape == x.shape and found.dtype.kind == "f":
         return np.asarray(found, x.dtype)
     if found.shape != x.shape[:-1]:

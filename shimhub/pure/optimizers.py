@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shimhub.pure._making import unmasked
 from shimhub.pure.errors import DataError, KindError
 from shimhub.pure.tensor import PureTensor
 
@@ -110,7 +111,7 @@ class Optimizer:
     def _steps_of(self, state: Mapping[str, Any]) -> list[int]:
         if "steps" not in state:
             raise DataError("state: steps is missing")
-        found = np.asarray(state["steps"])
+        found = np.asarray(unmasked("steps", state["steps"]))
         if found.shape != (len(self.params),) or found.dtype.kind not in "iu" or found.min() < 0:
             raise DataError(f"state: steps: {found} is not a count for each parameter")
         return [int(one) for one in found]
@@ -126,7 +127,7 @@ class Optimizer:
 
     def _value(self, key: str, index: int, value: Any) -> Array:
         like = self.params[index].data
-        found = np.array(value, like.dtype)
+        found = np.array(unmasked(key, value), like.dtype)
         if found.shape != like.shape:
             raise DataError(f"state: {key} has the shape {found.shape}, not {like.shape}")
         return found

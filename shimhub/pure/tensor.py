@@ -221,7 +221,7 @@ class PureTensor(Operators):
                 "under no_grad()"
             )
         values = value.data if isinstance(value, PureTensor) else value
-        self.data[_derivatives.index_of(index)] = values
+        self.data[_derivatives.index_of(index)] = _making.unmasked("value", values)
         self.wrote()
 
 

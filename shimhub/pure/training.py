@@ -182,8 +182,8 @@ class Trainer:
 
 def accuracy(prediction: Any, target: Any) -> float:
     """Return the share of rows whose greatest element is at the target's class."""
-    found = np.asarray(_batches.values(prediction)).argmax(axis=-1)
-    wanted = np.asarray(_batches.values(target))
+    found = np.asarray(_making.unmasked("prediction", _batches.values(prediction))).argmax(axis=-1)
+    wanted = np.asarray(_making.unmasked("target", _batches.values(target)))
     wanted = wanted.argmax(axis=-1) if wanted.ndim > found.ndim else wanted
     if wanted.shape != found.shape:
         raise DataError(f"target: shape {wanted.shape} is not {found.shape}, one class a row")
