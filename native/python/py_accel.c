@@ -443,6 +443,9 @@ static bool are_torchs(int op, PyObject *const *args, Py_ssize_t given)
         (op == SHIMHUB_PY_SOFTMAX && first.nd < 1))
         return false;
     for (Py_ssize_t i = 0; i < given; i++) {
+        if (op == SHIMHUB_PY_LAYER_NORM && PyFloat_CheckExact(args[i]) &&
+            !(PyFloat_AS_DOUBLE(args[i]) >= 0))
+            return false; /* torch takes any eps */
         if (op == SHIMHUB_PY_CROSS_ENTROPY && i == 1) {
             if (first.nd < 1 || (!takes_classes(args[1], first.shape[first.nd - 1]) &&
                                  !takes(args[1], first.type)))
