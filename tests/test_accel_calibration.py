@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shimhub import accel
+from shimhub import accel, kernels
 from shimhub.accel import (
     _machine,
     _plots,
@@ -38,6 +38,7 @@ from shimhub.accel._fitting import (
 from shimhub.accel.model import BY_ROWS, OPS
 from shimhub.accel.table import Entry, Table
 
+needs_native = pytest.mark.skipif(not kernels.available(), reason="needs the native library")
 KEY = ("relu", "ndarray", "float32")
 MACHINE = {"cpu": "one", "threads": {"OMP_NUM_THREADS": "1"}}
 
@@ -275,6 +276,7 @@ def test_a_range_is_told():
     assert {(10.0, 100.0, "calibrated")} == {(one.threshold, one.until, one.source) for one in told}
 
 
+@needs_native
 def test_calls_on_tensors_obey_a_range():
     """Ours compute below it and from its end on, whoever dispatches."""
     torch = pytest.importorskip("torch")
@@ -602,6 +604,7 @@ def test_both_ways_of_a_call_are_the_same_call(op, kind):
     assert (216 if op in {"matmul", "linear"} else 36) == arms.work
 
 
+@needs_native
 @pytest.mark.parametrize("kind", ["ndarray", "tensor", "list"])
 @pytest.mark.parametrize("op", OPS)
 def test_each_way_is_by_whom_it_is_to_be(op, kind):
@@ -648,6 +651,7 @@ def test_what_works_on_rows_of_tensors_is_timed_with_short_ones_too():
         assert ((), (0.0, math.inf)) == (found.rows, found.short)
 
 
+@needs_native
 @pytest.mark.parametrize("short", [(10.0, 100.0), (0.0, math.inf), (math.inf, math.inf)])
 def test_short_rows_have_a_range_of_their_own(short):
     """Rows of 15 obey it, those of 16 do not: as it is told, and as calls are counted."""

@@ -146,7 +146,7 @@ def test_forked_children_compute_while_the_parent_does():
         busy = [threading.Thread(target=work_on) for _ in range(2)]
         [one.start() for one in busy]
         codes = []
-        for _ in range(8):
+        for _ in range(4):
             child = os.fork()
             if child == 0:
                 compute()
@@ -157,7 +157,7 @@ def test_forked_children_compute_while_the_parent_does():
         [one.join() for one in busy]
         print(codes)
     """)
-    assert str([0] * 8) == done.stdout.strip()
+    assert str([0] * 4) == done.stdout.strip()
 
 
 @needs_fork
@@ -234,12 +234,10 @@ FEW = 2_000
 
 
 @needs_proc
-@pytest.mark.parametrize("kind", _accel_leaks.KINDS)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", ["array", "list", "PureTensor"])
+@pytest.mark.parametrize("mode", ["pure", "native", "auto"])
 def test_calls_leave_nothing_behind(mode, kind):
     """In a few thousand calls of all kinds memory grows by less than an object of each."""
-    if kind == "tensor":
-        pytest.importorskip("torch")
     assert FEW * 100 // 1024 + _accel_leaks.allowed(FEW) > _accel_leaks.grown(mode, kind, FEW)
 
 

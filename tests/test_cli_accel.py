@@ -213,6 +213,7 @@ def test_without_torch_there_is_nothing_to_measure(run, monkeypatch):
     assert "pip install torch" in error
 
 
+@pytest.mark.slow
 def test_a_picture_is_drawn(run, tmp_path):
     """Of what is in use."""
     pytest.importorskip("matplotlib")

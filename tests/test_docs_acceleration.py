@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from shimhub import kernels
 from shimhub.accel.model import GROUPS, OPS, AccelMode
 from tests._accel_cases import HAS_TORCH
 
@@ -92,9 +93,10 @@ def test_thresholds_and_counts(page):
     )
     pure, native = map(int, re.findall(r"\d+", told[4]))
     assert 0 <= native <= pure
-    assert (page[1] == "library") == (native == 0)
+    without = page[1] == "library" or not kernels.available()
+    assert without == (native == 0)
     # The page's one call in mode NATIVE has no kernel to compute it without the library.
-    told_of_native = "1 {'no kernel': 1}" if page[1] == "library" else "0 {}"
+    told_of_native = "1 {'no kernel': 1}" if without else "0 {}"
     assert f"fallbacks: {told_of_native}" == told[6]
 
 
