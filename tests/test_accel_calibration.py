@@ -776,3 +776,11 @@ def test_without_matplotlib_the_cure_is_told(monkeypatch):
         monkeypatch.setattr(builtins, "__import__", no)
         with pytest.raises(ModuleNotFoundError, match=told):
             _plots.check("p.png")
+
+
+@pytest.mark.parametrize("huge", [10**400, -1])
+def test_a_size_that_no_float_can_be_is_told(huge):
+    """A number of 400 digits is one that JSON can have, and no file breaks a call."""
+    text = table.text_of(table_of(entry(12.0))).replace("12.0", json.dumps(huge))
+    with pytest.raises(ValueError, match="relu"):
+        table.read(text.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import gc
 import math
 import pickle
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from shimhub import accel, kernels
-from shimhub.accel import AccelMode, breakers, model, modes, ops
+from shimhub.accel import AccelMode, _fast, breakers, model, modes, ops, thresholds, torch_ffi
 from shimhub.accel.model import OPS
 
 torch = pytest.importorskip("torch")
@@ -493,3 +494,49 @@ def test_paths_to_torch_leave_no_references(mode):
     pairs = zip(objects, before, after, strict=True)
     assert [] == [(one, new - old) for one, old, new in pairs if abs(new - old) > 30]
     assert resident_kb() - memory < 2000
+
+
+@pytest.mark.parametrize("layout", ["strided", "jagged"])
+@pytest.mark.parametrize("mode", ["pure", "native", "auto"])
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_nested_tensors_are_torchs(mode, layout):
+    """Their sizes are no numbers: nothing is asked of them."""
+    rows = [torch.tensor([1.0, -2.0]), torch.tensor([-3.0, 4.0, 5.0])]
+    nested = torch.nested.nested_tensor(rows, layout=getattr(torch, layout))
+    with accel.using(mode):
+        found = accel.relu(nested)
+        assert "torch" == accel.explain("relu", nested).backend
+    assert [[1, 0], [0, 4, 5]] == [one.tolist() for one in found.unbind()]
+
+
+@pytest.mark.parametrize("mode", ["native", "auto"])
+def test_a_kernel_that_fails_on_tensors_is_counted(monkeypatch, mode):
+    """In mode AUTO, too: torch answers, and the reason is among those of the counts."""
+    monkeypatch.setattr(thresholds, "tensor_range", lambda *_: (math.inf, math.inf))
+    thresholds.changed()
+
+    def failing(*_):
+        raise RuntimeError("broken")
+
+    accel.reset_stats()
+    with _fast.kernel("tanh", failing), accel.using(mode):
+        assert [0.0] == accel.tanh(torch.zeros(1)).tolist()
+    assert {"native raised RuntimeError": 1} == accel.get_stats().reasons
+    accel.reset_breakers()
+    monkeypatch.undo()
+    thresholds.changed()
+
+
+def test_functions_by_name_are_refused_after_a_fork(monkeypatch):
+    """They would wait for threads that ended with it; calls of accel are numpy's there."""
+    monkeypatch.setattr(torch_ffi, "has_threads_of_parent", lambda: True)
+    with pytest.raises(accel.AccelError, match="start processes by spawn"):
+        torch_ffi.relu_torch_ffi(np.ones(2))
+
+
+def test_counts_can_be_kept_and_told():
+    """Stats pickle, copy and become a dict."""
+    accel.relu(np.ones(2))
+    told = accel.get_stats()
+    assert told == pickle.loads(pickle.dumps(told)) == copy.deepcopy(told)
+    assert told.pure_count == dataclasses.asdict(told)["pure_count"]

@@ -26,12 +26,24 @@ _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 def run(call: Call) -> Any:
     """Compute a call that has a tensor in it. Raises ``ShapeError`` for shapes."""
+    if odd := why_odd(call.inputs):  # its shape may be no numbers
+        return _in_torch(call, odd)
     if stays(call):
         return _in_torch(call)
     reason = why_torch(call.op.name, call.inputs)
     if reason:
         return _in_torch(call, reason)
     return _by_kernel(call)
+
+
+def why_odd(inputs: Sequence[Any]) -> str:
+    """Return why a tensor has no plain sizes: one of a subclass, nested, or sparse."""
+    for one in filter(_kinds.is_tensor, inputs):
+        if type(one) not in _PLAIN:
+            return "subclass"
+        if one.layout is not torch.strided or one.is_nested:
+            return "layout"
+    return ""
 
 
 def stays(call: Call) -> bool:
@@ -95,14 +107,12 @@ def _is_followed() -> bool:
 
 
 def _why_not_this(tensor: Any) -> str:
-    if type(tensor) not in _PLAIN:
-        return "subclass"
     if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
         return "vmap"
     if _kinds.needs_grad(tensor):
         return "needs-grad"
-    if tensor.device.type != "cpu" or tensor.layout is not torch.strided:
-        return f"device {tensor.device.type}" if tensor.device.type != "cpu" else "layout"
+    if tensor.device.type != "cpu":
+        return f"device {tensor.device.type}"
     if tensor.dtype not in _DTYPES:
         return f"dtype {str(tensor.dtype).removeprefix('torch.')}"
     return "" if tensor.is_contiguous() and not tensor.is_neg() else "strides"
@@ -116,9 +126,9 @@ def _first(inputs: Sequence[Any]) -> Any:
     return next(one for one in inputs if _kinds.is_tensor(one))
 
 
-def _in_torch(call: Call, reason: str = "") -> Any:
+def _in_torch(call: Call, reason: str = "", *, failed: bool = False) -> Any:
     result = torch_ffi.on_tensors(call.op, call.inputs, call.options)
-    asked = call.settings.mode is AccelMode.NATIVE
+    asked = failed or call.settings.mode is AccelMode.NATIVE
     stats.count(call.op.name, "torch", reason if asked else "")
     logs.tell(call.op.name, call.inputs, "torch", reason)
     return result
@@ -126,17 +136,17 @@ def _in_torch(call: Call, reason: str = "") -> Any:
 
 def _by_kernel(call: Call) -> Any:
     op, name = call.op, call.op.name
-    if op.kernel is None or breakers.is_open(name, "native"):
-        return _in_torch(
-            call, "no kernel" if op.kernel is None else f"native: {breakers.LEFT_ALONE}"
-        )
+    if op.kernel is None:
+        return _in_torch(call, "no kernel")
+    if breakers.is_open(name, "native"):
+        return _in_torch(call, f"native: {breakers.LEFT_ALONE}", failed=True)
     forced = call.settings.mode is AccelMode.NATIVE
     try:
         result, natively = call_kernel(op, forced, _arrays(call), call.options)
     except Exception as error:  # torch decides whose error it is
         if call.settings.strict:
             raise
-        answer = _in_torch(call, f"native raised {type(error).__name__}")
+        answer = _in_torch(call, f"native raised {type(error).__name__}", failed=True)
         breakers.fault(name, "native")
         return answer
     reason = stats.NO_KERNEL if forced and not natively else ""

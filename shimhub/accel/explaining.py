@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Any
 
 from shimhub.accel import _dispatch, _kinds, crossovers, ops
@@ -49,6 +50,8 @@ def _of_arrays(call: _dispatch.Call) -> Decision:
 def _of_tensors(call: _dispatch.Call) -> Decision:
     from shimhub.accel import _tensors
 
+    if odd := _tensors.why_odd(call.inputs):
+        return Decision("torch", odd, math.nan, 0.0, "torch's own tensors")
     work = call.op.work(call.inputs, call.options)
     low, until = _tensors.range_of(call)
     stays = _tensors.stays(call)

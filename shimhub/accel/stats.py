@@ -13,7 +13,6 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterator
-from types import MappingProxyType
 from typing import Final
 
 from shimhub.accel.model import OPS, OpStats, Stats
@@ -55,8 +54,8 @@ def get_stats() -> Stats:
         native_count=sum(one.native for one in per_op.values()),
         ffi_count=sum(one.ffi for one in per_op.values()),
         fallback_count=sum(reasons.values()),
-        reasons=MappingProxyType(dict(reasons)),
-        per_op=MappingProxyType(per_op),
+        reasons=dict(reasons),
+        per_op=per_op,
     )
 
 

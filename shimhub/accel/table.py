@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -222,7 +223,8 @@ def _point(told: Any, op: str) -> Point:
 def _is_size(value: Any, least: float, *, infinite: bool = False) -> bool:
     if type(value) not in {int, float}:
         return False
-    return bool(value >= least and (infinite or math.isfinite(value)))
+    most = math.inf if infinite and type(value) is float else sys.float_info.max
+    return bool(least <= value <= most)
 
 
 def _data_of(entry: Entry) -> dict[str, Any]:

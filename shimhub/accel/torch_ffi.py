@@ -16,7 +16,7 @@ import numpy as np
 
 from shimhub.accel import _kinds
 from shimhub.accel._table import TABLE, Op
-from shimhub.accel.errors import TorchMissingError
+from shimhub.accel.errors import AccelError, TorchMissingError
 
 CURE: Final = "install it (pip install torch), or use another mode: AccelMode.PURE needs none"
 
@@ -143,6 +143,11 @@ def _ffi(op: Op, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
     _kinds.check_masks(op.name, inputs, keeps=False)
     if kind == "tensor":
         return on_tensors(op, inputs, options)
+    if has_threads_of_parent():
+        raise AccelError(
+            f"{op.name}: torch's threads ended with the fork, and it would wait for them; call "
+            "torch.set_num_threads(1) here, or start processes by spawn"
+        )
     floats = op.name != "cross_entropy"
     arrays = [_kinds.to_array(one, op.name, kind == "list" and floats) for one in inputs]
     if kind == "list" and not floats:
