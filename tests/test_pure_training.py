@@ -337,6 +337,35 @@ def test_accuracy_counts_the_greatest():
         accuracy(scores, [1, 0])
 
 
+def test_accuracy_takes_a_column_of_classes_and_a_single_row():
+    """What has one column has no greatest: those are the classes themselves."""
+    right = [[1], [2], [3], [4]]
+    assert 1.0 == accuracy(np.eye(10)[[1, 2, 3, 4]], np.array(right))
+    assert 0.75 == accuracy(np.eye(10)[[1, 2, 3, 0]], PureTensor(right))
+    assert 0.5 == accuracy(np.eye(2), np.array([True, True]))
+    assert (1.0, 0.0) == (accuracy([0.1, 0.9], 1), accuracy([0.1, 0.9], [0]))
+    assert 0.25 == accuracy(np.ones((2, 2, 3)), np.array([[0, 1], [1, 2]]))
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "told"),
+    [
+        (np.array([[0.1], [0.9], [0.2]]), np.array([[1], [0], [1]]), "one output a row compare"),
+        (np.array([[0.1], [0.9], [0.2]]), [1, 0, 1], r"prediction: shape \(3, 1\)"),
+        (np.zeros((3, 0)), [1, 0, 1], "two classes at least"),
+        (3.0, 1, r"prediction: shape \(\)"),
+        ([2, 1, 0], [2, 0, 1], r"target: shape \(3,\) is not \(\)"),
+        (np.eye(3), np.ones((3, 2)), r"shape \(3, 2\) is not \(3,\)"),
+        (np.eye(2), [0.5, 1.0], "whole numbers"),
+        (np.eye(2), [[0.5], [1.0]], "whole numbers"),
+    ],
+)
+def test_accuracy_of_what_has_another_meaning_is_refused(prediction, target, told):
+    """One output a row, classes in place of scores, shares in place of classes: no wrong share."""
+    with pytest.raises(DataError, match=told):
+        accuracy(prediction, target)
+
+
 @pytest.mark.parametrize("rule", [SGD, Adam])
 def test_training_goes_on_from_a_file_as_if_it_had_not_ended(tmp_path, rule):
     """Three epochs, saved, and three more in another trainer: the bits of six at once."""

@@ -78,10 +78,11 @@ def _target_of(target: Any, x: Array) -> Array:
             f"target: shape {found.shape} is neither {x.shape[:-1]}, classes, nor {x.shape}, "
             "probabilities as floats"
         )
-    return _classes(found)
+    return classes_of(found)
 
 
-def _classes(found: Array) -> Array:
+def classes_of(found: Array) -> Array:
+    """Return classes as int64; raises for what is no whole number."""
     if found.dtype.kind not in "iuf":
         raise KindError(f"target: {found.dtype} values are no classes; give integers")
     with np.errstate(invalid="ignore"):  # of what is no number

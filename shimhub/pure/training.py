@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shimhub.pure import _batches, _files, _interrupts, _making
+from shimhub.pure import _batches, _files, _interrupts, _making, losses
 from shimhub.pure._graph import no_grad
 from shimhub.pure._module import Module
 from shimhub.pure.errors import DataError, DivergedError
@@ -181,13 +181,35 @@ class Trainer:
 
 
 def accuracy(prediction: Any, target: Any) -> float:
-    """Return the share of rows whose greatest element is at the target's class."""
-    found = np.asarray(_making.unmasked("prediction", _batches.values(prediction))).argmax(axis=-1)
+    """Return the share of rows whose greatest element is at the target's class.
+
+    ``prediction`` is (rows, classes); ``target`` has the class of each row, also as a column, or
+    the probability of each class. Raises ``DataError`` where a row has one element, the greatest
+    whatever it is, and for shapes that have another meaning than these.
+    """
+    scores = np.asarray(_making.unmasked("prediction", _batches.values(prediction)))
     wanted = np.asarray(_making.unmasked("target", _batches.values(target)))
-    wanted = wanted.argmax(axis=-1) if wanted.ndim > found.ndim else wanted
-    if wanted.shape != found.shape:
-        raise DataError(f"target: shape {wanted.shape} is not {found.shape}, one class a row")
-    return float((found == wanted).mean())
+    if scores.ndim == 0 or scores.shape[-1] < 2:  # noqa: PLR2004 - the fewest to choose from
+        raise DataError(
+            f"prediction: shape {scores.shape} is not (rows, classes), with two classes at least; "
+            "for one output a row compare, as in ((prediction > 0.5) == target).mean()"
+        )
+    return float((scores.argmax(axis=-1) == _classes_of(wanted, scores.shape)).mean())
+
+
+def _classes_of(wanted: Array, shape: tuple[int, ...]) -> Array:
+    """Return the class of each row of scores of that shape."""
+    rows = shape[:-1]
+    if wanted.shape == shape and rows:
+        found: Array = wanted.argmax(axis=-1)
+        return found
+    if wanted.shape not in (rows, (*rows, 1)):
+        raise DataError(
+            f"target: shape {wanted.shape} is not {rows}, one class a row of the prediction, nor "
+            f"{(*rows, 1)}, nor {(*rows, shape[-1])}, the probabilities of classes"
+        )
+    whole = wanted if wanted.dtype.kind == "b" else losses.classes_of(wanted)
+    return whole.reshape(rows)
 
 
 def _under(state: dict[str, Array], prefix: str) -> dict[str, Array]:
