@@ -27,6 +27,7 @@ from shimhub.accel import (
 from shimhub.accel._fitting import (
     TIE,
     TIE_OF_LISTS,
+    TIE_OF_TENSORS,
     Line,
     Point,
     crossover_of,
@@ -178,7 +179,10 @@ def test_lists_leave_ours_for_more():
 
 @pytest.mark.parametrize("points", [3, 4, 5])
 def test_a_range_loses_the_least_that_one_can(points):
-    """Of all ranges of some hundred draws of times, none has a worst call that is better."""
+    """Of all ranges of some hundred draws of times, none has a worst call that is better.
+
+    But always, where that loses little: no size is asked for then.
+    """
     drawn = np.random.default_rng(points)
     for _ in range(150):
         works = [10.0**power for power in range(1, points + 1)]
@@ -189,7 +193,9 @@ def test_a_range_loses_the_least_that_one_can(points):
             for one in [0.0, *works, math.inf]
             for other in [*works, math.inf]
         )
-        assert worst_in(found, low, high) <= max(1.02 * least, 1.05) + 1e-9
+        always = worst_in(found, 0.0, math.inf) <= TIE_OF_TENSORS
+        assert always == ((low, high) == (0.0, math.inf))
+        assert always or worst_in(found, low, high) <= max(1.02 * least, 1.05) + 1e-9
 
 
 def worst_in(points, low, high):

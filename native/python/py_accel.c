@@ -541,12 +541,27 @@ static bool may_leave_torch(PyObject *const *args, Py_ssize_t nargs)
     return shimhub_torch_in_autocast() == 0 && shimhub_torch_is_followed() == 0;
 }
 
+/* Whether the first tensor alone tells that torch computes: reading each takes as long as
+ * choosing. What is broadcast to more stays there, too. */
+static bool is_torchs(int op, const struct limits *limits, PyObject *first)
+{
+    struct shimhub_tensor tensor;
+    if (op <= SHIMHUB_PY_LINEAR || !shimhub_tensor_read(first, &tensor))
+        return false;
+    if (tensor.nd < 1 || tensor.type > SHIMHUB_FLOAT64)
+        return !limits->forced;
+    bool is_short = tensor.shape[tensor.nd - 1] < SHORT_ROW;
+    const struct range *range = &limits->tensors[op][tensor.type][is_short];
+    double count = (double)shimhub_tensor_count(&tensor);
+    return count >= range->low && count < range->high;
+}
+
 static PyObject *tensors(int op, const struct limits *limits, PyObject *const *args,
                          Py_ssize_t nargs, PyObject *kwnames)
 {
     shimhub_float type = 0;
     bool is_short = false;
-    if (limits->all_tensors[op])
+    if (limits->all_tensors[op] || is_torchs(op, limits, args[0]))
         return by_torch(op, args, nargs, kwnames);
     bool forced = limits->forced; /* before Python code runs */
     double work = nargs > MOST ? -1 : work_of_tensors(op, args, nargs, kwnames, &type, &is_short);

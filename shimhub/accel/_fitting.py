@@ -12,6 +12,9 @@ from typing import Final, NamedTuple
 TIE: Final = 1.05
 #: Of lists: a size above which torch computes leaves all of them to Python.
 TIE_OF_LISTS: Final = 1.1
+#: Tensors stay in torch always where that loses no more: a range costs each call the reading of its
+#: size, a tenth of what torch takes for a small one.
+TIE_OF_TENSORS: Final = 1.25
 #: A size that is in use stays while the measured one is this near.
 HYSTERESIS: Final = 1.15
 _SAME: Final = 1.02
@@ -77,9 +80,11 @@ def range_of(
 
     Ours are those below the first and from the second on: ``(0, inf)`` is torch always,
     ``(inf, inf)`` never. Chosen as :func:`crossover_of` does; each end of ``before`` stays if it is
-    near. Always, if nothing was measured.
+    near. Always, if nothing was measured, or no call loses more than ``TIE_OF_TENSORS`` by it.
     """
     points = sorted(points)
+    if _worst(points, (0, len(points))) <= TIE_OF_TENSORS:
+        return 0.0, math.inf
     start, end = _cuts(points)
     if start == end and points:
         return math.inf, math.inf
