@@ -129,6 +129,9 @@ OPERATIONS = {
         lambda x: ops.cross_entropy(x, np.array([[0.1, 0.2, 0.7], [1.0, 0.0, 0.5]])),
         (2, 3),
     ),
+    "cross-entropy-by-shares": (ops.cross_entropy, (4, 3), (4, 3)),
+    "cross-entropy-by-shares-row": (ops.cross_entropy, (3,), (3,)),
+    "cross-entropy-with-itself": (lambda x: ops.cross_entropy(x, ops.softmax(x)), (4, 3)),
 }
 
 
@@ -349,6 +352,48 @@ def test_a_copy_does_not_mind_a_write_to_what_it_was_taken_from():
     x[1] = 9.0
     y.backward()
     assert [4.0] == w.grad.tolist()
+
+
+def test_a_write_to_the_shares_of_a_cross_entropy_is_refused():
+    """The gradient by the logits reads the target; of one that is an array it reads a copy."""
+    x, target = PureTensor([[1.0, 2.0]], True), PureTensor([[0.5, 0.5]])
+    loss = ops.cross_entropy(x, target)
+    target[...] = 0.0
+    with pytest.raises(GraphError, match="was written"):
+        loss.backward()
+    assert x.grad is None
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        np.array([1]),
+        np.array([1], np.int32),
+        np.array([1.0]),
+        np.array([[0.25, 0.75]], np.float32),
+        np.array([[0.25, 0.75]]),
+    ],
+)
+def test_a_target_in_an_array_that_is_used_again_is_copied(target):
+    """A buffer may hold the next batch's classes or shares before backward: its gradient is old."""
+    expected, x = (PureTensor([[1.0, 2.0]], True) for _ in range(2))
+    ops.cross_entropy(expected, target.copy()).backward()
+    loss = ops.cross_entropy(x, target)
+    target[...] = 0
+    loss.backward()
+    assert expected.grad.tolist() == x.grad.tolist()
+
+
+def test_cross_entropy_by_shares_is_torchs():
+    """Also with logits far out, and of the dtype of the target."""
+    torch = pytest.importorskip("torch")
+    x, shares = [[1e4, -1e4, 3.0], [0.5, 0.0, 1.0]], [[0.5, 0.25, 0.25], [1.0, 0.0, 1.0]]
+    logits, target = PureTensor(x, True), PureTensor(shares, True, dtype="float64")
+    theirs = torch.tensor(shares, requires_grad=True)
+    ops.cross_entropy(logits, target).backward()
+    torch.nn.functional.cross_entropy(torch.tensor(x), theirs).backward()
+    assert "float64" == target.grad.dtype.name
+    np.testing.assert_allclose(target.grad.data, theirs.grad.numpy(), rtol=1e-6)
 
 
 def test_a_write_that_no_gradient_reads_is_none_of_its_business():

@@ -38,7 +38,8 @@ def cross_entropy(logits: Any, target: Any) -> PureTensor:
     """Return the mean over rows of ``-log(softmax(logits))`` at the target.
 
     ``logits`` is (rows, classes), or (classes,) for one row; ``target`` has the class of each row,
-    or the probability of each class, of the shape of ``logits`` (then floats).
+    or the probability of each class, of the shape of ``logits`` (then floats). A target that is no
+    tensor is copied, so that its array may be written before ``backward``.
     """
     logits = single(logits)
     x = logits.data
@@ -52,7 +53,11 @@ def cross_entropy(logits: Any, target: Any) -> PureTensor:
     except ValueError:
         _check_classes(wanted, x.shape[-1])
         raise
-    return record(loss, (logits, lambda g: _slope(x, wanted) * g, (logits,)))
+    slope = (logits, lambda g: _slope(x, wanted) * g)
+    if wanted.dtype.kind == "i" or not isinstance(target, _tensor.PureTensor):
+        return record(loss, (*slope, (logits,)))
+    by_target = (target, lambda g: _target_slope(x) * g, (logits,))
+    return record(loss, (*slope, (logits, target)), by_target)
 
 
 def _slope(x: Array, target: Array) -> Array:
@@ -67,12 +72,21 @@ def _slope(x: Array, target: Array) -> Array:
     return found
 
 
+def _target_slope(x: Array) -> Array:
+    """Return ``-log(softmax(x))``, over the number of rows: the gradient by probabilities."""
+    below = x.max(axis=-1, keepdims=True) - x
+    found: Array = below + np.log(np.exp(-below).sum(axis=-1, keepdims=True))
+    found /= x.size // x.shape[-1]
+    return found
+
+
 def _target_of(target: Any, x: Array) -> Array:
     """Return classes as int64, or probabilities of the dtype of ``x``; checked."""
     given = target.data if isinstance(target, _tensor.PureTensor) else target
     found = np.asarray(_making.unmasked("target", given))
     if found.shape == x.shape and found.dtype.kind == "f":
-        return np.asarray(found, x.dtype)
+        own = found is given and given is not target
+        return np.asarray(found, x.dtype) if own else np.array(found, x.dtype)
     if found.shape != x.shape[:-1]:
         raise DataError(
             f"target: shape {found.shape} is neither {x.shape[:-1]}, classes, nor {x.shape}, "
@@ -82,12 +96,12 @@ def _target_of(target: Any, x: Array) -> Array:
 
 
 def classes_of(found: Array) -> Array:
-    """Return classes as int64; raises for what is no whole number."""
+    """Return a copy of classes as int64; raises for what is no whole number."""
     if found.dtype.kind not in "iuf":
         raise KindError(f"target: {found.dtype} values are no classes; give integers")
     with np.errstate(invalid="ignore"):  # of what is no number
-        whole = found.astype(np.int64, copy=False)
-    if whole is not found and not np.array_equal(whole, found):
+        whole = found.astype(np.int64)
+    if found.dtype != whole.dtype and not np.array_equal(whole, found):
         raise DataError("target: classes are whole numbers, or one probability for each class")
     return whole
 
