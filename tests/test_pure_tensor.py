@@ -105,6 +105,26 @@ def test_what_makes_no_sense_is_told(make, error, told):
         make()
 
 
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "longdouble", "int8", "uint64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numpys_numbers_are_exponents_that_leave_the_dtype(kind, dtype):
+    """As x ** 2 is x ** np.float64(2), its gradient too, whatever the number's own dtype is."""
+    exponent = getattr(np, kind)(2)
+    for power in (lambda x: x**exponent, lambda x: tensor_ops.power(x, exponent)):
+        x = PureTensor([3.0], True, dtype=dtype)
+        y = power(x)
+        y.backward()
+        assert (dtype, [9.0], [6.0]) == (y.dtype.name, y.tolist(), x.grad.tolist())
+
+
+@pytest.mark.parametrize("exponent", [2j, np.complex64(2), "2", None, np.array([2.0]), [2.0]])
+def test_what_is_no_number_is_no_exponent(exponent):
+    """The type is named, by the operator and by the function."""
+    for power in (lambda x: x**exponent, lambda x: tensor_ops.power(x, exponent)):
+        with pytest.raises(KindError, match="is not a number"):
+            power(PureTensor([3.0]))
+
+
 # ---- masks, which numpy would drop without a word
 
 

@@ -83,6 +83,15 @@ def layer_norm(g: Array, x: Array, weight: Array | None, eps: float) -> Array:
     return np.asarray((g - g.mean(axis=-1, keepdims=True) - along) / deviation)
 
 
+def exponent_of(value: Any) -> int | float:
+    """Return a number as Python's, which leaves a tensor's dtype as it is; numpy's does not."""
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value)
+    raise KindError(f"**: {type(value).__name__} is not a number; use (x.log() * y).exp()")
+
+
 # ---- reductions and shapes
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shimhub.pure import tensor_ops as _ops
-from shimhub.pure.errors import KindError
 
 if TYPE_CHECKING:
     from shimhub.pure._making import Array
@@ -92,8 +91,6 @@ class Operators:
         return _ops.matmul(other, self)
 
     def __pow__(self, power: float) -> PureTensor:
-        if not isinstance(power, int | float):
-            raise KindError(f"**: {type(power).__name__} is not a number; use (x.log() * y).exp()")
         return _ops.power(self, power)
 
     def __neg__(self) -> PureTensor:

@@ -86,7 +86,7 @@ def div(a: Any, b: Any) -> PureTensor:
 def power(x: Any, exponent: float) -> PureTensor:
     """Return ``x ** exponent``, for a number."""
     x = single(x)
-    base = x.data
+    base, exponent = x.data, _derivatives.exponent_of(exponent)
     edge = (x, lambda g: g * (exponent * base ** (exponent - 1)) if exponent else g * 0, (x,))
     return record(base**exponent, edge)
 
