@@ -196,6 +196,16 @@ def test_exactly_the_threshold_is_not_above_it():
             accel.reset_stats()
 
 
+@pytest.mark.parametrize("functions", [accel, ops])
+def test_what_has_no_kernel_is_told_in_mode_native(functions):
+    """A softmax of columns is numpy's, and a fallback; in mode PURE it is none."""
+    for mode, told in (("native", {"no kernel": 1}), ("pure", {})):
+        accel.reset_stats()
+        with computing(mode):
+            functions.softmax(X, axis=0)
+        assert told == dict(accel.get_stats().reasons)
+
+
 def test_classes_beside_probabilities_keep_the_dtype():
     """Probabilities of another dtype do not change that of the loss, in torch's modes either."""
     assert only("cross_entropy", X, np.full((2, 3), 1 / 3)).startswith("('float32', 'float32'")
