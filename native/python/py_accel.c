@@ -243,7 +243,7 @@ enum side { PURE_SIDE, TORCH_SIDE, PYTHON_SIDE };
 static enum side side_of(const double *limits, int op, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames)
 {
-    shimhub_float type;
+    shimhub_float type = SHIMHUB_FLOAT32;
     if (isinf(limits[0]) && isinf(limits[1]) && limits[0] > 0 && limits[1] > 0)
         return PURE_SIDE; /* never torch: the work does not matter */
     double work = work_of(op, args, nargs, kwnames, &type);
