@@ -27,7 +27,8 @@ FLOATS = sorted(set(OPS) - {"matmul", "add", "sub", "mul", "div"})
 
 def strided(array):
     """Return the same values, two places apart in memory."""
-    wide = np.full((*array.shape[:-1], 2 * array.shape[-1]), np.nan, array.dtype)
+    between = np.nan if array.dtype.kind in "fc" else 1
+    wide = np.full((*array.shape[:-1], 2 * array.shape[-1]), between, array.dtype)
     wide[..., ::2] = array
     return wide[..., ::2]
 

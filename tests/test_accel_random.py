@@ -154,7 +154,7 @@ def assert_same(told, expected, op, inputs, options):
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize="SHIMHUB_EXAMPLES" not in os.environ,
+    derandomize=EXAMPLES <= 150,  # by itself, and in CI
     suppress_health_check=list(HealthCheck),
 )
 @given(calls())
