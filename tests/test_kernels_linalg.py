@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from shimhub import kernels
 from shimhub.kernels import _loading, _thresholds, linalg
 from shimhub.kernels._reference import linalg as reference
+from tests._kernel_lanes import each_lane
 
 DTYPES = (np.float32, np.float64)
 FUNCTIONS = [
@@ -39,28 +40,6 @@ OPERATIONS = ("add", "subtract", "multiply", "divide")
 both = pytest.mark.parametrize("functions", [kernels, reference], ids=["kernels", "reference"])
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 needs_native = pytest.mark.skipif(not kernels.available(), reason="there is no native library")
-
-
-def lanes_here():
-    """The masks of lanes to test: the portable one, and each that adds a wider one."""
-    native = _loading.native()
-    if native is None:
-        return [0]
-    here = native.lib.shimhub_lanes_here()
-    return [0, *(1 << lane for lane in range(5) if lane and here >> lane & 1)]
-
-
-@pytest.fixture(params=lanes_here())
-def _lane(request):
-    """Run the test on each lane; put back what was in use."""
-    native = _loading.native()
-    if native is None:
-        yield
-        return
-    before = native.lib.shimhub_lanes()
-    native.lib.shimhub_lanes_use(request.param)
-    yield
-    native.lib.shimhub_lanes_use(before)
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +109,7 @@ def test_matmul_is_within_its_bound_for_any_shape_and_strides(pair):
 
 
 @dtypes
-@pytest.mark.usefixtures("_lane")
+@pytest.mark.usefixtures(each_lane.__name__)
 def test_matmul_on_each_lane(dtype):
     """Every lane holds the bound, at sizes around those of vectors, tiles and blocks."""
     for m, n, k in [(1, 1, 1), (2, 3, 4), (7, 9, 8), (16, 17, 15), (33, 65, 31), (130, 70, 300)]:
@@ -141,7 +120,7 @@ def test_matmul_on_each_lane(dtype):
 
 @needs_native
 @dtypes
-@pytest.mark.usefixtures("_lane")
+@pytest.mark.usefixtures(each_lane.__name__)
 def test_strides_and_alignment_do_not_change_a_bit(dtype):
     """Same lane, same values: the same bits, however the arrays lie in memory."""
     a, b = numbers(1, 37, 53, dtype=dtype), numbers(2, 53, 41, dtype=dtype)
@@ -392,7 +371,7 @@ def exact(name, x):
     return getattr(reference, name)(x)
 
 
-@pytest.mark.usefixtures("_lane")
+@pytest.mark.usefixtures(each_lane.__name__)
 @dtypes
 @pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "gelu", "gelu_tanh"])
 def test_activations_are_within_their_bounds(name, dtype):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from shimhub import kernels
 from shimhub.kernels import _loading, linalg
 from shimhub.kernels._reference import linalg as reference
+from tests._kernel_lanes import each_lane
 
 DTYPES = (np.float32, np.float64)
 LOSSES = ("mse_loss", "cross_entropy")
@@ -24,26 +25,6 @@ both = pytest.mark.parametrize("functions", [kernels, reference], ids=["kernels"
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 needs_native = pytest.mark.skipif(not kernels.available(), reason="there is no native library")
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs torch")
-
-
-def lanes_here():
-    """The masks of lanes to test: the portable one, and each that adds a wider one."""
-    native = _loading.native()
-    here = native.lib.shimhub_lanes_here() if native is not None else 0
-    return [0, *(1 << lane for lane in range(5) if lane and here >> lane & 1)]
-
-
-@pytest.fixture(params=lanes_here())
-def _lane(request):
-    """Run the test on each lane; put back what was in use."""
-    native = _loading.native()
-    if native is None:
-        yield
-        return
-    before = native.lib.shimhub_lanes()
-    native.lib.shimhub_lanes_use(request.param)
-    yield
-    native.lib.shimhub_lanes_use(before)
 
 
 def natively(name, *args):
@@ -127,7 +108,7 @@ def test_cross_entropy_is_within_its_bound(rows, columns, seed, dtype, scale, in
         assert_near(expected, found, dtype, 64, more)
 
 
-@pytest.mark.usefixtures("_lane")
+@pytest.mark.usefixtures(each_lane.__name__)
 @dtypes
 def test_losses_on_each_lane(dtype):
     """Every lane holds the bounds, at sizes around those of vectors and blocks."""
@@ -164,7 +145,7 @@ def test_losses_are_those_of_torch(dtype):
 ODD = (np.nan, np.inf, -np.inf, 1e36, -1e36, 1e-40, 0.0)
 
 
-@pytest.mark.usefixtures("_lane")
+@pytest.mark.usefixtures(each_lane.__name__)
 @dtypes
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_numbers_give_what_numpy_gives(odd, dtype):
