@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
+import sys
+import threading
 import weakref
 
 import numpy as np
@@ -10,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shimhub.pure import GELU, LayerNorm, Linear, ReLU, Sequential, Softmax
+from shimhub.pure import GELU, LayerNorm, Linear, ReLU, Sequential, Softmax, _graph
 from shimhub.pure import tensor_ops as ops
 from shimhub.pure._graph import no_grad
 from shimhub.pure.errors import DataError, GraphError
@@ -494,3 +498,56 @@ def test_cross_entropy_holds_far_out():
     loss.backward()
     assert 2000.0 == loss.item()
     assert [[1.0, -1.0]] == x.grad.tolist()
+
+
+@pytest.fixture
+def often():
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("often")
+def test_threads_lose_no_gradient_of_a_leaf_that_they_share():
+    """Eight of them, 300 times each: their sum, to the last one."""
+    leaf = PureTensor([1.0], True)
+
+    def walk():
+        for _ in range(300):
+            (leaf * 1.0).backward()
+
+    threads = [threading.Thread(target=walk) for _ in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert [2400.0] == leaf.grad.tolist()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_adds_gradients_while_its_parent_was_adding():
+    """The lock that another thread of the parent held is not waited for."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with _graph._adding:
+            held.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    try:
+        child = os.fork()
+        if not child:
+            signal.alarm(10)  # ends a child that waits
+            leaf = PureTensor([1.0], True)
+            (leaf * 2.0).backward()
+            os._exit(int(leaf.grad.item()))
+        _, status = os.waitpid(child, 0)
+    finally:
+        done.set()
+        thread.join()
+    assert 2 == os.waitstatus_to_exitcode(status)

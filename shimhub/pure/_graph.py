@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from operator import attrgetter
@@ -30,6 +32,18 @@ CLOCK: Final = itertools.count(1)
 _RECORDING: Final[ContextVar[bool]] = ContextVar("shimhub_pure_recording", default=True)
 #: Whether results remember how they were made, in this thread or task.
 recording: Final = _RECORDING.get
+#: Held while the gradients of leaves are added to: other threads may walk to the same ones.
+_adding = threading.RLock()
+
+
+def _add_anew() -> None:
+    """Let a forked child add, whose lock was held by a thread that it does not have."""
+    global _adding
+    _adding = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_add_anew)
 
 
 class Node:
@@ -155,11 +169,13 @@ def _unbroadcast(part: Array, shape: tuple[int, ...]) -> Array:
 def _hand_out(found: _Pending, given: Array) -> None:
     """Add to the leaves' gradients, none of which shares memory with another's or the caller's."""
     taken = {id(given)}
-    for leaf, part in found.items():
-        if leaf.gradient is not None:
-            leaf.gradient = np.asarray(leaf.gradient + part)
-        elif part.base is not None or id(part) in taken:
-            leaf.gradient = part.copy()
-        else:
-            taken.add(id(part))
-            leaf.gradient = part
+    with _adding:
+        for leaf, part in found.items():
+            before = leaf.gradient
+            if before is not None:
+                leaf.gradient = np.asarray(before + part)
+            elif part.base is not None or id(part) in taken:
+                leaf.gradient = part.copy()
+            else:
+                taken.add(id(part))
+                leaf.gradient = part
