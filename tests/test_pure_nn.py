@@ -316,3 +316,27 @@ def test_activations_and_their_gradients_are_torchs(name, dtype):
     np.testing.assert_allclose(
         ours.grad.data, theirs.grad.numpy(), rtol=0, atol=32 * eps * np.abs(up).max()
     )
+
+
+def test_a_state_is_loaded_whole_or_not_at_all():
+    """A later parameter that cannot be written, or converted: the first one keeps its values."""
+    model = Sequential(Linear(3, 4), Linear(4, 2))
+    good = {name: np.ones_like(one) for name, one in model.state_dict().items()}
+    before = model.layers[0].weight.tolist()
+    wide = good | {"1.weight": np.full((2, 4), 1e300)}
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        model.load_state_dict(wide)
+    model.layers[1].weight = PureTensor(np.broadcast_to(np.float32(1), (2, 4)))
+    with pytest.raises(DataError, match=r"1\.weight is read-only in the model"):
+        model.load_state_dict(good)
+    assert before == model.layers[0].weight.tolist()
+
+
+def test_names_of_two_parameters_are_refused():
+    """Neither saving nor loading drops one of them without a word."""
+    model = Module()
+    model.a = {"b.c": PureTensor([1.0], True), "b": {"c": PureTensor([2.0], True)}}
+    assert 2 == len(model.parameters())
+    for use in (model.state_dict, lambda: model.load_state_dict({"a.b.c": [3.0]})):
+        with pytest.raises(DataError, match=r"a\.b\.c: is the name of two parameters"):
+            use()

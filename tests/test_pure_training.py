@@ -137,11 +137,27 @@ def test_the_state_of_an_optimizer_is_checked():
         ({"steps": [1, 2]}, r"steps: \[1 2\] is not a count for each"),
         ({"steps": [-1]}, "is not a count"),
         ({"steps": ["a"]}, "is not a count"),
+        ({"steps": [12]}, "0.mean is missing, of a parameter that was moved 12 times"),
+        (adam.state_dict() | {"0.mean": ["a", "b"]}, "0.mean has <U1 values"),
+        (adam.state_dict() | {"0.mean": [1j, 1]}, "0.mean has complex128 values"),
     ):
         with pytest.raises(DataError, match=told):
             adam.load_state_dict(wrong)
     assert 1 == adam.steps
     assert {"steps", "0.mean", "0.square"} == set(adam.state_dict())
+
+
+def test_momentum_that_is_switched_on_later_is_in_the_state():
+    """Zeros, from which it begins: the state can be loaded where it was saved."""
+    tensor = PureTensor([1.0], True)
+    tensor.grad = [1.0]
+    rule = SGD([tensor])
+    rule.step()
+    rule.momentum = 0.9
+    assert [0.0] == rule.state_dict()["0.momentum"].tolist()
+    rule.load_state_dict(rule.state_dict())
+    with pytest.raises(DataError, match=r"0\.momentum is missing"):
+        rule.load_state_dict({"steps": [1]})
 
 
 # ---- Trainer
@@ -393,6 +409,42 @@ def test_a_checkpoint_of_another_kind_is_refused_and_changes_nothing(tmp_path):
     with pytest.raises(DataError, match=r"model\.load reads a model's"):
         one.load(tmp_path / "model")
     assert all(np.array_equal(before[name], new) for name, new in one.model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"optimizer.0.mean": np.array([["a"] * 3] * 8)}, "0.mean has <U1 values"),
+        ({"optimizer.0.mean": None}, "0.mean is missing"),
+        ({"trainer": np.array([1, 2, 3])}, r"trainer: \[1 2 3\] is not a count"),
+        ({"trainer": np.array(1)}, "trainer: 1 is not"),
+        ({"trainer": np.array([1.0, np.nan])}, "trainer: .*nan"),
+        ({"trainer": np.array([-1, 0])}, r"trainer: \[-1 +0\]"),
+        ({"junk": np.zeros(2)}, "junk is nothing that Trainer.save writes"),
+        ({"model.junk": np.zeros(2)}, "junk is not in the model"),
+        ({"model.2.bias": np.zeros(2)}, "2.bias has the shape"),
+    ],
+)
+def test_a_checkpoint_with_one_wrong_part_changes_nothing(tmp_path, change, told):
+    """The model, the optimizer, the epochs and the seed are those from before."""
+    one, other = trainer(0), trainer(1)
+    for each in (one, other):
+        each.fit(line(), epochs=1 if each is one else 2)
+    other.save(tmp_path / "good")
+    with np.load(tmp_path / "good") as parts:
+        wrong = {name: one for name, one in (dict(parts) | change).items() if one is not None}
+    np.savez(tmp_path / "wrong.npz", **wrong)
+
+    def state():
+        parts = [*one.model.state_dict().values(), *one.optimizer.state_dict().values()]
+        return one.epochs, one.seed, [part.tolist() for part in parts]
+
+    before = state()
+    with pytest.raises(DataError, match=told):
+        one.load(tmp_path / "wrong.npz")
+    assert before == state()
+    one.load(tmp_path / "good")
+    assert before != state()
 
 
 # ---- digits

@@ -53,16 +53,18 @@ class Module:
 
     def state_dict(self) -> dict[str, Array]:
         """Return copies of the parameters' values, by name; torch's names for the same layers."""
-        return {name: tensor.data.copy() for name, tensor in self.named_parameters()}
+        return {name: tensor.data.copy() for name, tensor in _by_name(self).items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Write values into the parameters; all of them, or none and ``DataError`` says why."""
-        wanted = dict(self.named_parameters())
+        wanted = _by_name(self)
         values = {n: np.asarray(unmasked(n, state[n])) for n in wanted if n in state}
         if problems := list(_problems(wanted, values, state)):
             raise DataError("state: " + "; ".join(problems))
+        # Converting may raise (np.errstate, warnings as errors); what follows does not.
+        fit = {name: np.asarray(values[name], one.dtype) for name, one in wanted.items()}
         for name, tensor in wanted.items():
-            tensor.data[...] = values[name]
+            tensor.data[...] = fit[name]
             tensor.wrote()
 
     def save(self, path: Any) -> None:
@@ -72,6 +74,19 @@ class Module:
     def load(self, path: Any) -> None:
         """Read the parameters from a file that ``save`` wrote. Nothing in it is run."""
         self.load_state_dict(_files.read(path))
+
+
+def _by_name(module: Module) -> dict[str, PureTensor]:
+    """Return the parameters by name; ``DataError`` where a name leads to two."""
+    found: dict[str, PureTensor] = {}
+    for name, tensor in module.named_parameters():
+        if name in found:
+            raise DataError(
+                f"{name}: is the name of two parameters, so that one would be lost; keys of dicts "
+                "make names, in which a dot begins the next part"
+            )
+        found[name] = tensor
+    return found
 
 
 def _tensors(holder: Any, prefix: str, above: tuple[int, ...]) -> Iterator[tuple[str, PureTensor]]:
@@ -103,4 +118,6 @@ def _problems(
             yield f"{name} has the shape {values[name].shape}, and the model {tensor.shape}"
         elif values[name].dtype.kind not in "iuf":
             yield f"{name} has {values[name].dtype} values"
+        elif not tensor.data.flags.writeable:
+            yield f"{name} is read-only in the model; give its tensor a copy"
     yield from (f"{name} is not in the model" for name in state if name not in wanted)

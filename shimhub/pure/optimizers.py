@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -95,8 +96,10 @@ class Optimizer:
     def state_dict(self) -> dict[str, Array]:
         """Return copies of what the rule keeps, as "0.momentum", and of each one's steps."""
         found: dict[str, Array] = {"steps": np.array(self._counts)}
-        for index, state in enumerate(self._state):
-            found |= {f"{index}.{name}": array.copy() for name, array in state.items()}
+        for index, count in enumerate(self._counts):
+            for name in self._names() if count else ():
+                self._kept(index, name)  # zeros, if momentum was switched on after the last step
+            found |= {f"{index}.{name}": one.copy() for name, one in self._state[index].items()}
         return found
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -106,7 +109,14 @@ class Optimizer:
             if key != "steps":
                 index, name = self._place(key)
                 loaded[index][name] = self._value(key, index, value)
-        self._counts, self._state = self._steps_of(state), loaded
+        counts = self._steps_of(state)
+        for index, name in itertools.product(range(len(counts)), self._names()):
+            if counts[index] and name not in loaded[index]:
+                raise DataError(
+                    f"state: {index}.{name} is missing, of a parameter that was moved "
+                    f"{counts[index]} times; {type(self).__name__} as it is set now keeps it"
+                )
+        self._counts, self._state = counts, loaded
 
     def _steps_of(self, state: Mapping[str, Any]) -> list[int]:
         if "steps" not in state:
@@ -127,10 +137,12 @@ class Optimizer:
 
     def _value(self, key: str, index: int, value: Any) -> Array:
         like = self.params[index].data
-        found = np.array(unmasked(key, value), like.dtype)
+        found = np.asarray(unmasked(key, value))
         if found.shape != like.shape:
             raise DataError(f"state: {key} has the shape {found.shape}, not {like.shape}")
-        return found
+        if found.dtype.kind not in "iuf":
+            raise DataError(f"state: {key} has {found.dtype} values")
+        return np.array(found, like.dtype)
 
 
 class SGD(Optimizer):

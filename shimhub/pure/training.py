@@ -143,14 +143,15 @@ class Trainer:
         state = _files.read(path)
         if "trainer" not in state:
             raise DataError(f"{path}: Trainer.save wrote no such file; model.load reads a model's")
-        before = self.model.state_dict()
-        self.model.load_state_dict(_under(state, "model."))
+        epochs, seed = _progress(path, state)
+        before = self.optimizer.state_dict()
+        self.optimizer.load_state_dict(_under(state, "optimizer."))
         try:
-            self.optimizer.load_state_dict(_under(state, "optimizer."))
-        except DataError:
-            self.model.load_state_dict(before)
+            self.model.load_state_dict(_under(state, "model."))
+        except BaseException:
+            self.optimizer.load_state_dict(before)
             raise
-        self.epochs, self.seed = (int(one) for one in state["trainer"])
+        self.epochs, self.seed = epochs, seed
 
     def _epoch(self, batches: Any) -> float:
         losses, counts = [], []
@@ -210,6 +211,17 @@ def _classes_of(wanted: Array, shape: tuple[int, ...]) -> Array:
         )
     whole = wanted if wanted.dtype.kind == "b" else losses.classes_of(wanted)
     return whole.reshape(rows)
+
+
+def _progress(path: Any, state: dict[str, Array]) -> tuple[int, int]:
+    """Return the epochs and the seed of a checkpoint; ``DataError`` for what is none."""
+    found = state["trainer"]
+    if found.shape != (2,) or found.dtype.kind not in "iu" or found.min() < 0:
+        raise DataError(f"{path}: trainer: {found} is not a count of epochs and a seed")
+    for name in state:
+        if name != "trainer" and not name.startswith(("model.", "optimizer.")):
+            raise DataError(f"{path}: {name} is nothing that Trainer.save writes")
+    return int(found[0]), int(found[1])
 
 
 def _under(state: dict[str, Array], prefix: str) -> dict[str, Array]:
