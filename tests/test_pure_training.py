@@ -91,6 +91,19 @@ def test_an_optimizer_leaves_alone_what_has_no_gradient_and_reads_gradients_only
     assert a.grad is None
 
 
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_a_step_is_whole_where_the_user_made_arithmetic_raise(kind):
+    """The parameter after the one that overflows is moved, too: no step is half done."""
+    tensors = [PureTensor([1.0], True) for _ in range(3)]
+    for tensor, value in zip(tensors, (1.0, 3e38, 1.0), strict=True):
+        tensor.grad = [value]
+    rule = kind(tensors, lr=1e30)
+    with np.errstate(all="raise"):
+        rule.step()
+    assert tensors[0].tolist() == tensors[2].tolist() != [1.0]
+    assert [1, 1, 1] == rule.state_dict()["steps"].tolist()
+
+
 @pytest.mark.parametrize(
     ("make", "error", "told"),
     [

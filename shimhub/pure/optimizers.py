@@ -42,16 +42,20 @@ class Optimizer:
             tensor.gradient = None
 
     def step(self) -> None:
-        """Move each parameter that has a gradient."""
+        """Move each parameter that has a gradient; of values that are too large come infinite ones.
+
+        numpy's errors of arithmetic are off meanwhile, which would leave a step half done.
+        """
         names = self._names()
-        for index, tensor in enumerate(self.params):
-            gradient = tensor.gradient
-            if gradient is None:
-                continue
-            self._counts[index] += 1
-            kept = [self._kept(index, name) for name in names]
-            self._move_all(index, tensor.data, gradient, kept)
-            tensor.wrote()
+        with np.errstate(all="ignore"):
+            for index, tensor in enumerate(self.params):
+                gradient = tensor.gradient
+                if gradient is None:
+                    continue
+                self._counts[index] += 1
+                kept = [self._kept(index, name) for name in names]
+                self._move_all(index, tensor.data, gradient, kept)
+                tensor.wrote()
 
     def _names(self) -> tuple[str, ...]:
         """Return the names of the arrays that the rule keeps as it is set now."""
