@@ -109,9 +109,12 @@ def test_a_step_is_whole_where_the_user_made_arithmetic_raise(kind):
     [
         (lambda p: SGD([]), DataError, "no parameter to move"),
         (lambda p: SGD([p, 3]), KindError, r"params\[1\]: int is not a PureTensor"),
+        (lambda p: SGD([p, p]), DataError, r"params\[1\]: is params\[0\] again"),
         (lambda p: SGD([p * 2]), DataError, r"params\[0\]: is a result"),
         (lambda p: SGD([p], lr=-1), DataError, "lr: -1 is not a number >= 0"),
         (lambda p: SGD([p], lr="1"), DataError, "lr: '1'"),
+        (lambda p: SGD([p], lr=np.float32(-1)), DataError, "lr: .*-1"),
+        (lambda p: SGD([p], lr=np.True_), DataError, "lr: .*True"),
         (lambda p: SGD([p], lr=float("nan")), DataError, "lr: nan"),
         (lambda p: SGD([p], nesterov=True), DataError, "nesterov: needs a momentum"),
         (lambda p: Adam([p], betas=(0.9, 1)), DataError, "betas:"),
@@ -125,6 +128,14 @@ def test_optimizers_that_make_no_sense_are_told(make, error, told):
     tensor.grad = [1.0]
     with pytest.raises(error, match=told):
         make(tensor)
+
+
+def test_numpys_numbers_are_rates():
+    """As what a schedule of numpy's has: float32 and integers, too."""
+    tensor = PureTensor([1.0], True)
+    rule = SGD([tensor], lr=np.float32(0.5), momentum=np.float64(0.5), weight_decay=np.int64(0))
+    assert (0.5, 0.5, 0.0) == (rule.lr, rule.momentum, rule.weight_decay)
+    assert {float} == {type(one) for one in (rule.lr, rule.momentum, rule.weight_decay)}
 
 
 def test_an_array_that_may_not_be_written_is_told_before_training():

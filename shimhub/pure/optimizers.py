@@ -247,6 +247,7 @@ def _checked(params: Iterable[PureTensor]) -> list[PureTensor]:
     found = [params] if isinstance(params, PureTensor) else list(params)
     if not found:
         raise DataError("params: there is no parameter to move; give model.parameters()")
+    places: dict[int, int] = {}
     for index, one in enumerate(found):
         if not isinstance(one, PureTensor):
             raise KindError(f"params[{index}]: {type(one).__name__} is not a PureTensor")
@@ -254,10 +255,15 @@ def _checked(params: Iterable[PureTensor]) -> list[PureTensor]:
             raise DataError(f"params[{index}]: is a result, whose values are computed")
         if not one.data.flags.writeable:
             raise DataError(f"params[{index}]: its array is read-only; give the tensor a copy")
+        if (first := places.setdefault(id(one), index)) != index:
+            raise DataError(
+                f"params[{index}]: is params[{first}] again, which each step would move twice"
+            )
     return found
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if isinstance(value, bool) or not number or not 0 <= value < math.inf:
         raise DataError(f"{name}: {value!r} is not a number >= 0")
     return float(value)
