@@ -219,6 +219,35 @@ def test_the_same_seed_trains_to_the_same_bits():
     assert losses[0] == losses[1] != losses[2]
 
 
+def test_an_optimizer_of_another_model_is_refused():
+    """It would train nothing; one that moves something else, too, is as good as any."""
+    one, other, more = Linear(3, 1), Linear(3, 1), PureTensor([1.0], True)
+    with pytest.raises(DataError, match="moves none of the model's parameters"):
+        Trainer(one, SGD(other.parameters()), mse_loss)
+    Trainer(one, SGD([*one.parameters(), more]), mse_loss).fit(line())
+    Trainer(ReLU(), SGD([more]), mse_loss)
+
+
+@pytest.mark.parametrize("seed", [2**70, 2**64, -1, 1.5, True, "1"])
+def test_a_seed_that_no_file_has_room_for_is_refused_at_once(seed):
+    """Not when training begins, nor when it is saved."""
+    model = Linear(3, 1)
+    with pytest.raises(DataError, match="seed: .* is not an integer from 0 to below"):
+        Trainer(model, SGD(model.parameters()), mse_loss, seed=seed)
+
+
+def test_the_largest_seed_is_saved_and_loaded(tmp_path):
+    """As is one of numpy's."""
+    model = Linear(3, 1)
+    for seed in (2**64 - 1, np.int64(3)):
+        one = Trainer(model, SGD(model.parameters()), mse_loss, seed=seed)
+        one.fit(line())
+        one.save(tmp_path / "file")
+        other = Trainer(model, SGD(model.parameters()), mse_loss)
+        other.load(tmp_path / "file")
+        assert int(seed) == other.seed
+
+
 def test_batches_of_the_users_own_are_taken_in_their_order():
     """A list of batches, each epoch anew; the mean loss counts each batch by its rows."""
     x, y = line(10)

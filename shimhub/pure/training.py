@@ -59,10 +59,11 @@ class Trainer:
     def __init__(
         self, model: Module, optimizer: Optimizer, loss: Loss, *, seed: int | None = None
     ) -> None:
+        _check_parameters(model, optimizer)
         self.model = model
         self.optimizer = optimizer
         self.loss = loss
-        self.seed = int(_making.generator().integers(2**32)) if seed is None else seed
+        self.seed = int(_making.generator().integers(2**32)) if seed is None else _seed(seed)
         #: Whole epochs, of all calls of ``fit``.
         self.epochs = 0
         #: Of the last call of ``fit``, also where it did not end.
@@ -211,6 +212,24 @@ def _classes_of(wanted: Array, shape: tuple[int, ...]) -> Array:
         )
     whole = wanted if wanted.dtype.kind == "b" else losses.classes_of(wanted)
     return whole.reshape(rows)
+
+
+def _check_parameters(model: Module, optimizer: Optimizer) -> None:
+    """Raise ``DataError`` where the optimizer would move nothing of the model."""
+    own = set(map(id, model.parameters()))
+    if own and own.isdisjoint(map(id, optimizer.params)):
+        raise DataError(
+            "optimizer: moves none of the model's parameters; make it of model.parameters(), after "
+            "the model has its layers"
+        )
+
+
+def _seed(value: Any) -> int:
+    """Return a seed that a file has room for."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 0 <= value < 2**64:
+        raise DataError(f"seed: {value!r} is not an integer from 0 to below 2**64")
+    return int(value)
 
 
 def _progress(path: Any, state: dict[str, Array]) -> tuple[int, int]:
