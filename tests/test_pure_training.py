@@ -228,18 +228,18 @@ def test_an_optimizer_of_another_model_is_refused():
     Trainer(ReLU(), SGD([more]), mse_loss)
 
 
-@pytest.mark.parametrize("seed", [2**70, 2**64, -1, 1.5, True, "1"])
+@pytest.mark.parametrize("seed", [2**70, 2**63, -1, 1.5, True, "1"])
 def test_a_seed_that_no_file_has_room_for_is_refused_at_once(seed):
     """Not when training begins, nor when it is saved."""
     model = Linear(3, 1)
-    with pytest.raises(DataError, match="seed: .* is not an integer from 0 to below"):
+    with pytest.raises(DataError, match=r"seed: .* is not an integer from 0 to below"):
         Trainer(model, SGD(model.parameters()), mse_loss, seed=seed)
 
 
 def test_the_largest_seed_is_saved_and_loaded(tmp_path):
     """As is one of numpy's."""
     model = Linear(3, 1)
-    for seed in (2**64 - 1, np.int64(3)):
+    for seed in (2**63 - 1, np.int64(3)):
         one = Trainer(model, SGD(model.parameters()), mse_loss, seed=seed)
         one.fit(line())
         one.save(tmp_path / "file")
@@ -343,6 +343,58 @@ def test_a_second_ctrl_c_is_not_held():
     with pytest.raises(KeyboardInterrupt):
         one.fit(line(), epochs=3, batch_size=64)
     assert [3, 2, 2, 2] == one.optimizer.state_dict()["steps"].tolist()
+
+
+class Traced:
+    """Raises Ctrl-C at so manyth event of a trace: calls, returns and opcodes of two modules."""
+
+    def __init__(self, at):
+        self.left = at
+
+    def __call__(self, frame, event, _):
+        if Path(frame.f_code.co_filename).name not in ("_interrupts.py", "training.py"):
+            return None
+        frame.f_trace_opcodes = frame.f_code.co_name in ("hold", "_give_back", "fit", "work")
+        frame.f_trace_opcodes |= frame.f_code.co_name in ("_done", "__enter__", "__exit__")
+        if frame.f_trace_opcodes and event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                signal.raise_signal(signal.SIGINT)
+        return self
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_at_any_place_leaves_history_whole_and_the_handler_as_it_was():
+    """At each instruction of fit, and of taking and giving back the handler, one by one."""
+    interrupted = 0
+    for at in range(1, 10_000):
+        one = trainer()
+        tracer = Traced(at)
+        before = sys.gettrace()
+        sys.settrace(tracer)
+        try:
+            one.fit(line(4), epochs=2)
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            sys.settrace(before)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, at
+        assert one.epochs == len(one.history.losses), at
+        assert 1 == len(set(one.optimizer.state_dict()["steps"].tolist())), at
+        if tracer.left > 0:
+            break
+    assert interrupted > 50
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_in_a_fit_within_on_epoch_ends_it_between_two_steps():
+    """The inner training holds it, too, and both end."""
+    outer, inner = trainer(), trainer(rule=Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        outer.fit(line(), on_epoch=lambda *_: inner.fit(line(), epochs=9, batch_size=64))
+    assert [3] * 4 == inner.optimizer.state_dict()["steps"].tolist()
+    assert (1, 2) == (outer.epochs, inner.epochs)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.usefixtures("ctrl_c")

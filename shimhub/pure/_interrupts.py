@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 
@@ -36,18 +36,32 @@ class Whole:
             raise KeyboardInterrupt
         self._waiting = True
 
+    def hold(self, work: Callable[[], None]) -> None:
+        """Do some work while Ctrl-C comes here; not where the program takes it, nor in a thread.
 
-@contextlib.contextmanager
-def held_by(whole: Whole) -> Iterator[None]:
-    """Let Ctrl-C come to ``whole``; not where the program takes it itself, nor in a thread."""
-    import signal
+        The handler from before comes back whenever the signal arrives: it waits while handlers are
+        exchanged, and one that arrives before it can be made to wait meets the outer ``finally``.
+        """
+        before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or not _is_ours(before):
+            return work()
+        try:
+            try:
+                with self:
+                    signal.signal(signal.SIGINT, self.handle)
+                work()
+            finally:
+                self._give_back(before)
+        finally:
+            self._give_back(before)
 
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, whole.handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    def _give_back(self, before: Any) -> None:
+        with self:
+            signal.signal(signal.SIGINT, before)
+
+
+def _is_ours(handler: Any) -> bool:
+    """Whether Ctrl-C would be raised by Python, or by the training that this one is inside of."""
+    return handler is signal.default_int_handler or isinstance(
+        getattr(handler, "__self__", None), Whole
+    )

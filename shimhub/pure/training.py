@@ -64,11 +64,19 @@ class Trainer:
         self.optimizer = optimizer
         self.loss = loss
         self.seed = int(_making.generator().integers(2**32)) if seed is None else _seed(seed)
-        #: Whole epochs, of all calls of ``fit``.
-        self.epochs = 0
-        #: Of the last call of ``fit``, also where it did not end.
-        self.history = History()
+        #: ``epochs`` and ``history``: both are of before an epoch's end, or of after it.
+        self._told = 0, History()
         self._moving = _interrupts.Whole()
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs, of all calls of ``fit``."""
+        return self._told[0]
+
+    @property
+    def history(self) -> History:
+        """Of the last call of ``fit``, also where it did not end."""
+        return self._told[1]
 
     def fit(
         self,
@@ -90,8 +98,9 @@ class Trainer:
         Ctrl-C and errors end it between two steps: parameters and ``history`` are whole. Raises
         ``DivergedError`` where the loss is no finite number, before that moves a parameter.
         """
-        self.history = History()
-        with _interrupts.held_by(self._moving):
+        self._told = self.epochs, History()
+
+        def work() -> None:
             for _ in range(epochs):
                 start = time.perf_counter()
                 loss = self._epoch(_batches.batches(data, batch_size, self._order(shuffle)))
@@ -100,6 +109,8 @@ class Trainer:
                     self._validated(self.evaluate(validation, metric))
                 if on_epoch is not None:
                     on_epoch(self.epochs, loss)
+
+        self._moving.hold(work)
         return self.history
 
     def step(self, inputs: Any, target: Any) -> float:
@@ -152,7 +163,7 @@ class Trainer:
         except BaseException:
             self.optimizer.load_state_dict(before)
             raise
-        self.epochs, self.seed = epochs, seed
+        self._told, self.seed = (epochs, self.history), seed
 
     def _epoch(self, batches: Any) -> float:
         losses, counts = [], []
@@ -171,12 +182,13 @@ class Trainer:
         return float(np.average(losses, weights=counts))
 
     def _done(self, loss: float, seconds: float) -> None:
-        self.epochs += 1
-        told = self.history
-        self.history = replace(told, losses=(*told.losses, loss), seconds=(*told.seconds, seconds))
+        epochs, told = self._told
+        more = replace(told, losses=(*told.losses, loss), seconds=(*told.seconds, seconds))
+        self._told = epochs + 1, more
 
     def _validated(self, value: float) -> None:
-        self.history = replace(self.history, validation=(*self.history.validation, value))
+        epochs, told = self._told
+        self._told = epochs, replace(told, validation=(*told.validation, value))
 
     def _order(self, shuffle: bool) -> np.random.Generator | None:
         return np.random.default_rng([self.seed, self.epochs]) if shuffle else None
@@ -227,8 +239,8 @@ def _check_parameters(model: Module, optimizer: Optimizer) -> None:
 def _seed(value: Any) -> int:
     """Return a seed that a file has room for."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not 0 <= value < 2**64:
-        raise DataError(f"seed: {value!r} is not an integer from 0 to below 2**64")
+    if not whole or not 0 <= value < 2**63:
+        raise DataError(f"seed: {value!r} is not an integer from 0 to below 2**63")
     return int(value)
 
 
