@@ -500,6 +500,14 @@ def test_cross_entropy_holds_far_out():
     assert [[1.0, -1.0]] == x.grad.tolist()
 
 
+def test_relu_hides_no_nan_from_what_is_below():
+    """Its gradient is torch's: that of the result at NaN and above 0, none at 0 and below."""
+    values = [np.nan, 1.0, 0.0, -0.0, -1.0, np.inf, -np.inf]
+    x = PureTensor(values, True)
+    ops.relu(x).backward(np.full(7, 2.0))
+    assert [2, 2, 0, 0, 0, 2, 0] == x.grad.tolist()
+
+
 @pytest.fixture
 def often():
     """Let threads take turns as often as they can."""
