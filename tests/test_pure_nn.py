@@ -231,6 +231,32 @@ def test_a_file_with_any_byte_changed_is_refused_or_right(tmp_path):
     assert refused > 300
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_with_a_member_twice_is_refused(tmp_path):
+    """Also where one of them has no suffix: neither is silently the one that counts."""
+    made, path = Linear(3, 2), tmp_path / "m"
+    for twice in ("weight.npy", "weight"):
+        made.save(path)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(twice, archive.read("weight.npy"))
+        with pytest.raises(DataError, match="weight is there twice"):
+            made.load(path)
+
+
+def test_saving_through_a_link_keeps_it(tmp_path):
+    """What it leads to is replaced, in the other folder; also where that is not there yet."""
+    made, other = Linear(3, 2), Linear(3, 2)
+    (tmp_path / "there").mkdir()
+    link, path = tmp_path / "link.npz", tmp_path / "there" / "m.npz"
+    link.symlink_to(path)
+    for _ in range(2):
+        made.save(link)
+        assert link.is_symlink()
+        assert [path] == list(path.parent.iterdir())
+    other.load(path)
+    assert made.weight.tolist() == other.weight.tolist()
+
+
 def test_a_missing_file_is_pythons_own_error(tmp_path):
     """It names the path."""
     with pytest.raises(FileNotFoundError, match="nowhere"):

@@ -552,6 +552,16 @@ def test_a_checkpoint_with_one_wrong_part_changes_nothing(tmp_path, change, told
     assert before != state()
 
 
+def test_a_compressed_checkpoint_is_refused_before_it_is_unpacked(tmp_path):
+    """Save compresses nothing; what it does not write may be a thousand times the file's size."""
+    one = trainer()
+    one.save(tmp_path / "good")
+    with np.load(tmp_path / "good") as parts:
+        np.savez_compressed(tmp_path / "packed.npz", **parts, junk=np.zeros(10_000))
+    with pytest.raises(DataError, match=r"packed\.npz: .* is compressed; save\(\) wrote no such"):
+        one.load(tmp_path / "packed.npz")
+
+
 # ---- digits
 
 

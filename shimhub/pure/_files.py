@@ -26,7 +26,7 @@ def write(path: Any, arrays: Mapping[str, Array]) -> None:
     import threading
     from pathlib import Path
 
-    wanted = Path(path)
+    wanted = Path(os.path.realpath(path))  # a link stays, and what it leads to is replaced
     aside = wanted.with_name(f".{wanted.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with aside.open("wb") as file:
@@ -47,8 +47,11 @@ def _write(file: BinaryIO, arrays: Mapping[str, Array]) -> None:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
 
 
-def read(path: Any) -> dict[str, Array]:
-    """Return the arrays of a file that :func:`write` wrote; ``DataError`` if it is none."""
+def read(path: Any, *, packed: bool = True) -> dict[str, Array]:
+    """Return the arrays of a file that :func:`write` wrote; ``DataError`` if it is none.
+
+    ``packed`` lets in ``np.savez_compressed``'s files, which may be much larger in memory.
+    """
     import tokenize
     import zipfile
     import zlib
@@ -60,19 +63,26 @@ def read(path: Any) -> dict[str, Array]:
     )
     with open(path, "rb") as file:
         try:
-            return _arrays(file)
+            return _arrays(file, packed=packed)
         except broken as error:
             told = str(error) or type(error).__name__
             raise DataError(f"{path}: {told}; save() wrote no such file") from error
 
 
-def _arrays(file: BinaryIO) -> dict[str, Array]:
+def _arrays(file: BinaryIO, *, packed: bool) -> dict[str, Array]:
     import zipfile
 
     most = _MOST_PACKED * os.fstat(file.fileno()).st_size
     with zipfile.ZipFile(file) as archive:
-        if any(one.file_size > most for one in archive.infolist()):
-            raise zipfile.BadZipFile("an array is told to be larger than the file can have")
+        seen: set[str] = set()
+        for one in archive.infolist():
+            if one.file_size > most:
+                raise zipfile.BadZipFile("an array is told to be larger than the file can have")
+            if one.compress_type != zipfile.ZIP_STORED and not packed:
+                raise zipfile.BadZipFile(f"{one.filename} is compressed")
+            if (name := one.filename.removesuffix(".npy")) in seen:
+                raise zipfile.BadZipFile(f"{name} is there twice")
+            seen.add(name)
         return {name.removesuffix(".npy"): _member(archive, name) for name in archive.namelist()}
 
 

@@ -152,7 +152,7 @@ class Trainer:
 
     def load(self, path: Any) -> None:
         """Continue from a file that ``save`` wrote, with a trainer that was made alike."""
-        state = _files.read(path)
+        state = _files.read(path, packed=False)
         if "trainer" not in state:
             raise DataError(f"{path}: Trainer.save wrote no such file; model.load reads a model's")
         epochs, seed = _progress(path, state)
