@@ -84,7 +84,7 @@ def test_manual_seed_repeats():
         (lambda: PureTensor([[1, 2], [3]]), DataError, "rows of equal lengths"),
         (lambda: PureTensor(["a"]), KindError, "no real numbers"),
         (lambda: PureTensor([1j]), KindError, "complex128 values"),
-        (lambda: PureTensor(None), KindError, "object values"),
+        (lambda: PureTensor(None), KindError, "NoneType is no list"),
         (lambda: PureTensor([1], dtype="int32"), KindError, "neither float32 nor float64"),
         (lambda: PureTensor([1], dtype="nonsense"), KindError, "'nonsense' is neither"),
         (lambda: PureTensor.zeros([2, -1]), DataError, "integers >= 0"),
@@ -440,3 +440,19 @@ def test_the_names_of_the_guide_lead_to_accel():
 
     assert [] == [one for one in names.__all__ if getattr(names, one) is not getattr(accel, one)]
     assert [] == [one for one in ffi.__all__ if getattr(ffi, one) is not getattr(theirs, one)]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({}, "data: dict is no list, numpy array, torch tensor or number"),
+        (None, "data: NoneType is no list"),
+        ([1.0, None], r"data: object values \(NoneType, float\) are no real numbers"),
+        (["a"], "data: <U1 values are no real numbers"),
+    ],
+)
+def test_what_is_no_number_is_told_by_its_type(data, told):
+    """In words that name what was given, not how numpy holds it."""
+    for use in (PureTensor, tensor_ops.relu, lambda x: accel.add(PureTensor([1.0]), x)):
+        with pytest.raises(TypeError, match=told):
+            use(data)

@@ -63,8 +63,18 @@ def array_of(data: Any, dtype: Any = None) -> Array:
     except ValueError as error:
         raise DataError(f"data: {error}; give rows of equal lengths") from error
     if found.dtype.kind not in _NUMBERS:
-        raise KindError(f"data: {found.dtype} values are no real numbers; convert them first")
+        raise KindError(f"data: {_told(data, found)}")
     return np.asarray(found, wanted)
+
+
+def _told(data: Any, found: Array) -> str:
+    """Return what keeps data from being numbers, by its own type, not by how numpy holds it."""
+    if found.dtype != object:
+        return f"{found.dtype} values are no real numbers; convert them first"
+    if found.ndim == 0:
+        return f"{type(data).__name__} is no list, numpy array, torch tensor or number"
+    kinds = ", ".join(sorted({type(one).__name__ for one in found.flat}))
+    return f"object values ({kinds}) are no real numbers; convert them first"
 
 
 def unmasked(name: str, x: Any) -> Any:
