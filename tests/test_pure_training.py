@@ -422,7 +422,12 @@ def test_ctrl_c_of_the_programs_own_and_in_a_thread_is_left_alone():
         (lambda: [np.ones((3, 3))], {}, "batch 0 is not"),
         (line, {"batch_size": 0}, "batch_size: 0"),
         (lambda: iter([line(4)]), {"epochs": 2}, "yielded no batch.*generator"),
-        (lambda: (np.ones((0, 3)), np.ones((0, 1))), {}, "yielded no batch"),
+        (list, {}, "yielded no batch"),
+        (lambda: (np.ones((0, 3)), np.ones((0, 1))), {}, "inputs and targets have no rows"),
+        (lambda: [line(4), line(0)], {}, "batch 1 has no rows"),
+        (lambda: (line(4), line(4)), {}, "two pairs of arrays are two batches, or .* np.stack"),
+        (lambda: ([*line(4)], (*line(4),)), {}, "two pairs of arrays"),
+        (lambda: [[[0.0] * 3] * 2, [[0.0], [5.0]]], {}, "batch 0 is two rows of numbers"),
         (lambda: (np.ones((3, 3)), np.ones(3)), {}, r"target: shape \(3,\) is not \(3, 1\)"),
     ],
 )
@@ -430,6 +435,38 @@ def test_data_that_make_no_sense_are_told(data, options, told):
     """Each mistake is an error that names what is wrong, and the batch."""
     with pytest.raises(DataError, match=told):
         trainer().fit(data(), **options)
+
+
+def test_nothing_is_predicted_of_no_rows():
+    """The shape is that of outputs; there is nothing to evaluate, which is told."""
+    one = trainer()
+    assert (0, 1) == one.predict(line()[0][:0]).shape
+    for metric in (None, accuracy):
+        with pytest.raises(DataError, match="have no rows"):
+            one.evaluate(line(0), metric)
+    with pytest.raises(DataError, match=r"prediction: shape \(0, 3\) has no rows"):
+        accuracy(np.zeros((0, 3)), [])
+
+
+@pytest.mark.parametrize("data", [[line(4), line(4)], (line(4), line(4)), [line(4)] * 3, 3])
+def test_batches_are_nothing_to_evaluate(data):
+    """A list of two is not taken for inputs and targets, nor by validation."""
+    one = trainer()
+    with pytest.raises(DataError, match=r"two pairs of arrays|is not \(inputs, targets"):
+        one.evaluate(data)
+    with pytest.raises(DataError, match=r"two pairs of arrays|is not \(inputs, targets"):
+        one.fit(line(), validation=data)
+
+
+def test_lists_of_rows_are_inputs_and_targets():
+    """Lists of arrays, more than two or of numbers, are rows, as in numpy."""
+    x, y = line(3)
+    expected = trainer().fit((x, y), shuffle=False).losses
+    assert expected == trainer().fit((list(x), list(y)), shuffle=False).losses
+    assert expected == trainer().fit((x.tolist(), y.tolist()), shuffle=False).losses
+    two = trainer().fit((x[:2], y[:2]), shuffle=False).losses
+    assert two == trainer().fit((x[:2].tolist(), y[:2].tolist()), shuffle=False).losses
+    assert two == trainer().fit([[x[:2].tolist(), y[:2].tolist()]]).losses
 
 
 @pytest.mark.parametrize(

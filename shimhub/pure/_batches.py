@@ -21,15 +21,36 @@ def batches(data: Any, size: int, order: np.random.Generator | None) -> Iterable
     """Return what an epoch sees; ``order`` draws the order of the rows of arrays."""
     if not isinstance(data, tuple):
         return _pairs(data)
-    if len(data) != 2:  # noqa: PLR2004 - inputs and targets
-        raise DataError(f"data: a tuple of {len(data)} is not (inputs, targets)")
+    check_pair(data)
     inputs, targets = rows("inputs", data[0]), rows("targets", data[1])
     if len(inputs) != len(targets):
         raise DataError(f"data: {len(inputs)} inputs have {len(targets)} targets")
+    if not len(inputs):
+        raise DataError("data: inputs and targets have no rows")
     check_size(size)
     if order is None:
         return zip(cut(inputs, size), cut(targets, size), strict=True)
     return _drawn(inputs, targets, cut(order.permutation(len(inputs)), size))
+
+
+def check_pair(data: Any) -> None:
+    """Raise ``DataError`` for what is not inputs and targets, or may be two batches."""
+    if len(data) != 2:  # noqa: PLR2004 - inputs and targets
+        raise DataError(f"data: a {type(data).__name__} of {len(data)} is not (inputs, targets)")
+    if all(_is_batch(one) for one in data):
+        raise DataError(
+            "data: two pairs of arrays are two batches, or inputs and targets of two rows; give "
+            "fit batches as a list, and rows as one array, as np.stack makes"
+        )
+
+
+def _is_batch(one: Any) -> bool:
+    """Whether this is a pair of arrays."""
+    return (
+        isinstance(one, tuple | list)
+        and len(one) == 2  # noqa: PLR2004 - as it says
+        and all(isinstance(part, np.ndarray | PureTensor) and part.ndim for part in one)
+    )
 
 
 def values(x: Any) -> Any:
@@ -67,4 +88,16 @@ def _pairs(data: Iterable[Any]) -> Iterator[Batch]:
     for index, batch in enumerate(data):
         if not isinstance(batch, tuple | list) or len(batch) != 2:  # noqa: PLR2004 - as above
             raise DataError(f"data: batch {index} is not (inputs, targets)")
+        if isinstance(batch, list) and _is_row(batch[0]):
+            raise DataError(
+                f"data: batch {index} is two rows of numbers; give inputs and targets as a tuple, "
+                "(inputs, targets), or each batch as one"
+            )
+        if hasattr(batch[0], "__len__") and not len(batch[0]):
+            raise DataError(f"data: batch {index} has no rows")
         yield batch[0], batch[1]
+
+
+def _is_row(x: Any) -> bool:
+    """Whether this is a list of numbers, rather than of rows."""
+    return isinstance(x, list) and bool(x) and isinstance(x[0], int | float)

@@ -132,14 +132,17 @@ class Trainer:
         """Return the model's output for all rows, without a way back."""
         rows = _batches.rows("inputs", inputs)
         with no_grad():
-            parts = [self.model(one).data for one in _batches.cut(rows, batch_size)]
-        return PureTensor.over(np.concatenate(parts) if parts else rows)
+            cut = _batches.cut(rows, batch_size) if len(rows) else [rows]
+            return PureTensor.over(np.concatenate([self.model(one).data for one in cut]))
 
     def evaluate(self, data: Any, metric: Metric | None = None) -> float:
         """Return the loss on ``(inputs, targets)``, or what another metric makes of them."""
-        if not isinstance(data, tuple | list) or len(data) != 2:  # noqa: PLR2004 - as it says
-            raise DataError("data: is not (inputs, targets)")
-        inputs, targets = data
+        if not isinstance(data, tuple | list):
+            raise DataError(f"data: {type(data).__name__} is not (inputs, targets)")
+        _batches.check_pair(data)
+        inputs, targets = _batches.rows("inputs", data[0]), data[1]
+        if not len(inputs):
+            raise DataError("data: inputs and targets have no rows")
         with no_grad():
             return float((metric or self.loss)(self.predict(inputs), targets))
 
@@ -176,8 +179,8 @@ class Trainer:
             counts.append(len(inputs))
         if not losses:
             raise DataError(
-                "data: yielded no batch; for more than one epoch give a list of batches or a "
-                "loader, as a generator is used up by the first"
+                "data: yielded no batch; give a list of batches or a loader, as a generator is "
+                "used up by the first epoch"
             )
         return float(np.average(losses, weights=counts))
 
@@ -203,6 +206,8 @@ def accuracy(prediction: Any, target: Any) -> float:
     """
     scores = np.asarray(_making.unmasked("prediction", _batches.values(prediction)))
     wanted = np.asarray(_making.unmasked("target", _batches.values(target)))
+    if scores.ndim and not scores.size and scores.shape[-1]:
+        raise DataError(f"prediction: shape {scores.shape} has no rows")
     if scores.ndim == 0 or scores.shape[-1] < 2:  # noqa: PLR2004 - the fewest to choose from
         raise DataError(
             f"prediction: shape {scores.shape} is not (rows, classes), with two classes at least; "
