@@ -456,3 +456,12 @@ def test_what_is_no_number_is_told_by_its_type(data, told):
     for use in (PureTensor, tensor_ops.relu, lambda x: accel.add(PureTensor([1.0]), x)):
         with pytest.raises(TypeError, match=told):
             use(data)
+
+
+def test_stacks_that_do_not_broadcast_are_told_with_the_shapes_as_given():
+    """Both shapes whole, then what of them does not fit; of tensors as of arrays."""
+    told = r"matmul: shapes \(2, 2, 3\) and \(3, 3, 2\): stacks of \(2,\) and \(3,\) do not"
+    a, b = np.ones((2, 2, 3)), np.ones((3, 3, 2))
+    for use in (lambda: PureTensor(a) @ PureTensor(b), lambda: accel.matmul(a, b)):
+        with pytest.raises(ValueError, match=told):
+            use()

@@ -70,7 +70,12 @@ def check_matmul(inputs: Sequence[Any], _: Mapping[str, Any]) -> None:
     rows = b[-2] if len(b) > 1 else b[0]
     if a[-1] != rows:
         raise ShapeError(f"matmul: shapes {a} and {b}: {a[-1]} columns, but {rows} rows")
-    _broadcast("matmul", a[:-2], b[:-2])
+    try:
+        np.broadcast_shapes(a[:-2], b[:-2])
+    except ValueError:
+        raise ShapeError(
+            f"matmul: shapes {a} and {b}: stacks of {a[:-2]} and {b[:-2]} do not broadcast"
+        ) from None
 
 
 def check_pair(op: str) -> Any:
