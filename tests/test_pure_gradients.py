@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shimhub.pure import GELU, LayerNorm, Linear, ReLU, Sequential, Softmax, _graph
+from shimhub.pure import GELU, LayerNorm, Linear, ReLU, Sequential, Softmax, _graph, _making
 from shimhub.pure import tensor_ops as ops
 from shimhub.pure._graph import no_grad
 from shimhub.pure.errors import DataError, GraphError
@@ -559,3 +560,60 @@ def test_a_forked_child_adds_gradients_while_its_parent_was_adding():
         done.set()
         thread.join()
     assert 2 == os.waitstatus_to_exitcode(status)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda x, _: copy.copy(x),
+        lambda _, array: PureTensor(array),
+        lambda _, array: PureTensor(array[::-1]),
+        lambda x, _: PureTensor(x.numpy()[:1]),
+        lambda x, _: PureTensor(copy.copy(x).data),
+    ],
+)
+def test_a_write_through_another_tensor_over_the_memory_is_noticed(other):
+    """A copy by copy.copy, and any tensor over the same array or a part of it."""
+    array, weight = np.ones(2, np.float32), PureTensor([1.0, 1.0], True)
+    x = PureTensor(array)
+    out = (weight * x).sum()
+    other(x, array)[...] = 9
+    with pytest.raises(GraphError, match="was written"):
+        out.backward()
+
+
+def test_memory_that_is_used_again_was_not_written():
+    """Cells of writes end with their array: none is left, nor taken for that of a later one."""
+    before = len(_making._CELLS)
+    weight = PureTensor([1.0, 1.0], True)
+    for _ in range(100):
+        x = PureTensor(np.ones(2, np.float32))
+        out = (weight * x).sum()
+        PureTensor(np.ones(2, np.float32))[...] = 2
+        out.backward()
+    del x, out
+    assert before + 1 >= len(_making._CELLS)
+    assert [100.0, 100.0] == weight.grad.tolist()
+
+
+def test_copies_are_leaves_as_the_first_one_is():
+    """requires_grad and the gradient come along; a result has no copy."""
+    x = PureTensor([1.0], True)
+    (x * 2).backward()
+    copied = copy.copy(x)
+    assert (True, [2.0], [1.0]) == (copied.requires_grad, copied.grad.tolist(), copied.tolist())
+    with pytest.raises(GraphError, match="cannot be copied"):
+        copy.copy(x * 2)
+
+
+@pytest.mark.parametrize(
+    "index", [[0, 1], np.array([0, 1]), ([0, 1],), np.array([True, True, False])]
+)
+def test_an_index_that_is_written_later_changes_no_gradient(index):
+    """Lists and arrays are copied when they are used."""
+    x = PureTensor([1.0, 2.0, 3.0], True)
+    out = x[index].sum()
+    place = index[0] if isinstance(index, tuple) else index
+    place[:] = [False, False, True] if len(place) == 3 else [2, 2]
+    out.backward()
+    assert [1, 1, 0] == x.grad.tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,6 +120,13 @@ def index_of(index: Any) -> Any:
     if not np.array_equal(whole, index.data):
         raise KindError("index: a tensor of numbers that are not whole is no index")
     return whole
+
+
+def kept_index(index: Any) -> Any:
+    """Return an index that stays as it is when the lists and arrays in it are written."""
+    if isinstance(index, tuple):
+        return tuple(map(kept_index, index))
+    return copy.deepcopy(index) if isinstance(index, list | np.ndarray) else index
 
 
 def scatter(g: Array, index: Any, like: Array) -> Array:

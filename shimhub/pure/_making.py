@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,10 @@ _KNOWN: Final[dict[Any, np.dtype[Any]]] = {None: _SINGLE, _SINGLE: _SINGLE, _DOU
 _NUMBERS: Final = "biuf"
 #: How deep lists may be for numpy.
 _DEEPEST: Final = 64
+
+#: When the memory of users' arrays was last written by a tensor: the array that has the memory,
+#: by its id, with the cell of all tensors over it.
+_CELLS: Final[dict[int, tuple[weakref.ref[Any], list[int]]]] = {}
 
 #: Made at the first draw: numpy imports its random numbers when they are asked for.
 _generator: np.random.Generator | None = None
@@ -65,6 +70,20 @@ def array_of(data: Any, dtype: Any = None) -> Array:
     if found.dtype.kind not in _NUMBERS:
         raise KindError(f"data: {_told(data, found)}")
     return np.asarray(found, wanted)
+
+
+def cell_of(array: Array) -> list[int]:
+    """Return the cell of writes to an array's memory, one for all arrays that share it."""
+    owner = array
+    while type(owner.base) is np.ndarray:
+        owner = owner.base
+    key = id(owner)
+    known = _CELLS.get(key)
+    if known is not None and known[0]() is owner:
+        return known[1]
+    cell = [0]
+    _CELLS[key] = weakref.ref(owner, lambda _: _CELLS.pop(key, None)), cell
+    return cell
 
 
 def _told(data: Any, found: Array) -> str:

@@ -43,7 +43,10 @@ class PureTensor(Operators):
         self.requires_grad = requires_grad
         self.gradient = None
         self.node = None
-        self.written = data.written if self.data is given is not data else [0]
+        if self.data is given is not data:
+            self.written = data.written
+        else:
+            self.written = _making.cell_of(self.data) if self.data.ndim else [0]
 
     @staticmethod
     def over(array: Array, written: list[int] | None = None) -> PureTensor:
@@ -148,9 +151,17 @@ class PureTensor(Operators):
             raise DataError(f"array: {self.dtype} is not {np.dtype(dtype)} without a copy")
         return np.array(self.data, dtype) if copy else np.asarray(self.data, dtype)
 
+    def __copy__(self) -> PureTensor:
+        """Return a tensor over the same memory, as torch's ``copy.copy`` does."""
+        if self.node is not None:
+            raise GraphError(_NO_COPY)
+        copied = PureTensor.over(self.data, self.written)
+        copied.requires_grad, copied.gradient = self.requires_grad, self.gradient
+        return copied
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.node is not None:
-            raise GraphError("a result cannot be copied or pickled; its .detach() can")
+            raise GraphError(_NO_COPY)
         return _restored, (self.data, self.requires_grad, self.gradient)
 
     # ---- how shimhub.accel meets a tensor
@@ -226,6 +237,7 @@ class PureTensor(Operators):
 
 
 _NEW = object.__new__
+_NO_COPY = "a result cannot be copied or pickled; its .detach() can"
 
 
 def _restored(data: Array, requires_grad: bool, gradient: Array | None) -> PureTensor:

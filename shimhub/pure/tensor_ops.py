@@ -267,7 +267,7 @@ def take(x: Any, index: Any) -> PureTensor:
     """Return ``x[index]``, with any index of numpy's; tensors in it are integers."""
     x = single(x)
     given = x.data
-    index = _derivatives.index_of(index)
+    index = _derivatives.kept_index(_derivatives.index_of(index))
     edge = (x, lambda g: _derivatives.scatter(g, index, given), ())
     return record(given[index], edge, view_of=x)
 
