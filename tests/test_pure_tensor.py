@@ -465,3 +465,13 @@ def test_stacks_that_do_not_broadcast_are_told_with_the_shapes_as_given():
     for use in (lambda: PureTensor(a) @ PureTensor(b), lambda: accel.matmul(a, b)):
         with pytest.raises(ValueError, match=told):
             use()
+
+
+def test_torch_tensors_that_cannot_be_arrays_are_told():
+    """One that needs a gradient, which would be lost, and one of a dtype that numpy has not."""
+    torch = pytest.importorskip("torch")
+    wrong = torch.ones(2, requires_grad=True), torch.ones(2, dtype=torch.bfloat16)
+    for one, told in zip(wrong, ("requires grad", "BFloat16"), strict=True):
+        for use in (PureTensor, lambda x: PureTensor([1.0, 1.0]) + x):
+            with pytest.raises(KindError, match=f"data: of a torch tensor: .*{told}"):
+                use(one)

@@ -67,6 +67,10 @@ def array_of(data: Any, dtype: Any = None) -> Array:
         found = np.asarray(data)
     except ValueError as error:
         raise DataError(f"data: {error}; give rows of equal lengths") from error
+    except (RuntimeError, TypeError) as error:
+        if not hasattr(data, "detach"):
+            raise
+        raise KindError(f"data: of a torch tensor: {error}") from error
     if found.dtype.kind not in _NUMBERS:
         raise KindError(f"data: {_told(data, found)}")
     return np.asarray(found, wanted)
