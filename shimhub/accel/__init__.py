@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from shimhub.accel import _fast
+from shimhub.accel import _compiled, _fast
 from shimhub.accel.breakers import reset_breakers
 from shimhub.accel.errors import (
     AccelError,
@@ -64,6 +64,7 @@ else:
     layer_norm = _functions["layer_norm"]
     mse_loss = _functions["mse_loss"]
     cross_entropy = _functions["cross_entropy"]
+    _compiled.tell_compiler(_functions)
 
 __all__ = [
     "AccelError",
