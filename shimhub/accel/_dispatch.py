@@ -7,7 +7,6 @@ exact arrays and tensors in a mode that leaves nothing to decide, and hands it a
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +24,8 @@ FORKED: Final = "torch's threads ended with the fork"
 _NAMES: Final = {np.dtype(name): name for name in DTYPES}
 #: What computes numbers as well as arrays.
 _OF_NUMBERS: Final = frozenset(GROUPS["elementwise"])
+#: What torch takes as a number beside tensors.
+_INT64: Final = (-(2**63), 2**63 - 1)
 #: Members of an Enum are looked up in Python; names of a module are not.
 _PURE: Final = AccelMode.PURE
 _NATIVE: Final = AccelMode.NATIVE
@@ -200,7 +201,15 @@ def _reference(call: Call, backend: str, error: Exception) -> Any:
 def served_by(call: Call) -> str:
     """Return native or numpy: who computes this, if torch does not."""
     forced = is_forced(call.settings)
+    if call.op.name == "layer_norm" and not _takes_parameters(call):
+        return "numpy"
     return "native" if serves(call.op, forced, call.inputs, call.options) else "numpy"
+
+
+def _takes_parameters(call: Call) -> bool:
+    """Whether our kernel takes the eps and rows of a layer_norm: a float, and no strides."""
+    rows = [one for one in call.inputs[1:] if isinstance(one, np.ndarray)]
+    return type(call.options["eps"]) is float and all(one.flags.c_contiguous for one in rows)
 
 
 def _done(call: Call, backend: str, fallback: str = "") -> None:
@@ -213,11 +222,8 @@ def _dtype(call: Call) -> tuple[str, str]:
     inputs = call.inputs
     if call.op.name == "cross_entropy" and inputs[1].dtype.kind in "iu":
         inputs = inputs[:1]  # classes are of any dtype
-    for one in inputs:
-        if isinstance(one, np.ndarray) and type(one) is not np.ndarray:
-            return "", "a subclass of numpy's array"
-        if not isinstance(one, np.ndarray | None) and call.op.name not in _OF_NUMBERS:
-            return "", "a number"
+    if odd := next(filter(None, (_why_odd(one, call.op.name) for one in inputs)), ""):
+        return "", odd
     dtypes = {one.dtype for one in inputs if isinstance(one, np.ndarray | np.generic)}
     if not dtypes:
         return "", "only numbers"
@@ -227,6 +233,15 @@ def _dtype(call: Call) -> tuple[str, str]:
     return (_NAMES[dtype], "") if dtype in _NAMES else ("", f"dtype {dtype}")
 
 
+def _why_odd(value: Any, op: str) -> str:
+    if isinstance(value, np.ndarray):
+        return "" if type(value) is np.ndarray else "a subclass of numpy's array"
+    if value is not None and op not in _OF_NUMBERS:
+        return "a number"
+    too_large = type(value) is int and not _INT64[0] <= value <= _INT64[1]
+    return "a number beyond int64" if too_large else ""
+
+
 def _why_not_torch(call: Call) -> str:
     if not torch_ffi.torch_available():
         return NOT_INSTALLED
@@ -234,10 +249,6 @@ def _why_not_torch(call: Call) -> str:
         return f"torch: {breakers.LEFT_ALONE}"
     if torch_ffi.has_threads_of_parent():
         return FORKED
-    return "autocast" if _in_autocast() else ""
-
-
-def _in_autocast() -> bool:
-    # Another thread may be importing torch, which has no functions yet.
-    is_enabled = getattr(sys.modules.get("torch"), "is_autocast_enabled", None)
-    return is_enabled is not None and bool(is_enabled("cpu"))
+    if call.op.name == "cross_entropy" and call.inputs[0].shape[-1:] == (0,):
+        return "no classes"
+    return "autocast" if torch_ffi.in_autocast() else ""

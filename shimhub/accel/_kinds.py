@@ -83,6 +83,23 @@ def own_function(inputs: Sequence[Any]) -> Any:
     return None
 
 
+def as_cast(op: str, inputs: Sequence[Any]) -> Sequence[Any]:
+    """Return the inputs as a class that does operations itself casts them: to its own dtype."""
+    own = [one for one in inputs if hasattr(type(one), FUNCTION)]
+    if not own:
+        return inputs
+    dtype = getattr(own[0], ARRAY)().dtype
+    cast: list[Any] = [None if one is None else _cast(one, op, dtype) for one in inputs]
+    if op == "cross_entropy" and cast[0].shape != cast[1].shape:
+        cast[1] = np.asarray(cast[1], dtype=np.int64)  # classes
+    return cast
+
+
+def _cast(value: Any, op: str, dtype: Any) -> Any:
+    array = getattr(value, ARRAY)() if hasattr(type(value), ARRAY) else to_array(value, op, True)
+    return np.asarray(array, dtype=dtype)
+
+
 def to_array(value: Any, op: str, as_floats: bool) -> Any:
     """Return what numpy computes with: an array, or a number or None as it is.
 
@@ -94,7 +111,7 @@ def to_array(value: Any, op: str, as_floats: bool) -> Any:
     if kind == "list":
         return _from_list(value, op, as_floats)
     if kind == "tensor":
-        return from_tensor(value)
+        return _from_tensor(value, op)
     if kind == "wrapped":
         return _from_wrapped(value, op)
     return value
@@ -103,6 +120,15 @@ def to_array(value: Any, op: str, as_floats: bool) -> Any:
 def from_tensor(tensor: Any) -> Any:
     """Return a tensor's array, which shares its memory where it can."""
     return tensor.detach().resolve_conj().resolve_neg().cpu().numpy()
+
+
+def _from_tensor(tensor: Any, op: str) -> Any:
+    try:
+        return from_tensor(tensor)
+    except TypeError:  # bfloat16, quantized
+        raise TypeError(
+            f"{op}: {tensor.dtype} is no dtype of numpy's; give tensor.float(), or the tensor first"
+        ) from None
 
 
 def from_result(kind: str, first: Any, result: Any) -> Any:

@@ -26,7 +26,8 @@ def explain(op: str, /, *args: Any, **options: Any) -> Decision:
     bound = inspect.signature(getattr(ops, op)).bind(*args, **options)
     bound.apply_defaults()
     told = {name: value for name, value in bound.arguments.items() if name in _OPTIONS}
-    inputs = tuple(value for name, value in bound.arguments.items() if name not in _OPTIONS)
+    given = tuple(value for name, value in bound.arguments.items() if name not in _OPTIONS)
+    inputs = _kinds.as_cast(op, given)
     kind, _ = _kinds.call_kind(op, inputs)
     if kind == "tensor":
         return _of_tensors(_dispatch.Call(TABLE[op], kind, inputs, told, current()))

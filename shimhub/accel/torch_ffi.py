@@ -10,6 +10,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -75,6 +76,13 @@ def has_threads_of_parent() -> bool:
     return _forked and int(torch_module().get_num_threads()) > 1
 
 
+def in_autocast() -> bool:
+    """Whether torch would compute in another dtype than the inputs', on the CPU."""
+    # Another thread may be importing torch, which has no functions yet.
+    is_enabled = getattr(sys.modules.get("torch"), "is_autocast_enabled", None)
+    return is_enabled is not None and bool(is_enabled("cpu"))
+
+
 def functions() -> Mapping[str, Callable[..., Any]]:
     """Return torch's function for each operation. Raises :class:`TorchMissingError`."""
     torch_module()
@@ -105,7 +113,9 @@ def on_arrays(op: Op, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
     """Compute arrays in torch. Raises :class:`ShapeError` before torch sees what does not fit."""
     function = functions()[op.name]
     op.check(inputs, options)
-    result = function(*(to_tensor(one, op.name) for one in inputs), **options)
+    tensors = [to_tensor(one, op.name) for one in inputs]
+    with torch_module().autocast("cpu", enabled=False) if in_autocast() else nullcontext():
+        result = function(*tensors, **options)
     return from_tensor(op, result)
 
 
@@ -115,9 +125,14 @@ def on_tensors(op: Op, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any
     tensors = [to_tensor(one, op.name) for one in inputs]
     try:
         return function(*tensors, **options)
-    except (RuntimeError, ValueError, IndexError):
+    except (RuntimeError, ValueError, IndexError) as error:
         op.check(tensors, options)
-        raise
+        if "dtype" not in str(error) or all(map(_kinds.is_tensor, inputs)):
+            raise
+        raise TypeError(
+            f"{op.name}: a list is float64 beside a tensor of another dtype; give "
+            f"torch.tensor(list, dtype=...) ({error})"
+        ) from error
 
 
 def _as_torch_takes_it(array: Any) -> Any:
