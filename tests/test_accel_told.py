@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -91,3 +93,43 @@ def test_torch_by_name_computes_under_autocast():
         assert torch.bfloat16 == torch_ffi.matmul_torch_ffi(torch.ones(2, 2), torch.eye(2)).dtype
     assert (np.float32, 4.0) == (product.dtype, product[0, 0])
     assert product.tolist() == tensor.data.tolist()
+
+
+def test_thresholds_are_any_real_numbers():
+    """Integers of numpy's, and ints that no float holds; other values and names are told."""
+    accel.set_threshold("matmul", np.int64(3))
+    assert 3.0 == accel.get_threshold("matmul")
+    accel.set_threshold("matmul", 10**400)
+    assert math.inf == accel.get_threshold("matmul")
+    for name, value in (
+        ("matmul", -(10**400)),
+        ("matmul", math.nan),
+        ("matmul", np.bool_(True)),
+        ("matmul", 1j),
+        ([1], 3),
+        ({}, None),
+    ):
+        with pytest.raises(accel.ThresholdError, match="threshold"):
+            accel.set_threshold(name, value)
+
+
+def test_a_line_of_numbers_names_their_shape(capsys):
+    """Numbers that are none of numpy's have no shape of their own."""
+    accel.enable_logging()
+    try:
+        accel.add(1, 2)
+    finally:
+        accel.enable_logging(False)
+    assert "[ACCEL] add scalar \u2192 Pure Simple\n" == capsys.readouterr().err
+
+
+def test_a_closed_stderr_is_not_the_calls_mistake(monkeypatch):
+    """The line is lost, the answer is not."""
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed)
+    accel.enable_logging()
+    try:
+        assert [2.0, 2.0] == accel.add(np.ones(2), 1.0).tolist()
+    finally:
+        accel.enable_logging(False)

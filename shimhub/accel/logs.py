@@ -26,7 +26,8 @@ class _Stderr(_Base):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
-        super().emit(record)
+        if not getattr(self.stream, "closed", False):
+            super().emit(record)
 
 
 _HANDLER: Final = _Stderr()
@@ -77,7 +78,7 @@ def tell(op: str, inputs: Sequence[Any], backend: str, reason: str = "") -> None
     if not _enabled:
         return
     shapes = [_shape(one) for one in inputs if hasattr(one, "shape")]
-    told = ", ".join(dict.fromkeys(shapes))
+    told = ", ".join(dict.fromkeys(shapes)) or "scalar"
     why = f" (fallback: {reason})" if reason else ""
     _LOGGER.info("[ACCEL] %s %s \u2192 %s%s", op, told, _NAMES[backend], why)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
+import numbers
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -168,12 +169,24 @@ def limit_of(name: str, elements: float | str) -> float:
     """Return the size that a number or word tells. Raises :class:`ThresholdError`."""
     if isinstance(elements, str) and elements in _WORDS:
         return _WORDS[elements]
-    if isinstance(elements, bool) or not isinstance(elements, int | float) or not elements >= 0:
+    size = _number(elements)
+    if size is None or not size >= 0:
         raise ThresholdError(
             f"threshold of {name}: {elements!r} is no number >= 0; "
             "give elements, or 'never' or 'always'"
         )
-    return float(elements)
+    return size
+
+
+def _number(given: Any) -> float | None:
+    """Return a number of Python's or numpy's as a float; None for anything else."""
+    if isinstance(given, bool) or not isinstance(given, numbers.Real):
+        return None
+    value: Any = given  # of which a type checker does not know that it compares
+    try:
+        return float(value)
+    except OverflowError:  # an int that no float holds
+        return math.inf if value > 0 else -math.inf
 
 
 def changed() -> None:
@@ -189,7 +202,7 @@ def on_change(listener: Callable[[], None]) -> None:
 
 def _check_name(name: Any) -> None:
     known = {**GROUP_OF, **GROUPS}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         hint = nearest(name, known) if isinstance(name, str) else ""
         groups = ", ".join(GROUPS)
         raise ThresholdError(
