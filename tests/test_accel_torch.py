@@ -317,6 +317,79 @@ def test_ours_give_tensors(name, in_settings):
         torch.testing.assert_close(expected, answer, rtol=2e-5, atol=2e-6)
 
 
+LOSSES = {
+    "mse_loss": (X, X + 1),
+    "mse_loss, deep": (X[None], X[None] + 1),
+    "cross_entropy": (X, CLASSES),
+    "cross_entropy, shares": (X, torch.softmax(X, -1)),
+    "cross_entropy, a row": (X[0], CLASSES[1]),
+    "cross_entropy, shares of a row": (X[0], torch.softmax(X[0], -1)),
+}
+
+
+@needs_native
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_of_tensors_are_ours_below_a_range(name, dtype, in_settings):
+    """A tensor without dimensions and of the dtype, counted as native; explain says so."""
+    x, target = (one.to(dtype) if one.is_floating_point() else one for one in LOSSES[name])
+    op = name.partition(",")[0]
+    expected = getattr(functional, op)(x, target)
+    in_settings(ours(1000, 2000))
+    assert "native" == accel.explain(op, x, target).backend
+    answer = getattr(accel, op)(x, target)
+    assert torch.Tensor is type(answer)
+    torch.testing.assert_close(expected, answer, rtol=1e-6, atol=0)
+    assert (1, 0) == (accel.get_stats().native_count, accel.get_stats().ffi_count)
+    by_python = getattr(ops, op)(x, target)
+    assert (torch.Tensor, x.dtype) == (type(by_python), by_python.dtype)
+    assert torch.equal(answer, by_python)
+    assert (2, 0) == (accel.get_stats().native_count, accel.get_stats().ffi_count)
+
+
+#: Calls of a cross entropy that only torch computes so, and why.
+ONLY_TORCH = {
+    "a class left out": (X, torch.tensor([-100, *CLASSES[1:]]), "other classes"),
+    "whole numbers of 32 bits": (X, CLASSES.int(), "dtype int32"),
+    "classes with steps": (X, CLASSES.repeat_interleave(2)[::2], "target's layout"),
+    "more dimensions": (drawn(2, 5, 3), torch.tensor([[0, 1, 4], [2, 2, 3]]), "dimensions"),
+    "shares of more dimensions": (drawn(2, 5, 3), drawn(2, 5, 3), "dimensions"),
+    "a gradient": (drawn(4, 5).requires_grad_(), CLASSES, "needs-grad"),
+    "a gradient of shares": (X, torch.softmax(X, -1).requires_grad_(), "needs-grad"),
+}
+
+
+@needs_native
+@pytest.mark.parametrize("name", ONLY_TORCH)
+def test_cross_entropies_that_only_torch_has_stay_there(name, in_settings):
+    """With torch's answer: in AUTO it is no fallback, in NATIVE it is one, with its reason."""
+    x, target, why = ONLY_TORCH[name]
+    classes = target.long() if not target.is_floating_point() else target
+    expected = functional.cross_entropy(x, classes)
+    in_settings(ours())
+    assert torch.equal(expected, accel.cross_entropy(x, target))
+    assert (1, 0) == (accel.get_stats().ffi_count, accel.get_stats().fallback_count)
+    with accel.using("native"):
+        assert torch.equal(expected, accel.cross_entropy(x, target))
+        assert ("torch", why) == (
+            accel.explain("cross_entropy", x, target).backend,
+            accel.explain("cross_entropy", x, target).reason,
+        )
+    assert {why: 1} == accel.get_stats().reasons
+
+
+@needs_native
+@pytest.mark.parametrize("wrong", [5, -1, -99])
+def test_classes_that_x_has_not_are_torchs_error_in_every_mode(wrong, in_settings):
+    """An IndexError, which counts against nobody."""
+    target = torch.tensor([wrong, *CLASSES[1:]])
+    in_settings(ours())
+    for mode in ("auto", "native", "torch", "pure"):
+        with accel.using(mode), pytest.raises(IndexError, match="out of bounds"):
+            accel.cross_entropy(X, target)
+    assert 0 == accel.get_stats().fallback_count
+
+
 @needs_native
 def test_parameters_without_autograd_are_ours(in_settings):
     """Under no_grad a parameter is a tensor as others are; with autograd it stays in torch."""

@@ -291,48 +291,106 @@ static bool are_tensors(int op, PyObject *const *args, Py_ssize_t nargs, PyObjec
 }
 
 /* By torch's own function, or else by the one that takes our arguments. */
-static PyObject *by_torch(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+static PyObject *by_torch(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                          struct shimhub_reads *reads)
 {
     PyObject *result = NULL;
     if (!shimhub_torch_is_plain(op))
-        result = shimhub_torch_call(op, args, nargs, kwnames);
+        result = shimhub_torch_call(op, args, nargs, kwnames, reads);
     if (result == NULL && !PyErr_Occurred())
-        result = PyObject_Vectorcall(ops[op].torch, args, (size_t)nargs, kwnames);
+        result = shimhub_torch_run(ops[op].torch, args, nargs, kwnames);
     ops[op].counts[TORCH] += result != NULL;
     return result;
 }
 
+/* Whether our kernels take a tensor. */
+static bool is_ours(const struct shimhub_tensor *tensor)
+{
+    return tensor != NULL && tensor->on_cpu && tensor->contiguous && tensor->nd > 0 &&
+           tensor->type <= SHIMHUB_FLOAT64;
+}
+
+static bool has_short_rows(const struct shimhub_tensor *tensor)
+{
+    return tensor->nd > 0 && tensor->shape[tensor->nd - 1] < SHORT_ROW;
+}
+
+/* Whether a tensor has one of x's classes for each row. torch leaves out those of -100. */
+static bool are_classes(const struct shimhub_tensor *x, const struct shimhub_tensor *target)
+{
+    if (!target->on_cpu || !target->contiguous || target->nd != x->nd - 1 || x->nd > 2 ||
+        (target->nd == 1 && target->shape[0] != x->shape[0]))
+        return false;
+    const int64_t *classes = target->data;
+    Py_ssize_t count = shimhub_tensor_count(target);
+    if (count > 0 && classes == NULL)
+        return false;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (classes[i] < 0 || classes[i] >= x->shape[x->nd - 1])
+            return false;
+    return true;
+}
+
+/* The work of a loss that our kernels might compute; -1 where they cannot. */
+static double work_of_loss(int op, PyObject *const *args, struct shimhub_reads *reads,
+                           shimhub_float *type, bool *is_short)
+{
+    const struct shimhub_tensor *x = shimhub_tensor_of(reads, 0, args[0]);
+    const struct shimhub_tensor *target = shimhub_tensor_of(reads, 1, args[1]);
+    bool is_entropy = op == SHIMHUB_PY_CROSS_ENTROPY;
+    if (!is_ours(x) || target == NULL)
+        return -1;
+    if (is_entropy && target->type == SHIMHUB_TENSOR_INT64) {
+        if (!are_classes(x, target))
+            return -1;
+    } else if (!is_ours(target) || target->type != x->type || (is_entropy && x->nd > 2) ||
+               !shimhub_tensor_same_shape(x, target)) {
+        return -1;
+    }
+    *type = (shimhub_float)x->type;
+    *is_short = has_short_rows(x);
+    return (double)shimhub_tensor_count(x);
+}
+
+#define TENSORS 3 /* of a call, at most */
+
+/* Of a product whose second tensor it is. */
+static double columns_of_tensor(const struct shimhub_tensor *tensor)
+{
+    return tensor->nd > 1 ? (double)tensor->shape[tensor->nd - 1] : 1;
+}
+
 /* The work of a call on tensors that our kernels might compute; -1 where they cannot. */
 static double work_of_tensors(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-                              shimhub_float *type, bool *is_short)
+                              struct shimhub_reads *reads, shimhub_float *type, bool *is_short)
 {
-    struct shimhub_tensor first, tensor;
+    const struct shimhub_tensor *first = shimhub_tensor_of(reads, 0, args[0]), *tensor;
     double most = 0, columns = 1;
-    if (op >= LOSSES || kwnames != NULL)
+    if (kwnames != NULL || !is_ours(first))
         return -1;
+    if (op >= LOSSES)
+        return work_of_loss(op, args, reads, type, is_short);
     for (Py_ssize_t i = 0; i < nargs; i++) {
         if (i > 0 && !shimhub_torch_is_tensor(args[i])) {
             if (arguments[op] > 0)
                 return -1; /* a number beside a tensor */
             continue;
         }
-        if (!shimhub_tensor_read(args[i], &tensor) || !tensor.on_cpu || !tensor.contiguous ||
-            tensor.nd < 1 || tensor.type > SHIMHUB_FLOAT64 ||
-            (i > 0 && tensor.type != first.type))
+        if (i >= TENSORS)
             return -1;
-        if (i == 0) {
-            first = tensor;
-            *is_short = tensor.shape[tensor.nd - 1] < SHORT_ROW;
-        }
+        tensor = shimhub_tensor_of(reads, i, args[i]);
+        if (!is_ours(tensor) || tensor->type != first->type)
+            return -1;
         if (i == 1)
-            columns = (double)tensor.shape[tensor.nd - 1];
-        double count = (double)shimhub_tensor_count(&tensor);
+            columns = columns_of_tensor(tensor);
+        double count = (double)shimhub_tensor_count(tensor);
         most = count > most ? count : most;
     }
-    *type = (shimhub_float)first.type;
+    *type = (shimhub_float)first->type;
+    *is_short = has_short_rows(first);
     if (op > SHIMHUB_PY_LINEAR)
         return most;
-    return nargs < 2 || first.nd != 2 ? -1 : (double)shimhub_tensor_count(&first) * columns;
+    return nargs < 2 || first->nd != 2 ? -1 : (double)shimhub_tensor_count(first) * columns;
 }
 
 /* ---- lists ---- */
@@ -491,10 +549,11 @@ static PyObject *arrays_by_torch(int op, PyObject *const *args, Py_ssize_t nargs
         if (inputs[made] == NULL)
             goto done;
     }
+    struct shimhub_reads reads = {.states = {SHIMHUB_UNREAD}};
     if (!shimhub_torch_is_plain(op))
-        result = shimhub_torch_call(op, inputs, nargs, kwnames);
+        result = shimhub_torch_call(op, inputs, nargs, kwnames, &reads);
     if (result == NULL && !PyErr_Occurred() && !needs_own(op))
-        result = PyObject_Vectorcall(ops[op].torch, inputs, (size_t)nargs, kwnames);
+        result = shimhub_torch_run(ops[op].torch, inputs, nargs, kwnames);
     if (result != NULL)
         Py_SETREF(result, as_numpy_gives(op, result));
     ops[op].counts[TORCH] += result != NULL;
@@ -517,8 +576,8 @@ static PyObject *tensors_by_kernel(int op, bool forced, PyObject *const *args, P
     }
     bool native = false;
     result = by_kernel(op, forced, inputs, nargs, NULL, &native);
-    if (result != NULL && Py_TYPE(result) != us.array)
-        Py_CLEAR(result); /* a number */
+    if (result != NULL && Py_TYPE(result) != us.array) /* a number */
+        Py_SETREF(result, PyObject_CallOneArg(us.asarray, result));
     if (result != NULL)
         Py_SETREF(result, shimhub_torch_from_array(result));
     if (result != NULL) {
@@ -541,19 +600,28 @@ static bool may_leave_torch(PyObject *const *args, Py_ssize_t nargs)
     return shimhub_torch_in_autocast() == 0 && shimhub_torch_is_followed() == 0;
 }
 
-/* Whether the first tensor alone tells that torch computes: reading each takes as long as
- * choosing. What is broadcast to more stays there, too. */
-static bool is_torchs(int op, const struct limits *limits, PyObject *first)
+/* Whether the first tensor tells that torch computes, with that of a product's columns: reading
+ * each takes as long as choosing. What is broadcast to more stays there, too. */
+static bool is_torchs(int op, const struct limits *limits, PyObject *const *args, Py_ssize_t nargs,
+                      PyObject *kwnames, struct shimhub_reads *reads)
 {
-    struct shimhub_tensor tensor;
-    if (op <= SHIMHUB_PY_LINEAR || !shimhub_tensor_read(first, &tensor))
+    const struct shimhub_tensor *first = shimhub_tensor_of(reads, 0, args[0]), *other;
+    double work = 1;
+    if (first == NULL)
         return false;
-    if (tensor.nd < 1 || tensor.type > SHIMHUB_FLOAT64)
+    if (first->nd < 1 || first->type > SHIMHUB_FLOAT64)
         return !limits->forced;
-    bool is_short = tensor.shape[tensor.nd - 1] < SHORT_ROW;
-    const struct range *range = &limits->tensors[op][tensor.type][is_short];
-    double count = (double)shimhub_tensor_count(&tensor);
-    return count >= range->low && count < range->high;
+    if (op <= SHIMHUB_PY_LINEAR) {
+        Py_ssize_t at = nargs > 2 ? 2 : 1; /* a bias, which is read anyway, has as many */
+        if (kwnames != NULL || nargs < 2 || first->nd != 2 ||
+            (other = shimhub_tensor_of(reads, at, args[at])) == NULL || other->nd < 1 ||
+            (at == 2 && other->nd != 1))
+            return false;
+        work = at == 2 ? (double)other->shape[0] : columns_of_tensor(other);
+    }
+    const struct range *range = &limits->tensors[op][first->type][has_short_rows(first)];
+    work *= (double)shimhub_tensor_count(first);
+    return work >= range->low && work < range->high;
 }
 
 static PyObject *tensors(int op, const struct limits *limits, PyObject *const *args,
@@ -561,17 +629,18 @@ static PyObject *tensors(int op, const struct limits *limits, PyObject *const *a
 {
     shimhub_float type = 0;
     bool is_short = false;
-    if (limits->all_tensors[op] || is_torchs(op, limits, args[0]))
-        return by_torch(op, args, nargs, kwnames);
+    struct shimhub_reads reads = {.states = {SHIMHUB_UNREAD}};
+    if (limits->all_tensors[op] || is_torchs(op, limits, args, nargs, kwnames, &reads))
+        return by_torch(op, args, nargs, kwnames, &reads);
     bool forced = limits->forced; /* before Python code runs */
-    double work = nargs > MOST ? -1 : work_of_tensors(op, args, nargs, kwnames, &type, &is_short);
+    double work = nargs > MOST ? -1 : work_of_tensors(op, args, nargs, kwnames, &reads, &type, &is_short);
     const struct range *range = &limits->tensors[op][type][is_short];
     bool ours = work >= 0 && (work < range->low || work >= range->high);
     if (ours && !ops[op].to_python && may_leave_torch(args, nargs))
         return tensors_by_kernel(op, forced, args, nargs);
     if (PyErr_Occurred() || forced || (ours && ops[op].to_python))
         return NULL; /* Python tells why */
-    return by_torch(op, args, nargs, kwnames);
+    return by_torch(op, args, nargs, kwnames, &reads);
 }
 
 /* ---- calls ---- */

@@ -161,6 +161,7 @@ bool shimhub_tensor_read(PyObject *object, struct shimhub_tensor *tensor)
         return false;
     tensor->nd = told.ndim;
     tensor->shape = told.shape;
+    tensor->data = told.data == NULL ? NULL : (const char *)told.data + told.byte_offset;
     tensor->on_cpu = told.device_type == DLPACK_CPU;
     tensor->type = type_of(&told);
     tensor->contiguous = is_contiguous(&told);
@@ -175,56 +176,107 @@ Py_ssize_t shimhub_tensor_count(const struct shimhub_tensor *tensor)
     return count;
 }
 
-static bool same_shape(const struct shimhub_tensor *a, const struct shimhub_tensor *b)
+bool shimhub_tensor_same_shape(const struct shimhub_tensor *a, const struct shimhub_tensor *b)
 {
     return a->nd == b->nd &&
            (a->nd == 0 || memcmp(a->shape, b->shape, (size_t)a->nd * sizeof *a->shape) == 0);
 }
 
+const struct shimhub_tensor *shimhub_tensor_of(struct shimhub_reads *reads, Py_ssize_t at,
+                                               PyObject *argument)
+{
+    if (reads->states[at] == SHIMHUB_UNREAD)
+        reads->states[at] = shimhub_tensor_read(argument, &reads->tensors[at])
+                                ? SHIMHUB_READ
+                                : SHIMHUB_UNREADABLE;
+    return reads->states[at] == SHIMHUB_READ ? &reads->tensors[at] : NULL;
+}
+
 /* ---- operations ---- */
 
-static PyObject *run(enum shimhub_torch_function function, PyObject *const *args, size_t nargs)
+#define CONVENTIONS                                                                            \
+    (METH_VARARGS | METH_KEYWORDS | METH_FASTCALL | METH_NOARGS | METH_O | METH_METHOD)
+
+/* Whether a function in C takes a tuple, and a dict or NULL: as all of torch's do. */
+static bool takes_tuple(PyObject *function)
+{
+    return PyCFunction_CheckExact(function) &&
+           (PyCFunction_GET_FLAGS(function) & CONVENTIONS) == (METH_VARARGS | METH_KEYWORDS);
+}
+
+PyObject *shimhub_torch_run(PyObject *function, PyObject *const *args, Py_ssize_t nargs,
+                            PyObject *kwnames)
+{
+    if (kwnames != NULL || !takes_tuple(function))
+        return PyObject_Vectorcall(function, args, (size_t)nargs, kwnames);
+    PyObject *whole = PyTuple_New(nargs), *result = NULL;
+    if (whole == NULL)
+        return NULL;
+    for (Py_ssize_t i = 0; i < nargs; i++)
+        PyTuple_SET_ITEM(whole, i, Py_NewRef(args[i]));
+    PyCFunctionWithKeywords call =
+        (PyCFunctionWithKeywords)(void (*)(void))PyCFunction_GET_FUNCTION(function);
+    if (Py_EnterRecursiveCall(" while calling torch") == 0) {
+        result = call(PyCFunction_GET_SELF(function), whole, NULL);
+        Py_LeaveRecursiveCall();
+    }
+    Py_DECREF(whole);
+    return result;
+}
+
+static PyObject *run(enum shimhub_torch_function function, PyObject *const *args, Py_ssize_t nargs)
 {
     return us.functions[function] == NULL
                ? NULL
-               : PyObject_Vectorcall(us.functions[function], args, nargs, NULL);
+               : shimhub_torch_run(us.functions[function], args, nargs, NULL);
 }
 
 /* addmm(bias, x, weight), which refuses all but two dimensions that fit. It would let a bias of one
- * number broadcast: each tensor that need not be read for that saves 50 ns. */
-static PyObject *layer_by_addmm(PyObject *const *values)
+ * number broadcast: the weight is read for that alone. */
+static PyObject *layer_by_addmm(PyObject *const *values, struct shimhub_reads *reads)
 {
-    struct shimhub_tensor x, weight, bias;
-    if (!shimhub_torch_is_tensor(values[1]) || !shimhub_tensor_read(values[0], &x) ||
-        !shimhub_tensor_read(values[2], &bias) || x.nd != 2 || bias.nd != 1)
+    const struct shimhub_tensor *x = shimhub_tensor_of(reads, 0, values[0]), *weight;
+    const struct shimhub_tensor *bias = shimhub_tensor_of(reads, 2, values[2]);
+    if (!shimhub_torch_is_tensor(values[1]) || x == NULL || bias == NULL || x->nd != 2 ||
+        bias->nd != 1)
         return NULL;
-    if (bias.shape[0] == 1 && (!shimhub_tensor_read(values[1], &weight) || weight.nd != 2 ||
-                               weight.shape[1] != 1))
+    if (bias->shape[0] == 1 && ((weight = shimhub_tensor_of(reads, 1, values[1])) == NULL ||
+                                weight->nd != 2 || weight->shape[1] != 1))
         return NULL;
     PyObject *whole[] = {values[2], values[0], values[1]};
     return run(SHIMHUB_TORCH_ADDMM, whole, 3);
 }
 
-static PyObject *linear(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+/* A layer whose bias is none, or whose weight is transposed. */
+static PyObject *layer(PyObject *const *values, bool transposed, struct shimhub_reads *reads)
+{
+    const struct shimhub_tensor *x = shimhub_tensor_of(reads, 0, values[0]), *bias;
+    const struct shimhub_tensor *weight = shimhub_tensor_of(reads, 1, values[1]);
+    if (x == NULL || weight == NULL || x->nd < 1 || weight->nd != 2 ||
+        x->shape[x->nd - 1] != weight->shape[transposed ? 1 : 0])
+        return NULL;
+    if (!transposed)
+        return x->nd == 2 ? run(SHIMHUB_TORCH_MATMUL, values, 2) : NULL;
+    if (values[2] != NULL && ((bias = shimhub_tensor_of(reads, 2, values[2])) == NULL ||
+                              bias->nd != 1 || bias->shape[0] != weight->shape[0]))
+        return NULL; /* torch would broadcast it */
+    return run(SHIMHUB_TORCH_LINEAR, values, values[2] == NULL ? 2 : 3);
+}
+
+static PyObject *linear(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                        struct shimhub_reads *reads)
 {
     static const char *const names[] = {"x", "weight", "bias", "activation", "transposed"};
     PyObject *values[5];
-    struct shimhub_tensor x, weight, bias;
+    if (nargs == 3 && kwnames == NULL && args[2] != Py_None)
+        return layer_by_addmm(args, reads);
     if (!shimhub_py_bind(args, nargs, kwnames, names, 4, 5, values) || values[1] == NULL ||
         values[3] != NULL || (values[4] != NULL && values[4] != Py_True && values[4] != Py_False))
         return NULL;
     bool transposed = values[4] == Py_True;
     if (!transposed && values[2] != NULL)
-        return layer_by_addmm(values);
-    if (!shimhub_tensor_read(values[0], &x) || !shimhub_tensor_read(values[1], &weight) ||
-        x.nd < 1 || weight.nd != 2 || x.shape[x.nd - 1] != weight.shape[transposed ? 1 : 0])
-        return NULL;
-    if (!transposed)
-        return x.nd == 2 ? run(SHIMHUB_TORCH_MATMUL, values, 2) : NULL;
-    if (values[2] != NULL && (!shimhub_tensor_read(values[2], &bias) || bias.nd != 1 ||
-                              bias.shape[0] != weight.shape[0]))
-        return NULL; /* torch would broadcast it */
-    return run(SHIMHUB_TORCH_LINEAR, values, values[2] == NULL ? 2 : 3);
+        return layer_by_addmm(values, reads);
+    return layer(values, transposed, reads);
 }
 
 /* The only name of a call with a name. */
@@ -239,7 +291,7 @@ static PyObject *gelu(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames
     PyObject *function = us.functions[SHIMHUB_TORCH_GELU];
     if (function == NULL || nargs != 1 || (kwnames != NULL && !is_named(kwnames, "approximate")))
         return NULL;
-    return PyObject_Vectorcall(function, args, 1, kwnames);
+    return shimhub_torch_run(function, args, 1, kwnames);
 }
 
 static PyObject *softmax(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -281,15 +333,17 @@ static bool is_eps(PyObject *object)
     return object == NULL || (PyFloat_CheckExact(object) && PyFloat_AS_DOUBLE(object) >= 0);
 }
 
-static PyObject *layer_norm(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+static PyObject *layer_norm(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                            struct shimhub_reads *reads)
 {
     static const char *const names[] = {"x", "weight", "bias", "eps"};
     PyObject *values[4];
-    struct shimhub_tensor x;
+    const struct shimhub_tensor *x;
     if (!shimhub_py_bind(args, nargs, kwnames, names, 4, 4, values) || !is_eps(values[3]) ||
-        has_none(args, nargs, kwnames) || !shimhub_tensor_read(values[0], &x) || x.nd < 1)
+        has_none(args, nargs, kwnames) ||
+        (x = shimhub_tensor_of(reads, 0, values[0])) == NULL || x->nd < 1)
         return NULL;
-    PyObject *shape = shape_of_row(x.shape[x.nd - 1]);
+    PyObject *shape = shape_of_row(x->shape[x->nd - 1]);
     if (shape == NULL)
         return NULL;
     PyObject *whole[] = {values[0], shape, values[1] == NULL ? Py_None : values[1],
@@ -299,50 +353,56 @@ static PyObject *layer_norm(PyObject *const *args, Py_ssize_t nargs, PyObject *k
     return result;
 }
 
-static PyObject *mse_loss(PyObject *const *args, Py_ssize_t nargs)
+static PyObject *mse_loss(PyObject *const *args, const struct shimhub_tensor *x,
+                          const struct shimhub_tensor *target)
 {
-    struct shimhub_tensor x, target;
-    if (nargs != 2 || !shimhub_tensor_read(args[0], &x) ||
-        !shimhub_tensor_read(args[1], &target) || !same_shape(&x, &target))
+    if (!shimhub_tensor_same_shape(x, target))
         return NULL; /* torch would broadcast them */
     PyObject *whole[] = {args[0], args[1], us.mean};
     return run(SHIMHUB_TORCH_MSE_LOSS, whole, 3);
 }
 
-static PyObject *cross_entropy(PyObject *const *args, Py_ssize_t nargs)
+static PyObject *cross_entropy(PyObject *const *args, const struct shimhub_tensor *x,
+                               const struct shimhub_tensor *target)
 {
-    struct shimhub_tensor x, target;
-    if (nargs != 2 || !shimhub_tensor_read(args[0], &x) ||
-        !shimhub_tensor_read(args[1], &target) || x.nd < 1 || x.nd > 2)
+    if (x->nd < 1 || x->nd > 2)
         return NULL;
-    bool classes = target.type == SHIMHUB_TENSOR_INT64 && target.nd == x.nd - 1 &&
-                   (target.nd == 0 || target.shape[0] == x.shape[0]);
-    bool probabilities = target.type <= SHIMHUB_FLOAT64 && same_shape(&x, &target);
+    bool classes = target->type == SHIMHUB_TENSOR_INT64 && target->nd == x->nd - 1 &&
+                   (target->nd == 0 || target->shape[0] == x->shape[0]);
+    bool probabilities =
+        target->type <= SHIMHUB_FLOAT64 && shimhub_tensor_same_shape(x, target);
     PyObject *whole[] = {args[0], args[1], Py_None, us.mean}; /* no weights */
     return classes || probabilities ? run(SHIMHUB_TORCH_CROSS_ENTROPY, whole, 4) : NULL;
 }
 
-PyObject *shimhub_torch_call(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+static PyObject *loss(int op, PyObject *const *args, struct shimhub_reads *reads)
+{
+    const struct shimhub_tensor *x = shimhub_tensor_of(reads, 0, args[0]);
+    const struct shimhub_tensor *target = shimhub_tensor_of(reads, 1, args[1]);
+    if (x == NULL || target == NULL)
+        return NULL;
+    return op == SHIMHUB_PY_MSE_LOSS ? mse_loss(args, x, target) : cross_entropy(args, x, target);
+}
+
+PyObject *shimhub_torch_call(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                             struct shimhub_reads *reads)
 {
     if (kwnames != NULL && PyTuple_GET_SIZE(kwnames) == 0)
         kwnames = NULL;
     switch (op) {
     case SHIMHUB_PY_LINEAR:
-        return linear(args, nargs, kwnames);
+        return linear(args, nargs, kwnames, reads);
     case SHIMHUB_PY_GELU:
         return gelu(args, nargs, kwnames);
     case SHIMHUB_PY_SOFTMAX:
         return softmax(args, nargs, kwnames);
     case SHIMHUB_PY_LAYER_NORM:
-        return layer_norm(args, nargs, kwnames);
+        return layer_norm(args, nargs, kwnames, reads);
     default:
         break;
     }
-    if (kwnames != NULL)
-        return NULL;
-    if (op == SHIMHUB_PY_MSE_LOSS)
-        return mse_loss(args, nargs);
-    return op == SHIMHUB_PY_CROSS_ENTROPY ? cross_entropy(args, nargs) : NULL;
+    bool is_loss = op == SHIMHUB_PY_MSE_LOSS || op == SHIMHUB_PY_CROSS_ENTROPY;
+    return is_loss && kwnames == NULL && nargs == 2 ? loss(op, args, reads) : NULL;
 }
 
 /* ---- states ---- */

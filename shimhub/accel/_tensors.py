@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch.autograd import forward_ad
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _DTYPES = (torch.float32, torch.float64)
 _OUTSIDE = -1
+_ROWS = (1, 2)  # dimensions of x in a cross entropy
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -91,14 +93,14 @@ def why_torch(name: str, inputs: Sequence[Any]) -> str:
         return "compile tracing"
     if torch.is_autocast_enabled("cpu"):
         return "autocast"
-    if name in {"mse_loss", "cross_entropy"}:
-        return "no kernel"
     tensors = [one for one in inputs if one is not None]
     if not all(_kinds.is_tensor(one) for one in tensors):
         return "not only tensors"
-    reasons = (_why_not_this(one) for one in tensors)
-    reason = next(filter(None, reasons), "") or _why_not_together(tensors)
-    return reason or ("followed" if _is_followed() else "")
+    floats = tensors[:1] if _has_classes(name, tensors) else tensors
+    reasons = (_why_not_this(one) for one in floats)
+    reason = next(filter(None, reasons), "") or _why_not_together(floats)
+    reason = reason or ("followed" if _is_followed() else "")
+    return reason or _why_not_loss(name, tensors)
 
 
 def _is_followed() -> bool:
@@ -120,6 +122,25 @@ def _why_not_this(tensor: Any) -> str:
 
 def _why_not_together(tensors: Sequence[Any]) -> str:
     return "" if len({one.dtype for one in tensors}) == 1 else "dtypes differ"
+
+
+def _has_classes(name: str, tensors: Sequence[Any]) -> bool:
+    return name == "cross_entropy" and tensors[1].dtype is torch.int64
+
+
+def _why_not_loss(name: str, tensors: Sequence[Any]) -> str:
+    """Return what torch's cross entropy has and ours has not: more dimensions, a class left out."""
+    if name != "cross_entropy":
+        return ""
+    x, target = tensors
+    if x.ndim not in _ROWS:
+        return "dimensions"
+    if not _has_classes(name, tensors):
+        return ""
+    if target.device.type != "cpu" or not target.is_contiguous() or target.is_neg():
+        return "target's layout"
+    classes = target.detach().numpy()
+    return "" if ((classes >= 0) & (classes < x.shape[-1])).all() else "other classes"
 
 
 def _first(inputs: Sequence[Any]) -> Any:
@@ -152,4 +173,4 @@ def _by_kernel(call: Call) -> Any:
     reason = stats.NO_KERNEL if forced and not natively else ""
     stats.count(name, "native" if natively else "numpy", reason)
     logs.tell(name, call.inputs, "native", reason)
-    return torch.as_tensor(result)
+    return torch.as_tensor(np.asarray(result))  # a loss is a number of numpy's

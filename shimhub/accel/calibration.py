@@ -78,7 +78,7 @@ def calibrate(
     if not torch_ffi.torch_available():
         raise TorchMissingError(f"torch: not installed, so nothing else computes; {torch_ffi.CURE}")
     start, machine = time.perf_counter(), validators()
-    keys = keys_of(names)
+    keys = [(name, *form) for name in names for form in _FORMS]
     measured = []
     with stats.hidden(), logs.silent():
         for key in keys:  # one that takes longer than its share takes nothing from the others
@@ -92,12 +92,6 @@ def calibrate(
     thresholds.changed()
     seconds = time.perf_counter() - start
     return Calibration(made, tuple(measured), table.path_of(machine), not_kept, seconds)
-
-
-def keys_of(names: Iterable[str]) -> list[Key]:
-    """Return what is measured of operations: all but losses of tensors, which are torch's."""
-    keys = [(name, kind, dtype) for name in names for kind, dtype in _FORMS]
-    return [key for key in keys if key[1] != "tensor" or key[0] not in GROUPS["losses"]]
 
 
 def forget() -> list[str]:

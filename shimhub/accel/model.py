@@ -26,7 +26,7 @@ OPS: Final = tuple(GROUP_OF)
 #: What inputs are: lists or tuples, arrays (and what wraps them), torch's tensors.
 KINDS: Final = ("list", "ndarray", "tensor")
 #: What works on rows, of which each costs something: many short ones are another case.
-BY_ROWS: Final = ("softmax", "layer_norm")
+BY_ROWS: Final = ("softmax", "layer_norm", "cross_entropy")
 #: A row of fewer elements is short: fewer than a vector of AVX-512 has. As C has it.
 SHORT_ROW: Final = 16
 #: What crossovers are told for; other dtypes are computed by numpy.

@@ -41,8 +41,8 @@ turns; figures are the least of up to 41 samples, of up to 123 where that misses
 that their users would write: `x @ weight + bias`, `torch.addmm(bias, x, weight)`,
 `torch.softmax(x, -1)`, `torch.layer_norm(x, (n,), weight, bias)`, `F.gelu`, `F.mse_loss`,
 `F.cross_entropy`; for arrays and lists, torch's has `torch.from_numpy` or `torch.tensor` before,
-and `.numpy()` or `.tolist()` after. numpy has no gelu, as it has no erf. Losses of tensors are left
-to torch at any size, though our kernels are faster for large ones: they are where gradients begin.
+and `.numpy()` or `.tolist()` after. numpy has no gelu, as it has no erf. Losses of tensors
+that need no gradient are ours where that was measured to be faster, as other operations are.
 Tensors in rows have two sizes, of rows below 16 elements and of others: a single long row may miss.
 
 Machine: {machine}; load average {load:.1f} at the end; numpy {numpy}, torch {torch}.
