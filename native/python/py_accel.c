@@ -549,7 +549,8 @@ static PyObject *arrays_by_torch(int op, PyObject *const *args, Py_ssize_t nargs
         if (inputs[made] == NULL)
             goto done;
     }
-    struct shimhub_reads reads = {.states = {SHIMHUB_UNREAD}};
+    struct shimhub_reads reads;
+    memset(reads.states, 0, sizeof reads.states); /* all of it would take as long as a read */
     if (!shimhub_torch_is_plain(op))
         result = shimhub_torch_call(op, inputs, nargs, kwnames, &reads);
     if (result == NULL && !PyErr_Occurred() && !needs_own(op))
@@ -629,7 +630,8 @@ static PyObject *tensors(int op, const struct limits *limits, PyObject *const *a
 {
     shimhub_float type = 0;
     bool is_short = false;
-    struct shimhub_reads reads = {.states = {SHIMHUB_UNREAD}};
+    struct shimhub_reads reads;
+    memset(reads.states, 0, sizeof reads.states); /* all of it would take as long as a read */
     if (limits->all_tensors[op] || is_torchs(op, limits, args, nargs, kwnames, &reads))
         return by_torch(op, args, nargs, kwnames, &reads);
     bool forced = limits->forced; /* before Python code runs */
