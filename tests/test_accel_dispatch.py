@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import inspect
 import pickle
@@ -15,6 +16,7 @@ import pytest
 from shimhub import accel, kernels
 from shimhub.accel import AccelMode, _fast, breakers, ops
 from shimhub.accel.model import GROUPS, OPS
+from shimhub.kernels import _loading
 
 needs_native = pytest.mark.skipif(not kernels.available(), reason="there is no native library")
 PAIRS = ("add", "sub", "mul", "div")
@@ -496,3 +498,52 @@ def test_a_threshold_is_strict():
         assert (1, 0) == (accel.get_stats().pure_count, accel.get_stats().ffi_count)
         accel.matmul(np.ones((11, 10), np.float32), x)
         assert (1, 1) == (accel.get_stats().pure_count, accel.get_stats().ffi_count)
+
+
+def counted_in_c():
+    """Return how many calls C counted since the last reset."""
+    return sum(map(sum, _loading.native().accel_counts()))
+
+
+@needs_native
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        *((name, ([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]],)) for name in ONE),
+        *((name, ([1.0, 2.0, 4.0], [[2.0], [3.0]])) for name in PAIRS),
+        ("add", ([[[1, 2], [3, 4]]], 2)),
+        ("matmul", ([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])),
+        ("matmul", ([[1.0, 2.0], [3.0, 4.0]], (1.0, 2.0))),
+        ("matmul", ((1.0, 2.0), [[1.0], [2.0]])),
+        ("linear", ([[1.0, 2.0]], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [1.0, 2.0, 3.0])),
+        ("linear", ([[[1.0, 2.0]]], [[1.0], [4.0]], None, "relu")),
+        ("layer_norm", ([[1.0, 2.0, 4.0]], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0])),
+        ("mse_loss", ([[1.0, 2.0]], [[2.0, 2.0]])),
+        ("cross_entropy", ([[1.0, 2.0], [3.0, 1.0]], [0, 1])),
+    ],
+)
+def test_lists_up_to_a_threshold_stay_in_c(name, given):
+    """C takes the work of lists for what Python does: up to the threshold it computes them."""
+    accel.set_acceleration("auto")
+    work = accel.explain(name, *given).work
+    answers = []
+    for threshold, in_c in ((work, 1), (work - 1, 0)):
+        accel.set_threshold(name, threshold)
+        accel.reset_stats()
+        answers.append(getattr(accel, name)(*given))
+        assert in_c == counted_in_c()
+
+    np.testing.assert_allclose(*answers, rtol=1e-15)
+
+
+@needs_native
+@pytest.mark.parametrize(
+    "odd", [[], [[]], [[True]], [np.ones(2)], [[np.float32(1)]], ["1"], [[{}]]]
+)
+def test_lists_of_other_than_numbers_are_pythons_to_judge(odd):
+    """Where a threshold holds, C leaves lists whose size it does not see at once."""
+    accel.set_acceleration("auto")
+    accel.set_threshold("relu", 100)
+    with contextlib.suppress(TypeError, ValueError):
+        accel.relu(odd)
+    assert 0 == counted_in_c()

@@ -33,7 +33,7 @@ struct limits {
         double low, high; /* torch computes tensors of so much work, high excluded */
     } tensors[OPS][2][2]; /* the last tells whether rows are short */
     bool all_tensors[OPS]; /* of any size */
-    bool lists[OPS];       /* torch computes no lists */
+    double lists[OPS];     /* work above which torch may compute lists */
     bool forced;           /* our kernels compute at all sizes */
 };
 
@@ -140,8 +140,8 @@ static void set_tensors(struct limits *limits, int op, PyObject *ranges)
     }
 }
 
-/* accel_limits(sizes, ranges, lists, forced): for each operation two sizes, two ranges of work whose
- * tensors are torch's, and whether its lists are not. */
+/* accel_limits(sizes, ranges, lists, forced): for each operation two sizes, ranges of work whose
+ * tensors are torch's, and the size of lists. */
 static PyObject *make_limits(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     (void)module;
@@ -156,7 +156,7 @@ static PyObject *make_limits(PyObject *module, PyObject *const *args, Py_ssize_t
         limits->arrays[i / 2][i % 2] = PyFloat_AsDouble(PyTuple_GET_ITEM(args[0], i));
     for (int i = 0; i < OPS; i++) {
         set_tensors(limits, i, args[1]);
-        limits->lists[i] = PyTuple_GET_ITEM(args[2], i) == Py_True;
+        limits->lists[i] = PyFloat_AsDouble(PyTuple_GET_ITEM(args[2], i));
     }
     limits->forced = args[3] == Py_True;
     PyObject *capsule = PyErr_Occurred() ? NULL : PyCapsule_New(limits, CAPSULE, free_limits);
@@ -173,6 +173,15 @@ static bool is_plain(PyObject *object)
     return Py_TYPE(object) == us.array || PyFloat_CheckExact(object) ||
            PyLong_CheckExact(object) || object == Py_None || PyUnicode_CheckExact(object) ||
            PyBool_Check(object);
+}
+
+/* Nothing else, as nearly always. */
+static bool are_all_arrays(PyObject *const *args, Py_ssize_t nargs)
+{
+    for (Py_ssize_t i = 0; i < nargs; i++)
+        if (Py_TYPE(args[i]) != us.array)
+            return false;
+    return true;
 }
 
 static bool are_arrays(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
@@ -415,6 +424,50 @@ static bool are_lists(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames
     return some;
 }
 
+/* The shape of a list, as its first items tell; -1 dimensions where it holds other than numbers. */
+static int shape_of_list(PyObject *object, double shape[SHIMHUB_DIMENSIONS])
+{
+    int nd = 0;
+    for (; is_list(object); object = PySequence_Fast_GET_ITEM(object, 0)) {
+        if (nd == SHIMHUB_DIMENSIONS || PySequence_Fast_GET_SIZE(object) == 0)
+            return -1;
+        shape[nd++] = (double)PySequence_Fast_GET_SIZE(object);
+    }
+    return PyFloat_CheckExact(object) || PyLong_CheckExact(object) ? nd : -1;
+}
+
+static double count_of_list(PyObject *object)
+{
+    double shape[SHIMHUB_DIMENSIONS], count = 1;
+    int nd = shape_of_list(object, shape);
+    for (int i = 0; i < nd; i++)
+        count *= shape[i];
+    return nd < 0 ? -1 : count;
+}
+
+/* The work of a call on lists, in the unit of thresholds; -1 where it is Python's to tell. */
+static double work_of_lists(int op, PyObject *const *args, Py_ssize_t nargs)
+{
+    double shape[SHIMHUB_DIMENSIONS], work = count_of_list(args[0]);
+    if (op <= SHIMHUB_PY_LINEAR) {
+        int nd = nargs < 2 ? -1 : shape_of_list(args[1], shape);
+        return work < 0 || nd < 1 || nd > 2 ? -1 : nd == 2 ? work * shape[1] : work;
+    }
+    for (Py_ssize_t i = 1; work >= 0 && i < nargs; i++) {
+        double count = is_list(args[i]) ? count_of_list(args[i]) : 1;
+        work = count < 0 ? -1 : count > work ? count : work;
+    }
+    return work;
+}
+
+static bool are_ours(int op, double limit, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (isinf(limit) && limit > 0)
+        return true; /* never torch: the work does not matter */
+    double work = work_of_lists(op, args, nargs);
+    return work >= 0 && work <= limit;
+}
+
 /* By way of arrays of float64, but for classes; those of a product are read by the kernel itself. */
 static PyObject *lists(int op, bool forced, PyObject *const *args, Py_ssize_t nargs)
 {
@@ -653,17 +706,20 @@ static PyObject *here(int op, PyObject *const *args, Py_ssize_t nargs, PyObject 
     const struct limits *limits;
     if (nargs < 1 || us.all_python)
         return NULL;
-    if (us.torch != NULL && are_tensors(op, args, nargs, kwnames)) {
+    bool all_arrays = kwnames == NULL && are_all_arrays(args, nargs);
+    if (!all_arrays && us.torch != NULL && are_tensors(op, args, nargs, kwnames)) {
         limits = limits_here();
         return limits == NULL ? NULL : tensors(op, limits, args, nargs, kwnames);
     }
     if (ops[op].to_python)
         return NULL;
-    if (are_lists(args, nargs, kwnames)) {
+    if (!all_arrays && are_lists(args, nargs, kwnames)) {
         limits = limits_here();
-        return limits != NULL && limits->lists[op] ? lists(op, limits->forced, args, nargs) : NULL;
+        return limits != NULL && are_ours(op, limits->lists[op], args, nargs)
+                   ? lists(op, limits->forced, args, nargs)
+                   : NULL;
     }
-    if (!are_arrays(args, nargs, kwnames) || (limits = limits_here()) == NULL)
+    if ((!all_arrays && !are_arrays(args, nargs, kwnames)) || (limits = limits_here()) == NULL)
         return NULL;
     switch (side_of(limits->arrays[op], op, args, nargs, kwnames)) {
     case PURE_SIDE:

@@ -35,18 +35,17 @@ Py_ssize_t shimhub_float_size(shimhub_float type)
 static bool set_layout(struct shimhub_array *array, int nd, const Py_ssize_t *shape,
                        const Py_ssize_t *strides)
 {
-    bool single = array->type == SHIMHUB_FLOAT32;
-    Py_ssize_t rest = 0;
+    const int bits = array->type == SHIMHUB_FLOAT32 ? 2 : 3; /* of an element's size */
+    size_t all = 0;
     if (nd > SHIMHUB_DIMENSIONS)
         return false;
     array->nd = nd;
     for (int i = 0; i < nd; i++) {
         array->shape[i] = shape[i];
-        /* constants, for shifts: each division by a variable takes 10 ns */
-        array->strides[i] = single ? strides[i] / 4 : strides[i] / 8;
-        rest |= single ? strides[i] % 4 : strides[i] % 8;
+        array->strides[i] = strides[i] >> bits; /* keeps the sign, as all our compilers have it */
+        all |= (size_t)strides[i];
     }
-    return rest == 0;
+    return (all & (((size_t)1 << bits) - 1)) == 0;
 }
 
 /* Which of two dtypes it is, or -1. Numpy has one dtype object for float32, but unpickled arrays and

@@ -98,7 +98,7 @@ def _made(settings: Settings) -> Any:
         for short in (False, True)
         for edge in thresholds.tensor_range(op, dtype, settings, short)
     )
-    lists = tuple(math.isinf(_size(op, DTYPES[1], settings, "list")) for op in OPS)
+    lists = tuple(_size(op, DTYPES[1], settings, "list") for op in OPS)
     return _native.accel_limits(sizes, ranges, lists, settings.mode is AccelMode.NATIVE)
 
 

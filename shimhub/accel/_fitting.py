@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 #: Sizes that lose no more than this are as good as the best one. Of those arrays take the largest,
 #: as what is not torch needs none; tensors the widest range, as they are torch's.
 TIE: Final = 1.05
-#: Of lists: a size above which torch computes leaves all of them to Python.
+#: Of lists, which are nearly all time of making numbers, by torch as by numpy: it varies by more.
 TIE_OF_LISTS: Final = 1.1
 #: Tensors stay in torch always where that loses no more: a range costs each call the reading of its
 #: size, a tenth of what torch takes for a small one.
