@@ -17,5 +17,6 @@ extern PyMethodDef shimhub_py_rows_methods[];
 extern PyMethodDef shimhub_py_lines_methods[];
 extern PyMethodDef shimhub_py_conform_methods[];
 extern PyMethodDef shimhub_py_accel_methods[];
+extern PyMethodDef shimhub_py_outline_methods[];
 
 #endif

@@ -3,7 +3,7 @@
  * Exact arrays whose work is not above the limit go to our kernels, those above it and exact tensors
  * to torch's own function. All else, and what raises, goes to the Python function of the same name,
  * which has the whole rule. Counts need no lock: the GIL is held. */
-#include "py_torch.h"
+#include "py_outline.h"
 
 #include <math.h>
 #include <string.h>
@@ -654,28 +654,50 @@ static bool may_leave_torch(PyObject *const *args, Py_ssize_t nargs)
     return shimhub_torch_in_autocast() == 0 && shimhub_torch_is_followed() == 0;
 }
 
+enum answer { NO, YES, UNKNOWN };
+
+static bool is_in(const struct range *range, double work)
+{
+    return work >= range->low && work < range->high;
+}
+
+/* Whether so much work is torch's, by outlines alone: they do not tell how long rows are. */
+static enum answer is_torchs_by_outline(int op, const struct limits *limits, PyObject *const *args,
+                                        Py_ssize_t nargs, struct shimhub_reads *reads)
+{
+    struct shimhub_outline first, bias = {.count = 1};
+    if (!shimhub_outline_of(reads, 0, args[0], &first))
+        return UNKNOWN;
+    if (first.nd < 1 || first.type > SHIMHUB_FLOAT64)
+        return limits->forced ? NO : YES;
+    if (op <= SHIMHUB_PY_LINEAR && (first.nd != 2 || nargs < 3 ||
+                                    !shimhub_outline_of(reads, 2, args[2], &bias) || bias.nd != 1))
+        return UNKNOWN;
+    double work = (double)first.count * (double)bias.count; /* which has a result's columns */
+    const struct range *ranges = limits->tensors[op][first.type];
+    bool is_long = is_in(&ranges[0], work), is_short = is_in(&ranges[1], work);
+    return is_long != is_short ? UNKNOWN : is_long ? YES : NO;
+}
+
 /* Whether the first tensor tells that torch computes, with that of a product's columns: reading
  * each takes as long as choosing. What is broadcast to more stays there, too. */
 static bool is_torchs(int op, const struct limits *limits, PyObject *const *args, Py_ssize_t nargs,
                       PyObject *kwnames, struct shimhub_reads *reads)
 {
-    const struct shimhub_tensor *first = shimhub_tensor_of(reads, 0, args[0]), *other;
-    double work = 1;
-    if (first == NULL)
+    const struct shimhub_tensor *first, *weight;
+    if (op <= SHIMHUB_PY_LINEAR && (kwnames != NULL || nargs < 2))
         return false;
-    if (first->nd < 1 || first->type > SHIMHUB_FLOAT64)
-        return !limits->forced;
+    enum answer answer = is_torchs_by_outline(op, limits, args, nargs, reads);
+    if (answer != UNKNOWN || (first = shimhub_tensor_of(reads, 0, args[0])) == NULL)
+        return answer == YES;
+    double work = (double)shimhub_tensor_count(first);
     if (op <= SHIMHUB_PY_LINEAR) {
-        Py_ssize_t at = nargs > 2 ? 2 : 1; /* a bias, which is read anyway, has as many */
-        if (kwnames != NULL || nargs < 2 || first->nd != 2 ||
-            (other = shimhub_tensor_of(reads, at, args[at])) == NULL || other->nd < 1 ||
-            (at == 2 && other->nd != 1))
+        weight = shimhub_tensor_of(reads, 1, args[1]);
+        if (first->nd != 2 || weight == NULL || weight->nd < 1)
             return false;
-        work = at == 2 ? (double)other->shape[0] : columns_of_tensor(other);
+        work *= columns_of_tensor(weight);
     }
-    const struct range *range = &limits->tensors[op][first->type][has_short_rows(first)];
-    work *= (double)shimhub_tensor_count(first);
-    return work >= range->low && work < range->high;
+    return is_in(&limits->tensors[op][first->type][has_short_rows(first)], work);
 }
 
 static PyObject *tensors(int op, const struct limits *limits, PyObject *const *args,
@@ -690,7 +712,7 @@ static PyObject *tensors(int op, const struct limits *limits, PyObject *const *a
     bool forced = limits->forced; /* before Python code runs */
     double work = nargs > MOST ? -1 : work_of_tensors(op, args, nargs, kwnames, &reads, &type, &is_short);
     const struct range *range = &limits->tensors[op][type][is_short];
-    bool ours = work >= 0 && (work < range->low || work >= range->high);
+    bool ours = work >= 0 && !is_in(range, work);
     if (ours && !ops[op].to_python && may_leave_torch(args, nargs))
         return tensors_by_kernel(op, forced, args, nargs);
     if (PyErr_Occurred() || forced || (ours && ops[op].to_python))

@@ -4,7 +4,7 @@
  * (https://dmlc.github.io/dlpack/latest/c_api.html, DLPackExchangeAPI of version 1): 30 ns a tensor,
  * where its attribute `shape` takes 150. With an older torch, or another major version of DLPack,
  * no shape can be told here, and the functions in Python are called. */
-#include "py_torch.h"
+#include "py_outline.h"
 
 #include <string.h>
 
@@ -235,13 +235,13 @@ static PyObject *run(enum shimhub_torch_function function, PyObject *const *args
  * number broadcast: the weight is read for that alone. */
 static PyObject *layer_by_addmm(PyObject *const *values, struct shimhub_reads *reads)
 {
-    const struct shimhub_tensor *x = shimhub_tensor_of(reads, 0, values[0]), *weight;
-    const struct shimhub_tensor *bias = shimhub_tensor_of(reads, 2, values[2]);
-    if (!shimhub_torch_is_tensor(values[1]) || x == NULL || bias == NULL || x->nd != 2 ||
-        bias->nd != 1)
+    const struct shimhub_tensor *weight;
+    struct shimhub_outline x, bias;
+    if (!shimhub_torch_is_tensor(values[1]) || !shimhub_outline_of(reads, 0, values[0], &x) ||
+        !shimhub_outline_of(reads, 2, values[2], &bias) || x.nd != 2 || bias.nd != 1)
         return NULL;
-    if (bias->shape[0] == 1 && ((weight = shimhub_tensor_of(reads, 1, values[1])) == NULL ||
-                                weight->nd != 2 || weight->shape[1] != 1))
+    if (bias.count == 1 && ((weight = shimhub_tensor_of(reads, 1, values[1])) == NULL ||
+                            weight->nd != 2 || weight->shape[1] != 1))
         return NULL;
     PyObject *whole[] = {values[2], values[0], values[1]};
     return run(SHIMHUB_TORCH_ADDMM, whole, 3);
@@ -333,17 +333,29 @@ static bool is_eps(PyObject *object)
     return object == NULL || (PyFloat_CheckExact(object) && PyFloat_AS_DOUBLE(object) >= 0);
 }
 
+/* How long the rows of layer_norm's x are: as its weight, which torch holds against them; -1 where
+ * there is no last dimension or none can be told. */
+static int64_t size_of_row(PyObject *const *values, struct shimhub_reads *reads)
+{
+    struct shimhub_outline x, weight;
+    if (!shimhub_outline_of(reads, 0, values[0], &x) || x.nd < 1)
+        return -1;
+    if (values[1] != NULL && shimhub_outline_of(reads, 1, values[1], &weight) && weight.nd == 1)
+        return weight.count;
+    const struct shimhub_tensor *whole = shimhub_tensor_of(reads, 0, values[0]);
+    return whole == NULL ? -1 : whole->shape[whole->nd - 1];
+}
+
 static PyObject *layer_norm(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                             struct shimhub_reads *reads)
 {
     static const char *const names[] = {"x", "weight", "bias", "eps"};
     PyObject *values[4];
-    const struct shimhub_tensor *x;
     if (!shimhub_py_bind(args, nargs, kwnames, names, 4, 4, values) || !is_eps(values[3]) ||
-        has_none(args, nargs, kwnames) ||
-        (x = shimhub_tensor_of(reads, 0, values[0])) == NULL || x->nd < 1)
+        has_none(args, nargs, kwnames))
         return NULL;
-    PyObject *shape = shape_of_row(x->shape[x->nd - 1]);
+    int64_t size = size_of_row(values, reads);
+    PyObject *shape = size < 0 ? NULL : shape_of_row(size);
     if (shape == NULL)
         return NULL;
     PyObject *whole[] = {values[0], shape, values[1] == NULL ? Py_None : values[1],

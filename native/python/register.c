@@ -9,7 +9,7 @@ int shimhub_py_register(uintptr_t module)
         shimhub_py_dedup_methods, shimhub_py_minhash_methods, shimhub_py_pad_methods,
         shimhub_py_pack_methods,  shimhub_py_linalg_methods, shimhub_py_rows_methods,
         shimhub_py_lines_methods, shimhub_py_conform_methods,
-        shimhub_py_accel_methods,
+        shimhub_py_accel_methods, shimhub_py_outline_methods,
     };
     int status = 0;
     /* cffi released the GIL before it called us. */

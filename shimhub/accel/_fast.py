@@ -57,6 +57,14 @@ def use_torch(
         _native.accel_torch(torch, functions, own, states, levels)
 
 
+def use_outlines(addresses: tuple[int, ...], samples: tuple[Any, ...]) -> bool:
+    """Let C ask torch's own functions for a tensor's size, if they tell what the samples are.
+
+    ``addresses`` are those of functions in C for dimensions, elements and dtype, or none.
+    """
+    return _native is not None and bool(_native.accel_outline(addresses, samples))
+
+
 @contextlib.contextmanager
 def kernel(name: str, function: Callable[..., Any]) -> Iterator[None]:
     """Compute an operation by another kernel than ours, inside of a with-statement. For tests."""

@@ -8,7 +8,7 @@ import torch
 from torch.autograd import forward_ad
 from torch.nn import functional
 
-from shimhub.accel import _fast
+from shimhub.accel import _fast, _outlines
 from shimhub.kernels._reference import linalg as reference
 
 #: What functional's call after checks in Python; of a torch without them, those.
@@ -107,3 +107,4 @@ STATES: Final[tuple[Any, ...]] = (
     torch._C._functorch.peek_interpreter_stack,  # None outside of vmap, grad, functionalize
 )
 _fast.use_torch(torch, FUNCTIONS, _OWN, STATES, vars(forward_ad))
+_outlines.use()
