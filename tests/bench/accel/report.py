@@ -36,7 +36,8 @@ _HEAD = """\
 
 Made by `python -m tests.bench.accel --write`, on one thread; do not edit. It calibrates first, as
 `shimhub accel calibrate` does, and times every call in mode AUTO and by each backend itself, in
-turns; figures are the least of up to 41 samples, of up to 123 where that misses the promise.
+turns; figures are the least of up to 41 samples. What misses the promise is timed twice more
+after all others, and the least of all samples counts: some minutes of the machine are slow.
 "kernels" are ours, which are called without any choosing. numpy's and torch's are the shortest
 that their users would write: `x @ weight + bias`, `torch.addmm(bias, x, weight)`,
 `torch.softmax(x, -1)`, `torch.layer_norm(x, (n,), weight, bias)`, `F.gelu`, `F.mse_loss`,
