@@ -200,26 +200,26 @@ static bool are_arrays(PyObject *const *args, Py_ssize_t nargs, PyObject *kwname
 }
 
 /* The rows of a product's result are so long; of linear by its keyword `transposed`. */
-static double columns_of(const struct shimhub_array *b, PyObject *const *named, PyObject *kwnames)
+static double columns_of(const struct shimhub_size *b, PyObject *const *named, PyObject *kwnames)
 {
     Py_ssize_t count = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
     for (Py_ssize_t i = 0; i < count; i++)
         if (named[i] == Py_True && b->nd == 2 &&
             PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "transposed") == 0)
-            return (double)b->shape[0];
-    return b->nd == 2 ? (double)b->shape[1] : 1;
+            return (double)b->first;
+    return b->nd == 2 ? (double)b->last : 1;
 }
 
 static double work_of_product(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                               shimhub_float *type)
 {
-    struct shimhub_array first, other;
-    if (nargs < 2 || !shimhub_array_read(args[0], &first) ||
-        !shimhub_array_read(args[1], &other) || first.type != other.type || other.nd > 2 ||
+    struct shimhub_size first, other;
+    if (nargs < 2 || !shimhub_array_size(args[0], &first) ||
+        !shimhub_array_size(args[1], &other) || first.type != other.type || other.nd > 2 ||
         other.nd < 1 || first.nd < 1 || (op == SHIMHUB_PY_MATMUL && first.nd > 2))
         return -1;
     *type = first.type;
-    return (double)shimhub_array_count(&first) * columns_of(&other, args + nargs, kwnames);
+    return (double)first.count * columns_of(&other, args + nargs, kwnames);
 }
 
 /* The work of a call, in the unit of thresholds; -1 where it is Python's to tell. */
@@ -228,23 +228,19 @@ static double work_of(int op, PyObject *const *args, Py_ssize_t nargs, PyObject 
 {
     if (op <= SHIMHUB_PY_LINEAR)
         return work_of_product(op, args, nargs, kwnames, type);
-    Py_ssize_t given = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
-    struct shimhub_array array;
-    double most = 0;
-    bool any = false;
+    Py_ssize_t given = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames)), most = -1;
+    struct shimhub_size size;
     if (op == SHIMHUB_PY_CROSS_ENTROPY && given > 1)
         given = 1; /* the target is never larger */
     for (Py_ssize_t i = 0; i < given; i++) {
         if (Py_TYPE(args[i]) != us.array)
             continue;
-        if (!shimhub_array_read(args[i], &array) || (any && array.type != *type))
+        if (!shimhub_array_size(args[i], &size) || (most >= 0 && size.type != *type))
             return -1;
-        any = true;
-        *type = array.type;
-        double count = (double)shimhub_array_count(&array);
-        most = count > most ? count : most;
+        *type = size.type;
+        most = size.count > most ? size.count : most;
     }
-    return any ? most : -1;
+    return (double)most;
 }
 
 enum side { PURE_SIDE, TORCH_SIDE, PYTHON_SIDE };

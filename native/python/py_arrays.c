@@ -108,6 +108,37 @@ bool shimhub_array_read(PyObject *object, struct shimhub_array *array)
     return np.by_head ? read_head(object, array) : read_buffer(object, array);
 }
 
+static void set_size(struct shimhub_size *size, shimhub_float type, int nd,
+                     const Py_ssize_t *shape)
+{
+    size->type = type;
+    size->nd = nd;
+    size->count = 1;
+    size->first = nd > 0 ? shape[0] : 1;
+    size->last = nd > 0 ? shape[nd - 1] : 1;
+    for (int i = 0; i < nd; i++)
+        size->count *= shape[i];
+}
+
+bool shimhub_array_size(PyObject *object, struct shimhub_size *size)
+{
+    if (Py_TYPE(object) != np.ndarray)
+        return false;
+    if (np.by_head) {
+        const struct head *head = (const struct head *)object;
+        if (!(head->flags & ALIGNED) || head->nd > SHIMHUB_DIMENSIONS ||
+            !find_type(head->descr, &size->type))
+            return false;
+        set_size(size, size->type, head->nd, head->dimensions);
+        return true;
+    }
+    struct shimhub_array array;
+    if (!read_buffer(object, &array))
+        return false;
+    set_size(size, array.type, array.nd, array.shape);
+    return true;
+}
+
 static bool set_classes(struct shimhub_classes *classes, int kind, int nd, const Py_ssize_t *shape,
                         const Py_ssize_t *strides)
 {

@@ -17,6 +17,13 @@ struct shimhub_array {
     Py_ssize_t shape[SHIMHUB_DIMENSIONS], strides[SHIMHUB_DIMENSIONS];
 };
 
+/* What of an array tells how much work it is. */
+struct shimhub_size {
+    shimhub_float type;
+    int nd;
+    Py_ssize_t count, first, last; /* elements; of the first dimension and the last, 1 without any */
+};
+
 /* A row of int32 or int64 in native byte order, aligned and adjacent; or one, of no dimension. */
 struct shimhub_classes {
     const char *data;
@@ -37,6 +44,9 @@ int shimhub_arrays_setup(PyObject *numpy, PyObject *samples);
 /* Whether it is an ndarray, no subclass, that struct shimhub_array can tell. Sets no exception.
  * What is read stays valid while the array lives and is not resized. */
 bool shimhub_array_read(PyObject *object, struct shimhub_array *array);
+
+/* The same, for half of the time. */
+bool shimhub_array_size(PyObject *object, struct shimhub_size *size);
 
 /* Whether it still is as it was read. Whatever makes an object may run the garbage collector, and
  * that any code, which may resize arrays. */
