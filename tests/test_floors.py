@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "shimhub"
 
 #: Floors from below; inside a floor, each row of names may import the rows above it.
 FLOORS = {
-    0: [{"_version", "errors", "paths"}, {"_kept", "model"}],
+    0: [{"_later", "_version", "errors", "paths"}, {"_kept", "model"}],
     1: [
         {"_schema", "_toml", "_source", "_compare", "_tally", "environment"},
         {"_rows", "_closure", "_guarded"},
@@ -180,14 +180,17 @@ def test_the_finder_knows_nothing_of_registries(name):
 
 #: What a package beside the core may import of shimhub, itself apart.
 LOWER = {
-    "kernels": ("shimhub._version",),
-    "data": ("shimhub._version", "shimhub.errors", "shimhub.kernels"),
-    "speed": ("shimhub._kept", "shimhub._version", "shimhub.errors", "shimhub.paths"),
-    "accel": (
-        *("shimhub._kept", "shimhub._version", "shimhub.errors", "shimhub.paths"),
-        "shimhub.kernels",
+    "kernels": ("shimhub._later", "shimhub._version"),
+    "data": ("shimhub._later", "shimhub._version", "shimhub.errors", "shimhub.kernels"),
+    "speed": (
+        *("shimhub._kept", "shimhub._later", "shimhub._version"),
+        *("shimhub.errors", "shimhub.paths"),
     ),
-    "pure": ("shimhub.errors", "shimhub.accel"),
+    "accel": (
+        *("shimhub._kept", "shimhub._later", "shimhub._version"),
+        *("shimhub.errors", "shimhub.paths", "shimhub.kernels"),
+    ),
+    "pure": ("shimhub._later", "shimhub.errors", "shimhub.accel"),
 }
 
 
@@ -351,6 +354,8 @@ PARTS = {
     "trust and records": ({"trust", "records"}, 270),
     # The core itself uses none of it: what measures beside it does.
     "files of the cache": ({"_kept"}, 50),
+    # As is true of this: packages beside it have names that are imported at first use.
+    "names of packages": ({"_later"}, 20),
 }
 
 

@@ -5,9 +5,9 @@ Importing this imports numpy and no torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from shimhub import _later
 from shimhub.accel import _compiled, _fast
 from shimhub.accel.breakers import reset_breakers
 from shimhub.accel.errors import (
@@ -112,22 +112,9 @@ __all__ = [
 
 #: What no computation needs, by its module; imported at first use.
 _LATER: Final = {
-    "Calibration": "calibration",
-    "CalibrationError": "calibration",
-    "calibrate": "calibration",
-    "explain": "explaining",
+    "calibration": "Calibration CalibrationError calibrate",
+    "explaining": "explain",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import the module of a name of ``_LATER`` at its first use (PEP 562), and keep the name."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    """List the public names, those not yet imported too."""
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _later.attributes(globals(), _LATER)

@@ -5,8 +5,9 @@ Reading needs pyarrow: ``pip install 'shimhub[data]'``.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from shimhub import _later
 
 if TYPE_CHECKING:
     from shimhub.data.conversion import ConvertReport, convert
@@ -80,18 +81,6 @@ _MODULES: Final = {
     "tokenization": "TokenizeReport tokenize",
     "torch_dataset": "IterableDataset",
 }
-_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-
-def __getattr__(name: str) -> Any:
-    """Import the module of a public name at its first use (PEP 562), and keep the name."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    """List the public names, those not yet imported too."""
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _later.attributes(globals(), _MODULES)

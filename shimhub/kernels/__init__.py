@@ -8,9 +8,9 @@ example, leaves only that instruction set's versions in use, and the portable on
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from shimhub import _later
 from shimhub._version import __version__
 from shimhub.kernels import _loading
 from shimhub.kernels._reference import cpu
@@ -108,7 +108,9 @@ _MODULES: Final = {
     "rows": "CellError Drift conform to_columns to_rows",
     "similarity": "jaccard lsh_bands minhash near_duplicates",
 }
-_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _later.attributes(globals(), _MODULES)
 
 
 def available() -> bool:
@@ -163,17 +165,3 @@ def _query(native: Any) -> frozenset[str]:
         if mask[0] >> feature & 1:
             found.add(ffi.string(name[0]).decode("ascii"))
     return frozenset(found)
-
-
-def __getattr__(name: str) -> Any:
-    """Import the module of a public name at its first use (PEP 562), and keep the name."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    """List the public names, those not yet imported too."""
-    return sorted({*globals(), *__all__})

@@ -5,8 +5,9 @@ numpy alone is enough; torch is imported only where :mod:`shimhub.accel` was tol
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from shimhub import _later
 
 if TYPE_CHECKING:
     from shimhub.pure._graph import no_grad
@@ -72,18 +73,6 @@ _MODULES: Final = {
     "tensor": "PureTensor",
     "training": "SGD Adam History Optimizer Trainer accuracy cross_entropy mse_loss",
 }
-_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-
-def __getattr__(name: str) -> Any:
-    """Import the module of a public name at its first use (PEP 562), and keep the name."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    """List the public names, those not yet imported too."""
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _later.attributes(globals(), _MODULES)
