@@ -21,10 +21,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _our_finders() -> list[object]:
-    modules = [(f, type(f).__module__) for f in sys.meta_path]
-    ours = [(f, name) for f, name in modules if name.partition(".")[0] == "shimhub"]
-    # shimhub.accel waits for torch's compiler for as long as the process lives.
-    return [f for f, name in ours if name != "shimhub.accel._compiled"]
+    return [f for f in sys.meta_path if type(f).__module__.partition(".")[0] == "shimhub"]
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from shimhub import _later
-from shimhub.accel import _compiled, _fast
+from shimhub.accel import _fast
 from shimhub.accel.breakers import reset_breakers
 from shimhub.accel.errors import (
     AccelError,
@@ -30,6 +30,7 @@ from shimhub.accel.torch_ffi import (
 )
 
 if TYPE_CHECKING:
+    from shimhub.accel._compiled import allow_in_graph
     from shimhub.accel.calibration import Calibration, CalibrationError, calibrate
     from shimhub.accel.explaining import explain
     from shimhub.accel.ops import (
@@ -64,7 +65,6 @@ else:
     layer_norm = _functions["layer_norm"]
     mse_loss = _functions["mse_loss"]
     cross_entropy = _functions["cross_entropy"]
-    _compiled.tell_compiler(_functions)
 
 __all__ = [
     "AccelError",
@@ -80,6 +80,7 @@ __all__ = [
     "ThresholdError",
     "TorchMissingError",
     "add",
+    "allow_in_graph",
     "calibrate",
     "cross_entropy",
     "div",
@@ -112,6 +113,7 @@ __all__ = [
 
 #: What no computation needs, by its module; imported at first use.
 _LATER: Final = {
+    "_compiled": "allow_in_graph",
     "calibration": "Calibration CalibrationError calibrate",
     "explaining": "explain",
 }
