@@ -531,7 +531,7 @@ def test_linear_is_the_reference(leading, inner, outer, activation, dtype, trans
 @both
 def test_linear_beyond_the_limit_and_into_its_own_input(functions):
     """Where numpy multiplies, bias and activation follow all the same; `out` may be x."""
-    for kind in ("products", "thin_products"):
+    for kind in ("products", "shallow_products", "thin_products"):
         kernels.native_limit(kind, "float64", 0)
     x, weight, bias = numbers(1, 8, 8), numbers(2, 8, 8), numbers(3, 8)
     expected = reference.linear(x, weight, bias, "tanh")
@@ -653,9 +653,11 @@ def test_lists_with_wrong_elements_name_them(functions):
         ((64, 2048, 64), True),
         ((2, 2048, 64), False),
         ((1000, 64, 1), False),
-        ((600, 3, 600), False),
+        ((600, 3, 600), True),
+        ((3, 8, 60_000), False),
         ((600, 24, 600), True),
-        ((1000, 16, 1000), False),
+        ((1000, 16, 1000), True),
+        ((1000, 17, 4000), False),
         ((512, 8, 512), True),
         ((100, 3, 100), True),
     ],
@@ -666,10 +668,28 @@ def test_shapes_are_computed_where_they_were_measured_to_be_faster(shape, ours):
     a, b = numbers(1, m, k, dtype=np.float32), numbers(2, k, n, dtype=np.float32)
     limits = _thresholds.limits(kernels.lanes())["float32"]
     kernels.native_limit("products", "float32", limits.products)
+    kernels.native_limit("shallow_products", "float32", limits.shallow_products)
     kernels.native_limit("thin_products", "float32", limits.thin_products)
 
     assert ours == _loading.native().accel_serves("matmul", False, a, b)
     assert_product(a, b, kernels.matmul(a, b))
+
+
+@needs_native
+@dtypes
+@pytest.mark.usefixtures(each_lane.__name__)
+@pytest.mark.parametrize(("m", "k", "n"), [(523, 3, 600), (37, 31, 9001), (600, 16, 517)])
+def test_a_large_result_has_the_bits_of_its_parts(m, k, n, dtype):
+    """Results that leave the caches are computed in another order, to the same bits."""
+    a, b = numbers(1, m, k, dtype=dtype), numbers(2, k, n, dtype=dtype)
+    whole = kernels.matmul(a, b)
+
+    assert_product(a, b, whole)
+    for i in (0, 5, 30, m - 4):
+        np.testing.assert_array_equal(kernels.matmul(a[i : i + 4], b), whole[i : i + 4])
+    for j in (0, 16, n - 40):
+        part = kernels.matmul(a[:4], np.ascontiguousarray(b[:, j : j + 40]))
+        np.testing.assert_array_equal(part, whole[:4, j : j + 40])
 
 
 def test_limits_are_read_and_set():

@@ -175,31 +175,24 @@ static bool set_product(const struct shimhub_array *a, const struct shimhub_arra
 #define DEEP 1024
 #define DEEP_RESULT 4096.
 #define DEEP_ROWS 8 /* up to which A stays in the first cache, whatever its row's stride */
+#define SHALLOW 16 /* storing the result is most of it, which ours do in the order of memory */
 #define TRANSPOSED_ROWS 64 /* that use a copy of B, or else the copy is as small as */
 #define TRANSPOSED_SIZE 1024.
-
-/* Large results of little work are as fast as they are stored; rows that share lines of the cache are
- * stored slowly here. */
-static bool is_stored_slowly(shimhub_float type, const struct shimhub_product *x)
-{
-    double row = (double)x->n * (double)shimhub_float_size(type), size = (double)x->m * row;
-    if (x->k > 16 || size < (x->k <= 8 ? 160000. : 1048576.))
-        return false;
-    return fmod(row, x->k <= 4 ? 1024 : 64) != 0;
-}
 
 static bool is_ours(shimhub_float type, const struct shimhub_product *x)
 {
     double m = (double)x->m, n = (double)x->n, k = (double)x->k;
     if (shimhub_py_manner.forced || isinf(us.products[type]))
         return true;
+    bool is_thin = n < (type == SHIMHUB_FLOAT32 ? 8 : 4);
+    if (k <= SHALLOW && x->b_column == 1 && m >= FEW_ROWS && !is_thin &&
+        m * n * k <= us.shallow_products[type])
+        return true;
     if (m * n * k > us.products[type])
         return false;
-    if (n < (type == SHIMHUB_FLOAT32 ? 8 : 4))
+    if (is_thin)
         return m * k <= us.thin_products[type];
     if (x->b_column != 1 && m < TRANSPOSED_ROWS && k * n > TRANSPOSED_SIZE)
-        return false;
-    if (is_stored_slowly(type, x))
         return false;
     bool shallow = k <= DEEP || m <= DEEP_ROWS || m * n >= DEEP_RESULT;
     return shallow && (m >= FEW_ROWS || m * n * k <= FEW_ROWS_WORK);
@@ -827,14 +820,17 @@ static PyObject *setup(PyObject *module, PyObject *const *args, Py_ssize_t nargs
 
 static PyObject *set_limit(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
-    static const char *const kinds[] = {"products", "thin_products", "elements"};
-    double *const limits[] = {us.products, us.thin_products, us.elements};
+    enum { KINDS = 4 };
+    static const char *const kinds[KINDS] = {"products", "shallow_products", "thin_products",
+                                             "elements"};
+    double *const limits[KINDS] = {us.products, us.shallow_products, us.thin_products,
+                                   us.elements};
     (void)module;
     if (nargs != 3 || !PyUnicode_Check(args[0])) {
         PyErr_SetString(PyExc_TypeError, "linalg_limit(kind, precision, limit)");
         return NULL;
     }
-    Py_ssize_t kind = find_name(args[0], kinds, 3);
+    Py_ssize_t kind = find_name(args[0], kinds, KINDS);
     long type = PyLong_AsLong(args[1]);
     if (type == -1 && PyErr_Occurred())
         return NULL;

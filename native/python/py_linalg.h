@@ -30,9 +30,10 @@ struct shimhub_py_linalg {
     PyObject *contiguous;                      /* numpy.ascontiguousarray */
     PyObject *give;                            /* the reference's, which checks and fills out */
     /* Above these numpy is as fast or faster. By shimhub_float. */
-    double products[2];      /* m * n * k */
-    double thin_products[2]; /* m * k where n is less than half of a vector of the widest lane */
-    double elements[2];      /* of elementwise results */
+    double products[2];         /* m * n * k */
+    double shallow_products[2]; /* the same where k is at most 16; the larger limit holds */
+    double thin_products[2];    /* m * k where n is less than half of a vector of the widest lane */
+    double elements[2];         /* of elementwise results */
 };
 extern struct shimhub_py_linalg shimhub_py_linalg;
 

@@ -11,6 +11,11 @@
 #endif
 #define COLUMNS 2048 /* of packed B */
 #define DIRECT 80000. /* bytes of B that stay in caches as they lie: copies would cost more */
+#define SHALLOW 32         /* steps over k, which take less than storing their results */
+#ifndef NEAR
+#define NEAR 400000    /* bytes of B that stay in the second cache */
+#define LARGE 1000000. /* bytes of a result that do not */
+#endif
 
 #define T float
 #define NAME(x) x##_f32

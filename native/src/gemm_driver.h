@@ -19,12 +19,9 @@ static int NAME(tail)(ptrdiff_t columns, int width, int *vectors)
 }
 
 /* One step of depth k with B as it lies: B's columns are adjacent. */
-static void NAME(direct)(const struct TILES *tiles, const struct PRODUCT *x, ptrdiff_t k,
-                         const T *a, const T *b, bool add)
+static void NAME(columns)(const struct TILES *tiles, const struct PRODUCT *x, ptrdiff_t k,
+                          const T *a, const T *b, bool four, bool add)
 {
-    const int *rows_of = tiles->direct_rows;
-    /* Tiles of four vectors where they have the most sums, or rows are few. */
-    bool four = 4 * rows_of[2] > 2 * rows_of[1] || x->m <= rows_of[2];
     ptrdiff_t j = 0;
     while (j < x->n) {
         int kind = x->n - j > 2 * tiles->width && four ? 2 : x->n - j > tiles->width ? 1 : 0;
@@ -44,6 +41,34 @@ static void NAME(direct)(const struct TILES *tiles, const struct PRODUCT *x, ptr
         }
         j += columns;
     }
+}
+
+/* The same for a result that leaves the caches, a few of its rows at a time: its columns lie in as
+ * many pages as there are rows. As much of B is used again and again as stays near. */
+static void NAME(rows)(const struct TILES *tiles, const struct PRODUCT *x, ptrdiff_t k, const T *a,
+                       const T *b, bool four, bool add)
+{
+    struct PRODUCT part = *x;
+    ptrdiff_t rows = tiles->direct_rows[four ? 2 : 1];
+    ptrdiff_t columns = NEAR / (k * (ptrdiff_t)sizeof(T)) / (4 * tiles->width) * 4 * tiles->width;
+    for (ptrdiff_t j = 0; j < x->n; j += columns) {
+        part.n = x->n - j < columns ? x->n - j : columns;
+        for (ptrdiff_t i = 0; i < x->m; i += rows) {
+            part.m = x->m - i < rows ? x->m - i : rows;
+            part.c = x->c + i * x->c_row + j;
+            NAME(columns)(tiles, &part, k, a + i * x->a_row, b + j, four, add);
+        }
+    }
+}
+
+static void NAME(direct)(const struct TILES *tiles, const struct PRODUCT *x, ptrdiff_t k,
+                         const T *a, const T *b, bool add)
+{
+    const int *rows_of = tiles->direct_rows;
+    /* Tiles of four vectors where they have the most sums, or rows are few. */
+    bool four = 4 * rows_of[2] > 2 * rows_of[1] || x->m <= rows_of[2];
+    bool large = (double)x->m * (double)x->n * (double)sizeof(T) > LARGE;
+    (large && x->k <= SHALLOW ? NAME(rows) : NAME(columns))(tiles, x, k, a, b, four, add);
 }
 
 static void NAME(pack_a)(const struct PRODUCT *x, const T *a, ptrdiff_t rows, ptrdiff_t k, T *to)
@@ -119,7 +144,7 @@ static void NAME(zero)(const struct PRODUCT *x)
 static bool NAME(is_direct)(const struct PRODUCT *x)
 {
     return (x->b_column == 1 || x->n == 1) &&
-           (x->m <= SHIMHUB_GEMM_DIRECT ||
+           (x->m <= SHIMHUB_GEMM_DIRECT || x->k <= SHALLOW ||
             (double)x->n * (double)x->k * (double)sizeof(T) <= DIRECT);
 }
 

@@ -7,6 +7,7 @@ OpenBLAS of numpy 2.4, by ``python -m tests.bench.kernels linalg``. Another mach
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Final, NamedTuple
 
@@ -18,6 +19,8 @@ class Limits(NamedTuple):
     products: float
     #: The same where it may start more: OpenBLAS does so above this (interface/gemm.c).
     threaded_products: float
+    #: m * n * k where k is at most 16 and BLAS has one thread: storing the result is most of it.
+    shallow_products: float
     #: m * k where n is less than half of a vector, so that most of each vector is unused.
     thin_products: float
     #: Elements of the result of add, subtract, multiply and divide.
@@ -27,16 +30,16 @@ class Limits(NamedTuple):
 #: By the fastest lane in use, then by the dtype's name.
 LIMITS: Final = {
     "avx512": {
-        "float32": Limits(384.0**3, 64.0**3, 4096, 16384),
-        "float64": Limits(200.0**3, 64.0**3, 4096, 4096),
+        "float32": Limits(384.0**3, 64.0**3, math.inf, 4096, 16384),
+        "float64": Limits(200.0**3, 64.0**3, math.inf, 4096, 4096),
     },
     "avx2": {
-        "float32": Limits(48.0**3, 48.0**3, 4096, 16384),
-        "float64": Limits(48.0**3, 48.0**3, 4096, 4096),
+        "float32": Limits(48.0**3, 48.0**3, 0, 4096, 16384),
+        "float64": Limits(48.0**3, 48.0**3, 0, 4096, 4096),
     },
     "portable": {
-        "float32": Limits(10.0**3, 10.0**3, 256, 1024),
-        "float64": Limits(10.0**3, 10.0**3, 256, 1024),
+        "float32": Limits(10.0**3, 10.0**3, 0, 256, 1024),
+        "float64": Limits(10.0**3, 10.0**3, 0, 256, 1024),
     },
 }
 

@@ -27,17 +27,18 @@ _FUNCTIONS: Final = (
     *("relu", "sigmoid", "tanh", "gelu", "softmax", "layer_norm"),
     *("mse_loss", "cross_entropy"),
 )
-_KINDS: Final = ("products", "thin_products", "elements")
+_KINDS: Final = ("products", "shallow_products", "thin_products", "elements")
 
 
 def native_limit(kind: str, dtype: str, limit: float | None = None) -> float:
     """Return the size up to which native code is used, and set it if ``limit`` is given.
 
-    ``kind`` is "products" (m * n * k), "thin_products" (m * k, of results with so few columns that
-    a vector is mostly unused) or "elements" (of add, subtract, multiply and divide); ``dtype``
-    "float32" or "float64". ``0`` leaves all that is not empty to numpy; ``math.inf`` nothing, not
-    even the shapes at which numpy was measured to be faster (a transposed ``b`` of few rows).
-    Returns 0 without the native library. For the process; O(1). Raises ``ValueError``.
+    ``kind`` is "products" (m * n * k), "shallow_products" (the same where k is at most 16; the
+    larger of both limits holds), "thin_products" (m * k, of results with so few columns that a
+    vector is mostly unused) or "elements" (of add, subtract, multiply and divide); ``dtype``
+    "float32" or "float64". ``0`` leaves all that is not empty to numpy; ``math.inf`` nothing, of
+    products not even the shapes at which numpy was measured to be faster (a transposed ``b`` of few
+    rows). Returns 0 without the native library. For the process; O(1). Raises ``ValueError``.
     """
     if kind not in _KINDS:
         raise ValueError(f"kind: {kind!r} is none of {', '.join(_KINDS)}")
@@ -76,6 +77,7 @@ def _set_up(native: ModuleType) -> None:
     for dtype, limits in _thresholds.limits(kernels.lanes()).items():
         products = limits.threaded_products if threaded else limits.products
         native_limit("products", dtype, products)
+        native_limit("shallow_products", dtype, 0 if threaded else limits.shallow_products)
         native_limit("thin_products", dtype, limits.thin_products)
         native_limit("elements", dtype, limits.elements)
 

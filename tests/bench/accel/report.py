@@ -45,8 +45,6 @@ that their users would write: `x @ weight + bias`, `torch.addmm(bias, x, weight)
 and `.numpy()` or `.tolist()` after. numpy has no gelu, as it has no erf. Losses of tensors
 that need no gradient are ours where that was measured to be faster, as other operations are.
 Tensors in rows have two sizes, of rows below 16 elements and of others: a single long row may miss.
-Products with few columns of the first (1024 x 4 x 1024) miss by numpy's BLAS, which is slower than
-torch's there, into an array that is given and touches no new page, too.
 
 Machine: {machine}; load average {load:.1f} at the end; numpy {numpy}, torch {torch}.
 
