@@ -366,6 +366,9 @@ class Traced:
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_at_any_place_leaves_history_whole_and_the_handler_as_it_was():
     """At each instruction of fit, and of taking and giving back the handler, one by one."""
+    # Python 3.12 traces opcodes only if a frame has asked for it before sys.settrace:
+    # https://github.com/python/cpython/issues/103615
+    sys._getframe().f_trace_opcodes = True
     interrupted = 0
     for at in range(1, 10_000):
         one = trainer()
