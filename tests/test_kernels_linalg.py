@@ -649,7 +649,9 @@ def test_lists_with_wrong_elements_name_them(functions):
     [
         ((64, 64, 64), True),
         ((8, 2048, 8), True),
-        ((9, 2048, 16), False),
+        ((9, 2048, 16), True),
+        ((100, 2048, 16), True),
+        ((100, 1200, 40), False),
         ((64, 2048, 64), True),
         ((2, 2048, 64), False),
         ((1000, 64, 1), False),

@@ -174,7 +174,8 @@ static bool set_product(const struct shimhub_array *a, const struct shimhub_arra
 #define FEW_ROWS_WORK 65536.
 #define DEEP 1024
 #define DEEP_RESULT 4096.
-#define DEEP_ROWS 8 /* up to which A stays in the first cache, whatever its row's stride */
+#define DEEP_ROWS 64 /* up to which B is used as it lies */
+#define DEEP_COLUMNS(type) ((type) == SHIMHUB_FLOAT32 ? 32 : 16) /* the same */
 #define SHALLOW 16 /* storing the result is most of it, which ours do in the order of memory */
 #define TRANSPOSED_ROWS 64 /* that use a copy of B, or else the copy is as small as */
 #define TRANSPOSED_SIZE 1024.
@@ -194,7 +195,7 @@ static bool is_ours(shimhub_float type, const struct shimhub_product *x)
         return m * k <= us.thin_products[type];
     if (x->b_column != 1 && m < TRANSPOSED_ROWS && k * n > TRANSPOSED_SIZE)
         return false;
-    bool shallow = k <= DEEP || m <= DEEP_ROWS || m * n >= DEEP_RESULT;
+    bool shallow = k <= DEEP || m <= DEEP_ROWS || n <= DEEP_COLUMNS(type) || m * n >= DEEP_RESULT;
     return shallow && (m >= FEW_ROWS || m * n * k <= FEW_ROWS_WORK);
 }
 

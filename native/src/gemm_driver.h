@@ -141,11 +141,13 @@ static void NAME(zero)(const struct PRODUCT *x)
 }
 
 /* Whether copying costs more than it saves. */
-static bool NAME(is_direct)(const struct PRODUCT *x)
+static bool NAME(is_direct)(const struct TILES *tiles, const struct PRODUCT *x)
 {
+    ptrdiff_t k = x->k < SHIMHUB_GEMM_DEPTH ? x->k : SHIMHUB_GEMM_DEPTH;
+    double size = (double)x->n * (double)k * (double)sizeof(T);
     return (x->b_column == 1 || x->n == 1) &&
            (x->m <= SHIMHUB_GEMM_DIRECT || x->k <= SHALLOW ||
-            (double)x->n * (double)x->k * (double)sizeof(T) <= DIRECT);
+            size <= (x->m <= 64 || x->n <= 2 * tiles->width ? NEAR : DIRECT));
 }
 
 shimhub_status NAME(shimhub_gemm)(const struct PRODUCT *product)
@@ -157,7 +159,7 @@ shimhub_status NAME(shimhub_gemm)(const struct PRODUCT *product)
     if (x->k == 0)
         NAME(zero)(x);
     T *space = NULL, *a_space = NULL, *b_space = NULL;
-    bool direct = NAME(is_direct)(x);
+    bool direct = NAME(is_direct)(tiles, x);
     if (!direct) {
         ptrdiff_t rows = x->m < ROWS ? x->m : ROWS, columns = x->n < COLUMNS ? x->n : COLUMNS;
         ptrdiff_t k = x->k < SHIMHUB_GEMM_DEPTH ? x->k : SHIMHUB_GEMM_DEPTH;

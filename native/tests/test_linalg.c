@@ -155,7 +155,8 @@ static void products_are_those_of_naive_loops(shimhub_float type, uint64_t *stat
 static void large_products_are_the_same(shimhub_float type, uint64_t *state)
 {
     const int64_t shapes[][3] = {{3, 5, 700}, {150, 40, 300}, {130, 130, 260}, {2, 2100, 9},
-                                 {9, 2100, 9},   {523, 600, 3},   {37, 9001, 32}};
+                                 {9, 2100, 9},   {523, 600, 3},   {37, 9001, 32},
+                                 {70, 9, 600},   {64, 130, 300}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         int64_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
         double *a = malloc((size_t)(m * k) * sizeof *a), *b = malloc((size_t)(k * n) * sizeof *b);
