@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 
 needs_native = pytest.mark.skipif(not kernels.available(), reason="there is no native library")
 MODES = ("torch", "native", "auto")
+FLOATS = (torch.float32, torch.float64)
 
 
 @pytest.fixture(autouse=True)
@@ -317,6 +318,106 @@ def test_ours_give_tensors(name, in_settings):
         torch.testing.assert_close(expected, answer, rtol=2e-5, atol=2e-6)
 
 
+def counted():
+    """Return how many calls our kernels, numpy and torch computed since the last count."""
+    told = accel.get_stats()
+    accel.reset_stats()
+    return told.native_count, told.pure_count - told.native_count, told.ffi_count
+
+
+@needs_native
+def test_ranges_are_told_by_dtype_and_length_of_rows(monkeypatch):
+    """Each of the four has its own, in C as in Python; rows of 16 are not short."""
+    made = {(dtype, size): drawn(3, size, dtype=dtype) for dtype in FLOATS for size in (15, 16)}
+    for wanted in made:
+        by = str(wanted[0]).removeprefix("torch."), wanted[1] < model.SHORT_ROW
+        monkeypatch.setattr(
+            thresholds,
+            "tensor_range",
+            lambda _, dtype, __, short, by=by: (
+                (math.inf if (dtype, short) == by else 0.0),
+                math.inf,
+            ),
+        )
+        thresholds.changed()
+        with accel.using("auto"):
+            for kind, x in made.items():
+                for function in (accel.tanh, ops.tanh):
+                    counted()
+                    function(x)
+                    assert (kind == wanted) == (counted() == (1, 0, 0)), (kind, wanted, function)
+    monkeypatch.undo()
+    thresholds.changed()
+
+
+#: Calls whose work is not that of one matrix: what they are, and the work in the unit of ranges.
+WORKS = {
+    "add, a row": ("add", (X, X[0]), 20),
+    "add, more first": ("add", (drawn(8, 5), drawn(8, 1)), 40),
+    "matmul": ("matmul", (X, W), 60),
+    "matmul, tall": ("matmul", (drawn(7, 5), drawn(5, 2)), 70),
+    "linear": ("linear", (drawn(7, 5), drawn(5, 2), drawn(2)), 70),
+    "linear, no bias": ("linear", (drawn(7, 5), drawn(5, 2)), 70),
+    "layer_norm": ("layer_norm", (X, X[0], X[1]), 20),
+    "mse_loss": ("mse_loss", (X, X + 1), 20),
+    "cross_entropy": ("cross_entropy", (X, CLASSES), 20),
+}
+
+
+@needs_native
+@pytest.mark.parametrize("name", WORKS)
+def test_works_of_tensors_are_those_of_the_rule(name):
+    """A range ends, and begins, at the same work whoever dispatches, and explain tells it."""
+    op, given, work = WORKS[name]
+    for low, high, by_torch in (
+        (work, math.inf, True),
+        (work + 1, math.inf, False),
+        (0, work, False),
+        (0, work + 1, True),
+    ):
+        token = modes.CURRENT.set(ours(low, high))
+        try:
+            told = accel.explain(op, *given)
+            for functions in (accel, ops):
+                counted()
+                getattr(functions, op)(*given)
+                found = counted()
+                assert (work, by_torch) == (told.work, found[2] == 1), (low, high, functions)
+            assert (told.backend == "torch") == by_torch
+        finally:
+            modes.CURRENT.reset(token)
+
+
+#: Tensors that our kernels do not compute, or not with these beside them.
+NOT_OURS = {
+    "another dtype beside": ("add", (X, X.double()), {}),
+    "another dtype of weights": ("mse_loss", (X, X.double()), {}),
+    "a number beside": ("mul", (X, 2.0), {}),
+    "a whole number beside": ("mul", (X, 2), {}),
+    "a scale": ("add", (X, X), {"alpha": 3}),
+    "classes of 32 bits": ("cross_entropy", (X, CLASSES.int()), {}),
+}
+
+
+@needs_native
+@pytest.mark.parametrize("mode", ["native", "ours"])
+@pytest.mark.parametrize("name", NOT_OURS)
+def test_what_is_not_ours_is_one_by_c_and_by_the_rule(name, mode, in_settings):
+    """The same answer or exception, computed by the same, with the same reasons."""
+    op, given, named = NOT_OURS[name]
+    in_settings(ours() if mode == "ours" else model.Settings(AccelMode.NATIVE))
+    told = []
+    for functions in (ops, accel):
+        accel.reset_stats()
+        try:
+            answer = getattr(functions, op)(*given, **named)
+        except Exception as error:  # noqa: BLE001 - compared
+            answer = type(error)
+        told.append((str(answer), dict(accel.get_stats().reasons), counted()))
+    assert told[0] == told[1]
+    assert 0 == told[0][2][0]
+
+
 LOSSES = {
     "mse_loss": (X, X + 1),
     "mse_loss, deep": (X[None], X[None] + 1),
@@ -536,37 +637,59 @@ def resident_kb():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4
 
 
+def collect_all():
+    """Free all garbage: what torch.compile leaves holds more that the next collection finds."""
+    while gc.collect():
+        pass
+
+
+TENSORS = [X.clone(), W.clone(), B.clone(), CLASSES.clone()]
+AS_ARRAYS = [as_numpy(one) for one in TENSORS]
+
+
+def call_all(times):
+    """Call what has a way of its own to torch so often, on tensors and arrays, right and wrong."""
+    for _ in range(times):
+        for one, two, three, four in (TENSORS, AS_ARRAYS):
+            accel.linear(one, two, three), accel.linear(one, two), accel.add(one, one)
+            accel.softmax(one), accel.softmax(one, axis=0), accel.gelu(one)
+            accel.layer_norm(one, eps=1e-3), accel.mse_loss(one, one), accel.matmul(one, two)
+            accel.cross_entropy(one, four), accel.mul(one, 2.0)
+        with pytest.raises(accel.ShapeError):
+            accel.linear(*TENSORS[:2], B[:1])
+        with pytest.raises(accel.ShapeError):
+            accel.mse_loss(AS_ARRAYS[0], AS_ARRAYS[1])
+
+
 @needs_native
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("mode", MODES)
 def test_paths_to_torch_leave_no_references(mode):
-    """Thousands of calls on tensors and arrays, right and wrong: counts and memory stay."""
-    tensors = [X.clone(), W.clone(), B.clone(), CLASSES.clone()]
-    arrays = [as_numpy(one) for one in tensors]
-    objects = [*tensors, *arrays, None, -1, 1, (), torch.addmm, modes.current(), np.float32]
-
-    def work(count):
-        for _ in range(count):
-            for one, two, three, four in (tensors, arrays):
-                accel.linear(one, two, three), accel.linear(one, two), accel.add(one, one)
-                accel.softmax(one), accel.softmax(one, axis=0), accel.gelu(one)
-                accel.layer_norm(one, eps=1e-3), accel.mse_loss(one, one), accel.matmul(one, two)
-                accel.cross_entropy(one, four), accel.mul(one, 2.0)
-            with pytest.raises(accel.ShapeError):
-                accel.linear(*tensors[:2], B[:1])
-            with pytest.raises(accel.ShapeError):
-                accel.mse_loss(arrays[0], arrays[1])
-
+    """Hundreds of calls leave each object's count as it was."""
+    kept = [None, -1, 1, (), torch.addmm, accel.linear, np.float32]
     with accel.using(mode):
-        work(200)
-        gc.collect()
-        before, memory = [sys.getrefcount(one) for one in objects], resident_kb()
-        work(600)
-        gc.collect()
+        objects = [*TENSORS, *AS_ARRAYS, *kept, modes.current()]
+        call_all(200)
+        collect_all()
+        before = [sys.getrefcount(one) for one in objects]
+        call_all(600)
+        collect_all()
         after = [sys.getrefcount(one) for one in objects]
     pairs = zip(objects, before, after, strict=True)
     assert [] == [(one, new - old) for one, old, new in pairs if abs(new - old) > 30]
-    assert resident_kb() - memory < 2000
+
+
+@needs_native
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("mode", MODES)
+def test_paths_to_torch_leave_nothing_behind(mode):
+    """Nor does memory grow."""
+    with accel.using(mode):
+        call_all(200)
+        collect_all()
+        before = resident_kb()
+        call_all(600)
+        collect_all()
+    assert resident_kb() - before < 2000
 
 
 @pytest.mark.parametrize("layout", ["strided", "jagged"])
