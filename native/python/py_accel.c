@@ -257,6 +257,12 @@ static enum side side_of(const double *limits, int op, PyObject *const *args, Py
     return work <= limits[type] ? PURE_SIDE : TORCH_SIDE;
 }
 
+static void count(int op, bool native, bool forced)
+{
+    ops[op].counts[native ? NATIVE : NUMPY]++;
+    ops[op].counts[REFUSED] += forced && !native;
+}
+
 static PyObject *by_kernel(int op, bool forced, PyObject *const *args, Py_ssize_t nargs,
                            PyObject *kwnames, bool *native)
 {
@@ -274,10 +280,8 @@ static PyObject *arrays(int op, const struct limits *limits, PyObject *const *ar
 {
     bool native = false, forced = limits->forced;
     PyObject *result = by_kernel(op, forced, args, nargs, kwnames, &native);
-    if (result == NULL)
-        return NULL;
-    ops[op].counts[native ? NATIVE : NUMPY]++;
-    ops[op].counts[REFUSED] += forced && !native;
+    if (result != NULL)
+        count(op, native, forced);
     return result;
 }
 
@@ -388,8 +392,8 @@ static double work_of_tensors(int op, PyObject *const *args, Py_ssize_t nargs, P
             return -1;
         if (i == 1)
             columns = columns_of_tensor(tensor);
-        double count = (double)shimhub_tensor_count(tensor);
-        most = count > most ? count : most;
+        double elements = (double)shimhub_tensor_count(tensor);
+        most = elements > most ? elements : most;
     }
     *type = (shimhub_float)first->type;
     *is_short = has_short_rows(first);
@@ -450,8 +454,8 @@ static double work_of_lists(int op, PyObject *const *args, Py_ssize_t nargs)
         return work < 0 || nd < 1 || nd > 2 ? -1 : nd == 2 ? work * shape[1] : work;
     }
     for (Py_ssize_t i = 1; work >= 0 && i < nargs; i++) {
-        double count = is_list(args[i]) ? count_of_list(args[i]) : 1;
-        work = count < 0 ? -1 : count > work ? count : work;
+        double elements = is_list(args[i]) ? count_of_list(args[i]) : 1;
+        work = elements < 0 ? -1 : elements > work ? elements : work;
     }
     return work;
 }
@@ -483,10 +487,8 @@ static PyObject *lists(int op, bool forced, PyObject *const *args, Py_ssize_t na
     result = by_kernel(op, forced, inputs, nargs, NULL, &native);
     if (result != NULL && !whole)
         Py_SETREF(result, PyObject_CallMethodNoArgs(result, us.tolist));
-    if (result != NULL) {
-        ops[op].counts[native ? NATIVE : NUMPY]++;
-        ops[op].counts[REFUSED] += forced && !native;
-    }
+    if (result != NULL)
+        count(op, native, forced);
 done:
     while (made > 0)
         Py_DECREF(inputs[--made]);
@@ -630,10 +632,8 @@ static PyObject *tensors_by_kernel(int op, bool forced, PyObject *const *args, P
         Py_SETREF(result, PyObject_CallOneArg(us.asarray, result));
     if (result != NULL)
         Py_SETREF(result, shimhub_torch_from_array(result));
-    if (result != NULL) {
-        ops[op].counts[native ? NATIVE : NUMPY]++;
-        ops[op].counts[REFUSED] += forced && !native;
-    }
+    if (result != NULL)
+        count(op, native, forced);
 done:
     while (made > 0)
         Py_DECREF(inputs[--made]);
