@@ -13,8 +13,8 @@ TIE: Final = 1.05
 #: Of lists, which are nearly all time of making numbers, by torch as by numpy: it varies by more.
 TIE_OF_LISTS: Final = 1.1
 #: Tensors stay in torch always where that loses no more: a range costs each call the reading of its
-#: size, a tenth of what torch takes for a small one.
-TIE_OF_TENSORS: Final = 1.25
+#: size, a twentieth of what torch takes for a small one.
+TIE_OF_TENSORS: Final = 1.1
 #: A size that is in use stays while the measured one is this near.
 HYSTERESIS: Final = 1.15
 _SAME: Final = 1.02
