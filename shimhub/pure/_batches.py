@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shimhub.pure._making import unmasked
+from shimhub.pure._making import check_size, unmasked
 from shimhub.pure.errors import DataError
 from shimhub.pure.tensor import PureTensor
 
@@ -27,7 +27,6 @@ def batches(data: Any, size: int, order: np.random.Generator | None) -> Iterable
         raise DataError(f"data: {len(inputs)} inputs have {len(targets)} targets")
     if not len(inputs):
         raise DataError("data: inputs and targets have no rows")
-    check_size(size)
     if order is None:
         return zip(cut(inputs, size), cut(targets, size), strict=True)
     return _drawn(inputs, targets, cut(order.permutation(len(inputs)), size))
@@ -68,14 +67,8 @@ def rows(name: str, x: Any) -> Array:
 
 def cut(rows: Array, size: int) -> Iterator[Array]:
     """Yield so many rows at a time; the last are what is left."""
-    check_size(size)
+    check_size("batch_size", size)
     return (rows[start : start + size] for start in range(0, len(rows), size))
-
-
-def check_size(size: Any) -> None:
-    """Raise ``DataError`` for what is no number of rows."""
-    if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
-        raise DataError(f"batch_size: {size!r} is not an integer >= 1")
 
 
 def _drawn(inputs: Array, targets: Array, order: Iterable[Array]) -> Iterator[Batch]:

@@ -126,3 +126,9 @@ def shape_of(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     if not all(isinstance(one, int | np.integer) and one >= 0 for one in shape):
         raise DataError(f"shape: {first!r} is not made of integers >= 0")
     return tuple(int(one) for one in shape)
+
+
+def check_size(name: str, value: Any) -> None:
+    """Raise ``DataError`` for what is no number of rows, features or the like."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise DataError(f"{name}: {value!r} is not an integer >= 1")

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from shimhub.pure import _making, tensor_ops
 from shimhub.pure._module import Module
 from shimhub.pure.errors import DataError, KindError
@@ -36,8 +34,8 @@ class Linear(Module):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = None
     ) -> None:
-        _check_size("in_features", in_features)
-        _check_size("out_features", out_features)
+        _making.check_size("in_features", in_features)
+        _making.check_size("out_features", out_features)
         bound = 1 / math.sqrt(in_features)
         self.weight = _even((out_features, in_features), bound, dtype)
         self.bias = _even((out_features,), bound, dtype) if bias else None
@@ -128,7 +126,7 @@ class LayerNorm(Module):
     """Rows with mean 0 and variance 1, then ``* weight + bias``, over the last dimension."""
 
     def __init__(self, features: int, eps: float = 1e-5, *, dtype: Any = None) -> None:
-        _check_size("features", features)
+        _making.check_size("features", features)
         self.weight = PureTensor.ones(features, requires_grad=True, dtype=dtype)
         self.bias = PureTensor.zeros(features, requires_grad=True, dtype=dtype)
         self.eps = eps
@@ -176,11 +174,6 @@ class Sequential(Module):
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.layers))})"
-
-
-def _check_size(name: str, value: Any) -> None:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise DataError(f"{name}: {value!r} is not an integer >= 1")
 
 
 def _even(shape: tuple[int, ...], bound: float, dtype: Any) -> PureTensor:
