@@ -424,6 +424,17 @@ def test_torchs_own_loss_refuses_them_too():
             torch_ffi.cross_entropy_torch_ffi(np.ones((2, 4)), np.array(classes))
 
 
+@pytest.mark.parametrize("target", [1, np.int64(1), np.array(1), [0.0, 1.0, 0.0]])
+@pytest.mark.parametrize("x", [[1.0, 2.0, 3.0], np.array([1.0, 2.0, 3.0])])
+def test_torchs_own_loss_takes_what_all_modes_take(x, target):
+    """The class of one row as a number, too."""
+    pytest.importorskip("torch")
+    if isinstance(x, np.ndarray) and isinstance(target, list):
+        target = np.array(target)
+    expected = accel.cross_entropy(x, target)
+    assert expected == pytest.approx(torch_ffi.cross_entropy_torch_ffi(x, target))
+
+
 def test_an_exception_of_a_numbers_own_code_is_the_calls():
     """It is not run again, on what it has changed in the meantime."""
 

@@ -80,15 +80,7 @@ def call_of(
     """Return the call on arrays. Raises ``TypeError`` and ``ValueError`` for what has none."""
     if kind == "ndarray" and all(type(one) is np.ndarray for one in inputs):
         return Call(op, kind, inputs, options, settings)
-    floats = [kind == "list"] * len(inputs)
-    if op.name == "cross_entropy":
-        floats[1] = False  # classes are whole numbers
-    arrays = [
-        _kinds.to_array(one, op.name, as_floats)
-        for one, as_floats in zip(inputs, floats, strict=True)
-    ]
-    if op.name == "cross_entropy":
-        arrays[1] = np.asarray(arrays[1])
+    arrays = _kinds.to_arrays(kind, inputs, op.name)
     return Call(op, "list" if kind == "list" else "ndarray", arrays, options, settings)
 
 

@@ -117,6 +117,21 @@ def to_array(value: Any, op: str, as_floats: bool) -> Any:
     return value
 
 
+def to_arrays(kind: str, inputs: Sequence[Any], op: str) -> list[Any]:
+    """Return all inputs as numpy computes with them; ``kind`` is that of the result.
+
+    Raises ``TypeError`` and ``ValueError``.
+    """
+    has_classes = op == "cross_entropy"  # whole numbers, or one
+    arrays = [
+        to_array(one, op, kind == "list" and not (has_classes and place == 1))
+        for place, one in enumerate(inputs)
+    ]
+    if has_classes:
+        arrays[1] = np.asarray(arrays[1])
+    return arrays
+
+
 def from_tensor(tensor: Any) -> Any:
     """Return a tensor's array, which shares its memory where it can."""
     return tensor.detach().resolve_conj().resolve_neg().cpu().numpy()

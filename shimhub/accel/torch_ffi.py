@@ -163,10 +163,7 @@ def _ffi(op: Op, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
             f"{op.name}: torch's threads ended with the fork, and it would wait for them; call "
             "torch.set_num_threads(1) here, or start processes by spawn"
         )
-    floats = op.name != "cross_entropy"
-    arrays = [_kinds.to_array(one, op.name, kind == "list" and floats) for one in inputs]
-    if kind == "list" and not floats:
-        arrays[0] = np.asarray(arrays[0], dtype=np.float64)
+    arrays = _kinds.to_arrays(kind, inputs, op.name)
     return _kinds.from_result(kind, first, on_arrays(op, arrays, options))
 
 
