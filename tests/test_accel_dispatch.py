@@ -401,7 +401,6 @@ def test_torch_that_raises_is_answered_for(monkeypatch):
 # ---- the C functions
 
 
-@needs_native
 def test_calls_leave_no_references():
     """Thousands of calls, good and bad, leave each object's count as it was."""
     x, lists = numbers(3, 3), [[1.0, 2.0], [3.0, 4.0]]
@@ -425,7 +424,6 @@ def test_calls_leave_no_references():
     assert all(abs(new - old) < 10 for new, old in zip(after, before, strict=True)), (before, after)
 
 
-@needs_native
 def test_the_mode_may_change_at_any_time():
     """Threads that change modes and thresholds while others compute give right answers."""
     x = numbers(8, 8)
@@ -459,7 +457,6 @@ def run_all(changing, computing, over):
         one.join()
 
 
-@needs_native
 @pytest.mark.parametrize(
     ("shape", "other"),
     [((4, 4), (4, 4)), ((2, 500), (500, 500)), ((1, 64), (64, 64)), ((9,), (9,))],

@@ -76,7 +76,6 @@ def test_without_the_native_library_numpy_computes():
     assert "[[11.0]]" == product
 
 
-@needs_native
 def test_without_torch_all_modes_answer():
     """No torch: numpy and our kernels compute, and each call that torch was to is told."""
     done = start("import sys\nsys.modules['torch'] = None" + ALL)
@@ -140,7 +139,6 @@ def test_torch_by_name_keeps_the_gradients_of_pure():
 # ---- what raises
 
 
-@needs_native
 @pytest.mark.parametrize("op", KERNELS)
 @pytest.mark.parametrize("mode", ["pure", "native", "auto"])
 def test_a_kernel_that_raises_is_answered_by_the_reference(op, mode):
@@ -169,7 +167,6 @@ def test_torch_that_raises_is_answered_by_the_reference(op, mode):
     assert {"torch raised RuntimeError": 1} == dict(told.reasons)
 
 
-@needs_native
 def test_a_kernel_that_raises_on_tensors_leaves_them_in_torch():
     """The answer is torch's, of its own type; the fallback is counted."""
     torch = pytest.importorskip("torch")
@@ -182,7 +179,6 @@ def test_a_kernel_that_raises_on_tensors_leaves_them_in_torch():
     assert (0, 1) == (accel.get_stats().pure_count, accel.get_stats().ffi_count)
 
 
-@needs_native
 def test_strict_raises_what_the_backend_raised():
     """Nothing is answered for a backend that was to compute; nothing is counted."""
     broken = kernel("add", Failing(RuntimeError("of the kernel")))
@@ -202,7 +198,6 @@ def test_strict_raises_what_torch_raised():
     assert 0 == accel.get_stats().fallback_count
 
 
-@needs_native
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_what_ends_a_program_is_not_held_up(error):
     """Only exceptions are answered; the breaker does not count these."""
@@ -212,7 +207,6 @@ def test_what_ends_a_program_is_not_held_up(error):
     assert 0 == accel.get_stats().fallback_count
 
 
-@needs_native
 def test_running_out_of_memory_is_answered_or_raised():
     """A MemoryError of the kernel is an exception like others: the reference may have enough."""
     with kernel("add", Failing(MemoryError())), computing("pure"):
@@ -223,7 +217,6 @@ def test_running_out_of_memory_is_answered_or_raised():
 # ---- left alone
 
 
-@needs_native
 def test_a_breaker_trips_after_three_exceptions():
     """The kernel is not called a fourth time; each call has its reason; other operations go on."""
     broken = Failing(RuntimeError("broken"))
@@ -237,10 +230,10 @@ def test_a_breaker_trips_after_three_exceptions():
     assert {"native raised RuntimeError": 3, "native: left alone after errors": 2} == dict(
         told.reasons
     )
-    assert (6, 1, 5) == (told.pure_count, told.native_count, told.fallback_count)
+    relu = int(kernels.available())
+    assert (6, relu, 5) == (told.pure_count, told.native_count, told.fallback_count)
 
 
-@needs_native
 def test_a_breaker_recovers_after_its_time(monkeypatch):
     """One call asks again; it answers, and the backend is trusted as before."""
     monkeypatch.setattr(breakers, "SECONDS", 0.05)
@@ -257,7 +250,6 @@ def test_a_breaker_recovers_after_its_time(monkeypatch):
     assert 4 == accel.get_stats().fallback_count
 
 
-@needs_native
 def test_a_breaker_trips_again_at_the_first_exception(monkeypatch):
     """A backend that is asked once more and fails is left alone at once."""
     monkeypatch.setattr(breakers, "SECONDS", 0.05)
@@ -271,7 +263,6 @@ def test_a_breaker_trips_again_at_the_first_exception(monkeypatch):
     assert 4 == broken.calls
 
 
-@needs_native
 def test_reset_breakers_asks_again():
     """At once, and the exceptions of before are forgotten."""
     broken = Failing(RuntimeError("broken"))
@@ -301,7 +292,6 @@ def test_torchs_breaker_trips_and_strict_asks_it_all_the_same():
     assert (5, 0) == (told.pure_count, told.ffi_count)
 
 
-@needs_native
 @pytest.mark.parametrize("mode", MODES)
 def test_mistakes_of_the_caller_trip_no_breaker(mode):
     """Shapes, types and values that the reference refuses too are told, and not held against us."""
@@ -315,7 +305,6 @@ def test_mistakes_of_the_caller_trip_no_breaker(mode):
         assert not breakers.is_open("relu", backend)
 
 
-@needs_native
 def test_warnings_that_are_errors_are_the_callers(recwarn):
     """numpy.errstate and warnings filters mean the same as in numpy; no breaker trips."""
     for _ in range(5):
@@ -329,7 +318,6 @@ def test_warnings_that_are_errors_are_the_callers(recwarn):
 # ---- the mode changes meanwhile
 
 
-@needs_native
 def test_a_call_ends_in_the_mode_that_it_began_in():
     """A kernel, or what it calls, that sets another mode: this call is done, the next is not."""
 
@@ -344,7 +332,6 @@ def test_a_call_ends_in_the_mode_that_it_began_in():
         accel.set_acceleration("pure")
 
 
-@needs_native
 def test_a_backend_that_changes_the_mode_and_fails():
     """The reference answers by the settings of the beginning: not strict, though it is now."""
     entered = accel.using("pure", strict=True)

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from shimhub import accel, kernels
+from shimhub import accel
 from shimhub.accel.model import OPS
 from tests import _accel_leaks
 from tests._accel_cases import (
@@ -74,7 +74,6 @@ def test_eight_threads_in_modes_of_their_own():
     assert all(80 == one.pure + one.ffi for one in told.per_op.values())
 
 
-@pytest.mark.skipif(not kernels.available(), reason="needs the native library")
 def test_a_breaker_that_trips_in_eight_threads():
     """A kernel that fails everywhere at once: all answers are the reference's."""
 

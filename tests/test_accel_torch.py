@@ -460,7 +460,6 @@ ONLY_TORCH = {
 }
 
 
-@needs_native
 @pytest.mark.parametrize("name", ONLY_TORCH)
 def test_cross_entropies_that_only_torch_has_stay_there(name, in_settings):
     """With torch's answer: in AUTO it is no fallback, in NATIVE it is one, with its reason."""
@@ -479,7 +478,6 @@ def test_cross_entropies_that_only_torch_has_stay_there(name, in_settings):
     assert {why: 1} == accel.get_stats().reasons
 
 
-@needs_native
 @pytest.mark.parametrize("wrong", [5, -1, -99])
 def test_classes_that_x_has_not_are_torchs_error_in_every_mode(wrong, in_settings):
     """An IndexError, which counts against nobody."""
