@@ -424,6 +424,50 @@ def test_calls_leave_no_references():
     assert all(abs(new - old) < 10 for new, old in zip(after, before, strict=True)), (before, after)
 
 
+@needs_native
+@pytest.mark.parametrize("kind", ["ndarray", "list"])
+def test_calls_leave_no_objects(kind):
+    """Nor does any call, or exception, leave an object that nobody has."""
+    given = {name: arguments(name, kind) for name in OPS}
+
+    def work():
+        for _ in range(200):
+            for name in OPS:
+                getattr(accel, name)(*given[name])
+            with accel.using("auto", thresholds={"add": 10_000}):
+                accel.add(*given["add"])
+            with pytest.raises(ValueError, match="shape"):
+                accel.mse_loss(given["matmul"][0], given["matmul"][1])
+
+    work()
+    gc.collect()
+    before = sys.getallocatedblocks()
+    work()
+    gc.collect()
+    assert 100 > sys.getallocatedblocks() - before
+
+
+@needs_native
+def test_kernels_by_name_keep_their_own_limits():
+    """Mode NATIVE forces the calls of accel, and none after them: that is told by the bits."""
+    x, y = numbers(30, 3000), numbers(3000, 30)
+    before = kernels.linalg.native_limit("products", "float32", 0)
+    try:
+        by_numpy = kernels.linalg.matmul(x, y)
+        with accel.using("native"):
+            forced = accel.matmul(x, y)
+            after_call = kernels.linalg.matmul(x, y)
+            accel.explain("matmul", x, y)
+            after_explain = kernels.linalg.matmul(x, y)
+    finally:
+        kernels.linalg.native_limit("products", "float32", before)
+    assert 1 == accel.get_stats().native_count
+    if np.array_equal(by_numpy, forced):
+        pytest.skip("numpy's product has the same bits")
+    np.testing.assert_array_equal(by_numpy, after_call)
+    np.testing.assert_array_equal(by_numpy, after_explain)
+
+
 def test_the_mode_may_change_at_any_time():
     """Threads that change modes and thresholds while others compute give right answers."""
     x = numbers(8, 8)
@@ -495,6 +539,50 @@ def test_a_threshold_is_strict():
         assert (1, 0) == (accel.get_stats().pure_count, accel.get_stats().ffi_count)
         accel.matmul(np.ones((11, 10), np.float32), x)
         assert (1, 1) == (accel.get_stats().pure_count, accel.get_stats().ffi_count)
+
+
+WORKS = {
+    "matmul": ("matmul", (numbers(4, 5), numbers(5, 3)), {}),
+    "matmul, a row": ("matmul", (numbers(5), numbers(5, 3)), {}),
+    "matmul, a column": ("matmul", (numbers(4, 5), numbers(5)), {}),
+    "matmul, many": ("matmul", (numbers(2, 4, 5), numbers(5, 3)), {}),
+    "matmul, by many": ("matmul", (numbers(4, 5), numbers(2, 5, 3)), {}),
+    "matmul, of two dtypes": ("matmul", (numbers(4, 5), numbers(5, 3).astype(float)), {}),
+    "linear": ("linear", (numbers(4, 5), numbers(5, 3)), {}),
+    "linear, many": ("linear", (numbers(2, 4, 5), numbers(5, 3), numbers(3), "relu"), {}),
+    "linear, transposed": ("linear", (numbers(4, 5), numbers(3, 5)), {"transposed": True}),
+    "linear, not transposed": ("linear", (numbers(4, 5), numbers(5, 3)), {"transposed": False}),
+    "add": ("add", (numbers(4, 5), numbers(5)), {}),
+    "add, to a row": ("add", (numbers(5), numbers(4, 5)), {}),
+    "add, of two dtypes": ("add", (numbers(4, 5), numbers(5).astype(float)), {}),
+    "layer_norm": ("layer_norm", (numbers(4, 5), numbers(5)), {"eps": 1.0}),
+    "softmax": ("softmax", (numbers(4, 5),), {"axis": 0}),
+    "cross_entropy": ("cross_entropy", (numbers(4, 5), np.array([0, 4, 2, 1])), {}),
+    "cross_entropy, one class": ("cross_entropy", (numbers(9, 1), np.zeros(9, int)), {}),
+}
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_a_threshold_is_the_work_that_explain_tells(name):
+    """Up to it numpy or a kernel computes, above it torch where that can: in C as in Python."""
+    pytest.importorskip("torch")
+    op, given, options = WORKS[name]
+    accel.set_acceleration("auto")
+    work = accel.explain(op, *given, **options).work
+    for threshold in (work, work - 1):
+        accel.set_threshold(op, threshold)
+        backend = accel.explain(op, *given, **options).backend
+        told = []
+        for functions in (accel, ops):
+            accel.reset_stats()
+            getattr(functions, op)(*given, **options)
+            told.append(accel.get_stats())
+        assert told[0] == told[1]
+        assert (backend == "torch", backend == "native") == (
+            told[0].ffi_count == 1,
+            told[0].native_count == 1,
+        )
+        assert threshold < work or backend != "torch"
 
 
 def counted_in_c():

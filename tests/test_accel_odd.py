@@ -173,6 +173,10 @@ MISTAKES = [
     ("cross_entropy", (X, np.array([0.0, 1.0])), {}, "TypeError", "target: dtype float64"),
     ("cross_entropy", (X, [0, 1, 1]), {}, "ShapeError", "target: shape (3,)"),
     ("cross_entropy", (np.ones((2, 3, 4)), np.zeros((2, 3), int)), {}, "ShapeError", "(2, 3, 4)"),
+    ("cross_entropy", (np.ones((2, 3, 4)), np.ones((2, 3, 4))), {}, "ShapeError", "(2, 3, 4)"),
+    ("cross_entropy", (X[:1], np.array(0)), {}, "ShapeError", "target: shape ()"),
+    ("cross_entropy", (X[0], np.array([0])), {}, "ShapeError", "target: shape (1,)"),
+    ("cross_entropy", (np.ones(()), np.array(0)), {}, "ShapeError", "shape ()"),
 ]
 
 
@@ -330,3 +334,8 @@ def test_mistakes_with_tensors_are_one_in_all_modes():
     assert "approximate" in only("gelu", x, approximate="x")
     assert "dtype bool" in only("cross_entropy", x, torch.tensor([True, False]))
     assert "out of bounds" in only("cross_entropy", x, torch.tensor([0, 7]))
+    assert "Error'" in only("cross_entropy", x[:1], torch.tensor(0))
+    assert "1.0986" in only("cross_entropy", x[0], torch.tensor([0]))
+    assert "Error'" in only("cross_entropy", x, torch.tensor([0, 1, 1]))
+    assert "TypeError" in only("softmax", x, 0, 0)
+    assert "TypeError" in only("gelu", x, axis=0)
