@@ -143,6 +143,23 @@ def test_a_short_child_without_the_hub_is_told(lab):
     assert 3 == done.stderr.count("-S keeps start-up files from running"), done.stderr
 
 
+def test_a_process_in_the_middle_of_an_exec_is_seen_once(monkeypatch):
+    """Where its image is not told yet, or still the one from before, it is noted by its new one."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        watcher, below = parent.Watcher(os.getpid()), parent._below
+        for early in (0, 12345):
+            seen = [(child.pid, os.getpid(), early)]
+            monkeypatch.setattr(parent, "_below", lambda _, seen=seen: seen)
+            watcher.look()
+        monkeypatch.setattr(parent, "_below", below)
+        watcher.look()
+    finally:
+        child.communicate(b"\n")
+    assert [child.pid] == [pid for pid, image in watcher.found if pid == child.pid and image]
+    assert [] == [pid for pid, image in watcher.found if not image]
+
+
 def test_a_program_that_became_one_without_the_hub_is_told(lab):
     """After an exec with -S the record of before is not taken for the new program's."""
     sleep = "import time; time.sleep(0.5)"

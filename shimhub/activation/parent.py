@@ -61,7 +61,8 @@ class Watcher:
         started = time.monotonic()
         for pid, parent, image in _below(self.root):
             if (pid, image) not in self.found and _is_python(pid) and (command := _command(pid)):
-                self.found[pid, image] = _Seen(command, _variables(pid), parent)
+                now = _image(pid) or image  # it may have been in the middle of an exec
+                self.found.setdefault((pid, now), _Seen(command, _variables(pid), parent))
         return time.monotonic() - started
 
     def unrecorded(self, folder: str) -> list[dict[str, object]]:
