@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from shimhub import accel, kernels
-from shimhub.accel import AccelMode, breakers, torch_ffi
+from shimhub.accel import AccelMode, breakers, thresholds, torch_ffi
 from shimhub.accel.model import OPS
 from shimhub.pure import PureTensor
 from tests._accel_cases import (
@@ -357,6 +357,30 @@ def test_settings_end_while_others_are_looked_up():
             del settings
             np.testing.assert_array_equal(x, accel.relu(x))
     assert 20 == accel.get_stats().native_count
+
+
+@needs_native
+@pytest.mark.parametrize("told", [{}, {"gelu": 10**6}])
+def test_thresholds_that_change_while_they_are_looked_up(monkeypatch, told):
+    """What was found before the change is not kept: the next call goes by the new one."""
+    effective, changed = thresholds.effective, []
+
+    def changes(op, *given):
+        found = effective(op, *given)
+        if op == "relu" and not changed:
+            changed.append(op)
+            accel.set_threshold("relu", 5)
+        return found
+
+    x = np.ones(10, np.float32)
+    with accel.using("auto", thresholds=told):
+        accel.set_threshold("relu", 10**9)
+        monkeypatch.setattr(thresholds, "effective", changes)
+        for expected in ("ffi_count", "ffi_count") if HAS_TORCH else ("fallback_count",):
+            accel.reset_stats()
+            accel.relu(x)
+            assert 1 == getattr(accel.get_stats(), expected)
+    assert changed
 
 
 def test_the_processs_mode_changes_under_running_threads():

@@ -25,6 +25,8 @@ _native: Final = _loading.native()
 #: What settings came to, in C: by mode where they have no thresholds of their own.
 _by_mode: Final[dict[AccelMode, Any]] = {}
 _own: Final[weakref.WeakKeyDictionary[Settings, Any]] = weakref.WeakKeyDictionary()
+#: How often that was forgotten.
+_forgotten = 0
 
 
 def functions() -> Mapping[str, Callable[..., Any]]:
@@ -88,12 +90,15 @@ def _text(function: Callable[..., Any]) -> str:
 
 def _find(settings: Settings) -> Any:
     """Return what the settings come to, in C."""
-    if settings.thresholds:
-        found = _own.get(settings)
-        return found if found is not None else _own.setdefault(settings, _made(settings))
-    if settings.mode not in _by_mode:
-        _by_mode[settings.mode] = _made(settings)
-    return _by_mode[settings.mode]
+    kept: Any = _own if settings.thresholds else _by_mode
+    key = settings if settings.thresholds else settings.mode
+    found = kept.get(key)
+    if found is None:
+        begun = _forgotten
+        found = _made(settings)
+        if begun == _forgotten:  # else it may be of before; C, which was told, asks again
+            kept[key] = found
+    return found
 
 
 def _made(settings: Settings) -> Any:
@@ -121,6 +126,8 @@ def _size(op: str, dtype: str, settings: Settings, kind: str = "ndarray") -> flo
 
 
 def _forget() -> None:
+    global _forgotten
+    _forgotten += 1
     _by_mode.clear()
     _own.clear()
     if _native is not None:
