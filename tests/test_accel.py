@@ -116,6 +116,17 @@ def test_a_thread_begins_with_the_modes_of_the_process():
     assert AccelMode.AUTO is accel.get_current_mode()
 
 
+@pytest.mark.skipif(not kernels.available(), reason="there is no native library")
+def test_a_thread_computes_in_the_mode_of_the_process():
+    """Where it set none: whole numbers have no kernel, of which mode NATIVE tells."""
+    whole = np.arange(3)
+    for mode, reasons in (("native", {"no kernel": 1}), ("pure", {})):
+        accel.set_acceleration(mode)
+        accel.reset_stats()
+        in_a_thread(lambda: accel.add(whole, whole))
+        assert reasons == dict(accel.get_stats().reasons)
+
+
 def test_tasks_have_their_own_modes():
     """A with-statement in one task is not seen in another."""
 

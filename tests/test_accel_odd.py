@@ -212,7 +212,10 @@ def test_what_has_no_kernel_is_told_in_mode_native(functions):
 
 def test_classes_beside_probabilities_keep_the_dtype():
     """Probabilities of another dtype do not change that of the loss, in torch's modes either."""
-    assert only("cross_entropy", X, np.full((2, 3), 1 / 3)).startswith("('float32', 'float32'")
+    told = only("cross_entropy", X, np.full((2, 3), 1 / 3))
+    assert "('float32', 'float32', 1.0986" in told
+    assert ", 16.0)" in only("mse_loss", X, np.full((2, 3), 5.0))
+    assert ", 16.0)" in only("mse_loss", np.full((2, 3), 5.0), X)
 
 
 MASKED = np.ma.masked_array(X, mask=[[0, 1, 0], [1, 0, 0]])

@@ -396,6 +396,7 @@ NOT_OURS = {
     "a whole number beside": ("mul", (X, 2), {}),
     "a scale": ("add", (X, X), {"alpha": 3}),
     "classes of 32 bits": ("cross_entropy", (X, CLASSES.int()), {}),
+    "columns": ("softmax", (X, 0), {}),
 }
 
 
