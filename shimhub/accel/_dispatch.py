@@ -1,7 +1,7 @@
 """Who computes a call, and what happens when that fails: the way of every call in Python.
 
 :func:`run` is the whole rule. The native library has the same for the calls that are most of all,
-exact arrays and tensors in a mode that leaves nothing to decide, and hands it all others.
+exact arrays, tensors and lists of numbers where there is nothing to tell, and hands it all others.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The functions that callers have: those in C over the rule in Python, where the library is.
 
-A call of one that leaves nothing to decide stays in C: exact arrays with work below the limit of
-their mode, exact tensors that stay in torch. The rest is handed to :mod:`shimhub.accel.ops`.
+Most calls on exact arrays and tensors stay in C, whoever computes them, and so do those on lists
+of numbers up to their threshold. What is unusual is handed to :mod:`shimhub.accel.ops`.
 """
 
 from __future__ import annotations

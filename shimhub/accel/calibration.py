@@ -65,12 +65,12 @@ def calibrate(
     """Measure, use what was measured, and keep it for later processes; return it.
 
     ``ops`` are operations or groups of them, all by default; what is not among them stays as it
-    was. ``told`` is called with each entry. A crossover that was in use stays if it is within
-    15 % of the measured one. A short budget, or a busy machine, is not held to: each size up to
-    64 x 64 is timed five times. Calls are not counted and not told meanwhile, whoever makes them.
-    Run it on a quiet machine, with as many threads as the program
-    will have. Raises :class:`CalibrationError`, and :class:`TorchMissingError` where there is
-    nothing to compare.
+    was. ``budget_s`` are the seconds of all; a short budget, or a busy machine, is not held to:
+    each size up to 64 x 64 is timed five times. ``told`` is called with each entry. A crossover
+    that was in use stays if it is within 15 % of the measured one. Calls are not counted and not
+    told meanwhile, whoever makes them. Run it on a quiet machine, with as many threads as the
+    program will have. Raises :class:`CalibrationError`, and :class:`TorchMissingError` where there
+    is nothing to compare.
     """
     names = _names(ops)
     if not budget_s > 0:

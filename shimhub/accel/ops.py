@@ -17,7 +17,10 @@ from shimhub.accel._dispatch import run
 
 
 def matmul(a: Any, b: Any, /) -> Any:
-    """Return the matrix product, of shapes as ``numpy.matmul`` takes them. O(m n k)."""
+    """Return the matrix product, of shapes as ``numpy.matmul`` takes them. O(m n k).
+
+    Raises ``ShapeError``, a ``ValueError``, for shapes that are not multiplied.
+    """
     return run("matmul", (a, b), {})
 
 
@@ -32,7 +35,8 @@ def linear(
     """Return ``activation(x @ weight + bias)``.
 
     Shapes: x ``(..., in)``, weight ``(in, out)``, or ``(out, in)`` where ``transposed``, bias
-    ``(out,)``. ``activation`` is None, "relu", "sigmoid", "tanh", "gelu" or "gelu_tanh".
+    ``(out,)``. ``activation`` is None, "relu", "sigmoid", "tanh", "gelu" or "gelu_tanh", and
+    ``ValueError`` for another. O(rows in out).
     """
     options = {"activation": activation, "transposed": transposed}
     return run("linear", (x, weight, bias), options)
@@ -74,22 +78,31 @@ def tanh(x: Any, /) -> Any:
 
 
 def gelu(x: Any, /, approximate: str = "none") -> Any:
-    """Return ``x * Phi(x)``, Phi the normal distribution's, or its approximation by "tanh"."""
+    """Return ``x * Phi(x)``, Phi the normal distribution's, or its approximation by "tanh". O(n).
+
+    Raises ``ValueError`` for an ``approximate`` that is neither "none" nor "tanh".
+    """
     return run("gelu", (x,), {"approximate": approximate})
 
 
 def softmax(x: Any, /, axis: int = -1) -> Any:
-    """Return ``exp(x - max) / sum`` along an axis. O(n)."""
+    """Return ``exp(x - max) / sum`` along an axis, of the shape of x. O(n).
+
+    Raises ``ShapeError``, a ``ValueError``, for an axis that x does not have.
+    """
     return run("softmax", (x,), {"axis": axis})
 
 
 def layer_norm(x: Any, /, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Return ``(x - mean) / sqrt(variance + eps) * weight + bias`` over the last dimension."""
+    """Return ``(x - mean) / sqrt(variance + eps) * weight + bias`` over the last dimension. O(n).
+
+    Shapes: x ``(..., n)``, weight and bias ``(n,)`` or None. Raises ``ShapeError`` for others.
+    """
     return run("layer_norm", (x, weight, bias), {"eps": eps})
 
 
 def mse_loss(x: Any, target: Any, /) -> Any:
-    """Return the mean of ``(x - target) ** 2``; both of one shape. O(n)."""
+    """Return the mean of ``(x - target) ** 2``; ``ShapeError`` unless both have one shape. O(n)."""
     return run("mse_loss", (x, target), {})
 
 
@@ -97,6 +110,7 @@ def cross_entropy(x: Any, target: Any, /) -> Any:
     """Return the mean over rows of ``-log(softmax(x))`` at the target. O(n).
 
     x ``(rows, classes)`` or ``(classes,)``; the target has the classes' numbers, of x's leading
-    shape, or probabilities, of x's shape.
+    shape and any integer dtype, or probabilities, of x's shape and dtype. Raises ``ValueError``
+    for classes that x does not have (``IndexError`` where torch computes tensors).
     """
     return run("cross_entropy", (x, target), {})

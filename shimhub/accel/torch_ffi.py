@@ -168,7 +168,10 @@ def _ffi(op: Op, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
 
 
 def matmul_torch_ffi(a: Any, b: Any) -> Any:
-    """Return the matrix product by torch, as what ``a`` is. Raises ``ValueError`` for shapes."""
+    """Return :func:`shimhub.accel.matmul` by torch, as what ``a`` is.
+
+    Raises ``ShapeError``, and :class:`TorchMissingError` without torch: nothing else answers.
+    """
     return _ffi(TABLE["matmul"], (a, b), {})
 
 

@@ -34,7 +34,10 @@ _generator: np.random.Generator | None = None
 
 
 def manual_seed(seed: int) -> None:
-    """Begin the random numbers of this process again: of ``randn``, new layers and trainers."""
+    """Begin the random numbers of this process again: of ``randn``, new layers and trainers.
+
+    ``seed`` is an integer >= 0; numpy raises ``ValueError`` or ``TypeError`` for what is no seed.
+    """
     global _generator
     _generator = np.random.default_rng(seed)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def mse_loss(prediction: Any, target: Any) -> PureTensor:
-    """Return the mean of ``(prediction - target) ** 2``, which have one shape."""
+    """Return the mean of ``(prediction - target) ** 2``; ``DataError`` unless of one shape."""
     prediction, target = pair(prediction, target)
     if prediction.shape != target.shape:
         raise DataError(
@@ -39,7 +39,8 @@ def cross_entropy(logits: Any, target: Any) -> PureTensor:
 
     ``logits`` is (rows, classes), or (classes,) for one row; ``target`` has the class of each row,
     or the probability of each class, of the shape of ``logits`` (then floats). A target that is no
-    tensor is copied, so that its array may be written before ``backward``.
+    tensor is copied, so that its array may be written before ``backward``. Raises ``DataError``
+    for other shapes and for classes that there are not, ``KindError`` for a target of no numbers.
     """
     logits = single(logits)
     x = logits.data

@@ -28,7 +28,8 @@ class Linear(Module):
     """``x @ weight.T + bias``, for x of shape (..., in_features).
 
     As in torch, ``weight`` is (out_features, in_features), and both are drawn evenly from
-    ``-1 / sqrt(in_features)`` to ``1 / sqrt(in_features)``.
+    ``-1 / sqrt(in_features)`` to ``1 / sqrt(in_features)``. ``dtype`` is float32, or float64.
+    An x of another width is ``DataError``, a tensor of another dtype ``KindError``.
     """
 
     def __init__(
@@ -123,7 +124,10 @@ class Softmax(Module):
 
 
 class LayerNorm(Module):
-    """Rows with mean 0 and variance 1, then ``* weight + bias``, over the last dimension."""
+    """Rows with mean 0 and variance 1, then ``* weight + bias``, over the last dimension.
+
+    ``weight``, ones at first, and ``bias``, zeros, are (features,), as the last dimension of x.
+    """
 
     def __init__(self, features: int, eps: float = 1e-5, *, dtype: Any = None) -> None:
         _making.check_size("features", features)

@@ -63,7 +63,7 @@ class PureTensor(Operators):
 
     @staticmethod
     def from_list(values: Any, requires_grad: bool = False, *, dtype: Any = None) -> PureTensor:
-        """Return a tensor of nested lists of numbers."""
+        """Return a tensor of nested lists of numbers; ``DataError`` for rows of several lengths."""
         return PureTensor(values, requires_grad, dtype=dtype)
 
     @staticmethod
@@ -74,13 +74,16 @@ class PureTensor(Operators):
 
     @staticmethod
     def ones(*shape: Any, requires_grad: bool = False, dtype: Any = None) -> PureTensor:
-        """Return ones."""
+        """Return ones, of a shape told as for ``zeros``."""
         array = np.ones(_making.shape_of(shape), _making.dtype_of(dtype))
         return PureTensor(array, requires_grad, dtype=dtype)
 
     @staticmethod
     def randn(*shape: Any, requires_grad: bool = False, dtype: Any = None) -> PureTensor:
-        """Return numbers of the standard normal distribution; ``manual_seed`` repeats them."""
+        """Return numbers of the standard normal distribution, of a shape told as for ``zeros``.
+
+        ``manual_seed`` repeats them.
+        """
         drawn = _making.generator().standard_normal(
             _making.shape_of(shape),
             _making.dtype_of(dtype),
@@ -110,7 +113,7 @@ class PureTensor(Operators):
         return self.data.dtype
 
     def item(self) -> float:
-        """Return the only element."""
+        """Return the only element; ``DataError`` where there are more, or none."""
         if self.data.size != 1:
             raise DataError(f"item: a tensor of shape {self.shape} is not one number; index it")
         return float(self.data.item())

@@ -114,7 +114,7 @@ class Trainer:
         return self.history
 
     def step(self, inputs: Any, target: Any) -> float:
-        """Train on one batch; return its loss before that."""
+        """Train on one batch; return its loss before that. Raises ``DivergedError`` as ``fit``."""
         self.optimizer.zero_grad()
         loss = self.loss(self.model(inputs), target)
         value = loss.item()
@@ -147,14 +147,17 @@ class Trainer:
             return float((metric or self.loss)(self.predict(inputs), targets))
 
     def save(self, path: Any) -> None:
-        """Write parameters, the optimizer's state and the epoch: training goes on from there."""
+        """Write parameters, the optimizer's state, epochs and seed: training goes on from there."""
         model, rule = self.model.state_dict(), self.optimizer.state_dict()
         state = {f"model.{name}": array for name, array in model.items()}
         state |= {f"optimizer.{name}": array for name, array in rule.items()}
         _files.write(path, state | {"trainer": np.asarray([self.epochs, self.seed])})
 
     def load(self, path: Any) -> None:
-        """Continue from a file that ``save`` wrote, with a trainer that was made alike."""
+        """Continue from a file that ``save`` wrote, with a trainer that was made alike.
+
+        All of it, or nothing, and ``DataError`` tells why.
+        """
         state = _files.read(path, packed=False)
         if "trainer" not in state:
             raise DataError(f"{path}: Trainer.save wrote no such file; model.load reads a model's")
