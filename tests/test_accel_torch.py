@@ -634,7 +634,8 @@ def test_what_ends_a_program_is_raised_at_once(error):
 
     with Ending(), pytest.raises(error):
         accel.tanh(X)
-    assert ["tanh"] == asked
+    first = "tanh" if kernels.available() else "__get__"  # Python asks for the layout before
+    assert [first] == asked
 
 
 @pytest.mark.parametrize("name", OPS)
