@@ -136,6 +136,28 @@ def test_operations_on_rows_and_layers_choose_by_all_of_the_work(rows, columns):
     assert few == ways(lambda: accel.linear(x, w), lambda: x @ w)
 
 
+@pytest.mark.usefixtures("_told_by", "_small_are_torchs")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((2,), (8, 2)),
+        ((8, 2), (2,)),
+        ((), (4, 4)),
+        ((4, 4), ()),
+        ((), ()),
+        ((3,), (3,)),
+        ((16,),) * 2,
+    ],
+)
+def test_explain_names_who_computes_what_is_broadcast(one, other):
+    """The larger of two tensors counts, wherever it stands; those of one number are torch's."""
+    x, y = torch.ones(one), torch.ones(other)
+    told = accel.explain("add", x, y).backend
+
+    assert (told == "torch") == ways(lambda: accel.add(x, y), lambda: torch.add(x, y))
+    assert (told == "torch") == (min(x.ndim, y.ndim) == 0 or max(x.numel(), y.numel()) < 6)
+
+
 @pytest.mark.usefixtures("_told_by")
 @pytest.mark.parametrize("mode", ["torch", "auto", "native"])
 def test_rows_of_another_size_than_the_weights_are_a_value_error(mode):

@@ -32,6 +32,7 @@ struct limits {
     struct range {
         double low, high; /* torch computes tensors of so much work, high excluded */
     } tensors[OPS][2][2]; /* the last tells whether rows are short */
+    struct range common[OPS]; /* what is torch's whatever the dtype and the rows are */
     bool all_tensors[OPS]; /* of any size */
     double lists[OPS];     /* work above which torch may compute lists */
     bool forced;           /* our kernels compute at all sizes */
@@ -131,12 +132,15 @@ static void free_limits(PyObject *capsule)
 static void set_tensors(struct limits *limits, int op, PyObject *ranges)
 {
     limits->all_tensors[op] = true;
+    limits->common[op] = (struct range){0, INFINITY};
     for (int i = 0; i < 4; i++) {
-        struct range *range = &limits->tensors[op][i / 2][i % 2];
+        struct range *range = &limits->tensors[op][i / 2][i % 2], *common = &limits->common[op];
         range->low = PyFloat_AsDouble(PyTuple_GET_ITEM(ranges, 8 * op + 2 * i));
         range->high = PyFloat_AsDouble(PyTuple_GET_ITEM(ranges, 8 * op + 2 * i + 1));
         if (!(range->low <= 0 && isinf(range->high)))
             limits->all_tensors[op] = false;
+        common->low = range->low > common->low ? range->low : common->low;
+        common->high = range->high < common->high ? range->high : common->high;
     }
 }
 
@@ -657,26 +661,42 @@ static bool is_in(const struct range *range, double work)
     return work >= range->low && work < range->high;
 }
 
+/* The elements of the largest tensor, but for products and what has a second one of another kind;
+ * -1 where that is not told. */
+static double most_elements(int op, PyObject *const *args, Py_ssize_t nargs,
+                            struct shimhub_reads *reads)
+{
+    int64_t count, other = 0;
+    if (!shimhub_elements_of(reads, 0, args[0], &count))
+        return -1;
+    if (op >= SHIMHUB_PY_ADD && op <= SHIMHUB_PY_DIVIDE && nargs > 1 &&
+        shimhub_torch_is_tensor(args[1]) && !shimhub_elements_of(reads, 1, args[1], &other))
+        return -1;
+    return (double)(other > count ? other : count);
+}
+
 /* Whether so much work is torch's, by outlines alone: they do not tell how long rows are. */
 static enum answer is_torchs_by_outline(int op, const struct limits *limits, PyObject *const *args,
                                         Py_ssize_t nargs, struct shimhub_reads *reads)
 {
     struct shimhub_outline first, bias = {.count = 1};
-    if (!shimhub_outline_of(reads, 0, args[0], &first))
+    double most = most_elements(op, args, nargs, reads);
+    if (op > SHIMHUB_PY_LINEAR && is_in(&limits->common[op], most))
+        return YES;
+    if (most < 0 || !shimhub_outline_of(reads, 0, args[0], &first))
         return UNKNOWN;
     if (first.nd < 1 || first.type > SHIMHUB_FLOAT64)
         return limits->forced ? NO : YES;
     if (op <= SHIMHUB_PY_LINEAR && (first.nd != 2 || nargs < 3 ||
                                     !shimhub_outline_of(reads, 2, args[2], &bias) || bias.nd != 1))
         return UNKNOWN;
-    double work = (double)first.count * (double)bias.count; /* which has a result's columns */
+    double work = most * (double)bias.count; /* which has a result's columns */
     const struct range *ranges = limits->tensors[op][first.type];
     bool is_long = is_in(&ranges[0], work), is_short = is_in(&ranges[1], work);
     return is_long != is_short ? UNKNOWN : is_long ? YES : NO;
 }
 
-/* Whether the first tensor tells that torch computes, with that of a product's columns: reading
- * each takes as long as choosing. What is broadcast to more stays there, too. */
+/* Whether torch computes so much work, whatever our kernels can. */
 static bool is_torchs(int op, const struct limits *limits, PyObject *const *args, Py_ssize_t nargs,
                       PyObject *kwnames, struct shimhub_reads *reads)
 {
@@ -686,7 +706,7 @@ static bool is_torchs(int op, const struct limits *limits, PyObject *const *args
     enum answer answer = is_torchs_by_outline(op, limits, args, nargs, reads);
     if (answer != UNKNOWN || (first = shimhub_tensor_of(reads, 0, args[0])) == NULL)
         return answer == YES;
-    double work = (double)shimhub_tensor_count(first);
+    double work = most_elements(op, args, nargs, reads);
     if (op <= SHIMHUB_PY_LINEAR) {
         weight = shimhub_tensor_of(reads, 1, args[1]);
         if (first->nd != 2 || weight == NULL || weight->nd < 1)

@@ -19,13 +19,10 @@ static struct {
     int32_t dtypes[2]; /* by shimhub_float */
 } us;
 
-static bool get(PyObject *object, struct shimhub_outline *outline)
+static bool get(void *tensor, struct shimhub_outline *outline)
 {
-    char *tensor = (char *)object + us.at;
     int32_t dtype;
-    void *inside;
-    memcpy(&inside, tensor, sizeof inside);
-    if (inside == NULL || us.dtype(tensor, &dtype) != 0 ||
+    if (us.dtype(tensor, &dtype) != 0 ||
         us.dimensions(tensor, &outline->nd) != 0 || us.count(tensor, &outline->count) != 0)
         return false;
     outline->type = dtype == us.dtypes[SHIMHUB_FLOAT32]   ? SHIMHUB_FLOAT32
@@ -34,11 +31,22 @@ static bool get(PyObject *object, struct shimhub_outline *outline)
     return true;
 }
 
+/* The C++ tensor, NULL where only DLPack tells what it is. */
+static void *find_tensor(const struct shimhub_reads *reads, Py_ssize_t at, PyObject *argument)
+{
+    void *inside;
+    if (us.at == 0 || reads->states[at] != SHIMHUB_UNREAD || !shimhub_torch_is_tensor(argument))
+        return NULL;
+    memcpy(&inside, (char *)argument + us.at, sizeof inside);
+    return inside == NULL ? NULL : (char *)argument + us.at;
+}
+
 bool shimhub_outline_of(struct shimhub_reads *reads, Py_ssize_t at, PyObject *argument,
                         struct shimhub_outline *outline)
 {
-    if (us.at > 0 && reads->states[at] == SHIMHUB_UNREAD && shimhub_torch_is_tensor(argument))
-        return get(argument, outline);
+    void *inside = find_tensor(reads, at, argument);
+    if (inside != NULL)
+        return get(inside, outline);
     const struct shimhub_tensor *tensor = shimhub_tensor_of(reads, at, argument);
     if (tensor == NULL)
         return false;
@@ -46,6 +54,18 @@ bool shimhub_outline_of(struct shimhub_reads *reads, Py_ssize_t at, PyObject *ar
     outline->nd = tensor->nd;
     outline->count = shimhub_tensor_count(tensor);
     return true;
+}
+
+bool shimhub_elements_of(struct shimhub_reads *reads, Py_ssize_t at, PyObject *argument,
+                         int64_t *count)
+{
+    void *inside = find_tensor(reads, at, argument);
+    if (inside != NULL)
+        return us.count(inside, count) == 0;
+    const struct shimhub_tensor *tensor = shimhub_tensor_of(reads, at, argument);
+    if (tensor != NULL)
+        *count = shimhub_tensor_count(tensor);
+    return tensor != NULL;
 }
 
 /* ---- setup ---- */
@@ -84,7 +104,7 @@ static size_t place_of(const struct sample *sample)
 static bool agrees(const struct sample *sample)
 {
     struct shimhub_outline found;
-    return place_of(sample) == us.at && get(sample->tensor, &found) &&
+    return place_of(sample) == us.at && get((char *)sample->tensor + us.at, &found) &&
            found.nd == sample->told.nd && found.count == sample->told.count &&
            found.type == sample->told.type;
 }

@@ -13,4 +13,8 @@ struct shimhub_outline {
 bool shimhub_outline_of(struct shimhub_reads *reads, Py_ssize_t at, PyObject *argument,
                         struct shimhub_outline *outline);
 
+/* Its elements alone. */
+bool shimhub_elements_of(struct shimhub_reads *reads, Py_ssize_t at, PyObject *argument,
+                         int64_t *count);
+
 #endif

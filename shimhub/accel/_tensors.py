@@ -49,9 +49,16 @@ def why_odd(inputs: Sequence[Any]) -> str:
 
 
 def stays(call: Call) -> bool:
-    """Whether so much work is torch's, whatever our kernels can."""
+    """Whether so much work is torch's, whatever our kernels can; tensors of one number are."""
+    tensors = filter(_kinds.is_tensor, call.inputs)
+    if call.settings.mode is not AccelMode.NATIVE and any(map(_is_number, tensors)):
+        return True
     low, high = range_of(call)
     return low <= call.op.work(call.inputs, call.options) < high
+
+
+def _is_number(tensor: Any) -> bool:
+    return tensor.ndim == 0 and tensor.dtype in _DTYPES
 
 
 def range_of(call: Call) -> tuple[float, float]:
