@@ -501,6 +501,51 @@ def test_cross_entropy_holds_far_out():
     assert [[1.0, -1.0]] == x.grad.tolist()
 
 
+def test_a_unit_that_is_off_keeps_what_is_infinite_from_what_is_below():
+    """The slope of a root or logarithm at 0 is infinite: not NaN times 0, in a layer either."""
+    for after in (lambda y: y**0.5, lambda y: y.log()):
+        x = PureTensor([-1.0, 4.0], requires_grad=True)
+        with np.errstate(divide="ignore"):
+            after(ops.relu(x)).sum().backward()
+        assert 0 == x.gradient[0]
+        assert x.gradient[1] in (0.25, np.float32(0.25))
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "inputs", "outputs"), [(2, 0, 4), (2, 3, 0), (0, 3, 4), (0, 0, 0)]
+)
+def test_layers_of_nothing_have_gradients(rows, inputs, outputs, transposed):
+    """Sizes of zero have gradients of their shapes, all of them 0."""
+    shape = (outputs, inputs) if transposed else (inputs, outputs)
+    given = [PureTensor(np.ones(one), True) for one in ((rows, inputs), shape, (outputs,))]
+    ops.linear(*given, transposed=transposed).sum().backward()
+    for one in given[:2]:
+        assert one.shape == one.gradient.shape
+        assert not one.gradient.any()
+    np.testing.assert_array_equal(np.full(outputs, rows), given[2].gradient)
+
+
+def test_the_greatest_of_nan_is_nan():
+    """Its gradient is that of NaN alone, as in torch."""
+    x = PureTensor([[1.0, np.nan, 2.0], [3.0, 1.0, 3.0]], requires_grad=True)
+    x.max(1).sum().backward()
+    np.testing.assert_array_equal([[0, 1, 0], [0.5, 0, 0.5]], x.gradient)
+
+
+def test_a_write_that_would_lose_a_gradient_is_refused():
+    """The value of a write has no way back; without recording it may be written."""
+    w, x = PureTensor([1.0, 2.0], requires_grad=True), PureTensor.zeros(2)
+    for value in (w, (w * w).sum()):
+        with pytest.raises(GraphError, match=r"the value needs a gradient.*\.detach\(\)"):
+            x[0:2] = value
+    assert [0, 0] == x.tolist()
+    with no_grad():
+        x[0:2] = w
+    x[0] = w.detach()[1]
+    assert [2, 2] == x.tolist()
+
+
 def test_relu_hides_no_nan_from_what_is_below():
     """Its gradient is torch's: that of the result at NaN and above 0, none at 0 and below."""
     values = [np.nan, 1.0, 0.0, -0.0, -1.0, np.inf, -np.inf]

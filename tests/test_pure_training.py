@@ -705,22 +705,3 @@ def test_it_is_imported_long_before_torch(lab):
     roots = {name.partition(".")[0] for name in loaded}
     known = set(sys.stdlib_module_names) | {"shimhub", "numpy", "_cffi_backend"}
     assert set() == roots - known
-
-
-COST = """
-import time
-start = time.process_time()
-import {}
-print(time.process_time() - start)
-"""
-
-
-@pytest.mark.slow
-def test_importing_takes_a_small_share_of_torchs_time(lab):
-    """In processor time, the least of three: 0.15 of what importing torch takes, at most."""
-    pytest.importorskip("torch")
-    least = [
-        min(float(lab.run(COST.format(name)).stdout) for _ in range(3))
-        for name in ("shimhub.pure.nn, shimhub.pure.training", "torch")
-    ]
-    assert least[0] <= 0.15 * least[1]

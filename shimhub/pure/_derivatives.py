@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,13 +47,21 @@ def matmul_right(g: Array, a: Array, b: Array) -> Array:
 
 def linear_weight(g: Array, x: Array, *, transposed: bool) -> Array:
     """Return the gradient of a linear layer by its weight, over all rows of ``x``."""
-    rows = x.reshape(-1, x.shape[-1])
-    ups = g.reshape(-1, g.shape[-1])
+    rows, ups = _as_rows(x), _as_rows(g)
     found: Array = accel.matmul(ups.T, rows) if transposed else accel.matmul(rows.T, ups)
     return found
 
 
+def _as_rows(x: Array) -> Array:
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # -1 has no meaning beside 0
+
+
 # ---- activations
+
+
+def relu(g: Array, out: Array) -> Array:
+    """Return what comes down where the result is not 0; infinite times 0 would be NaN."""
+    return np.asarray(np.where(out != 0, g, 0), g.dtype)
 
 
 def gelu(x: Array, out: Array) -> Array:
@@ -105,9 +114,9 @@ def spread(shape: tuple[int, ...], axis: Any, *, keepdims: bool) -> Callable[[Ar
 
 
 def at_greatest(g: Array, x: Array, axis: Any) -> Array:
-    """Return the gradient where the greatest elements are, in equal shares."""
-    places = x == x.max(axis=axis, keepdims=True)
-    return np.asarray(g * places / places.sum(axis=axis, keepdims=True), x.dtype)
+    """Return the gradient where the greatest elements are, in equal shares; NaN is greater."""
+    places = (x == x.max(axis=axis, keepdims=True)) | np.isnan(x)
+    return np.where(places, g / places.sum(axis=axis, keepdims=True), 0).astype(x.dtype)
 
 
 def index_of(index: Any) -> Any:

@@ -234,6 +234,11 @@ class PureTensor(Operators):
                 "x[...] =: a write has no gradient; write to .detach() of a copy, or to a leaf "
                 "under no_grad()"
             )
+        if isinstance(value, PureTensor) and value.requires_grad and _graph.recording():
+            raise GraphError(
+                "x[...] =: the value needs a gradient, which a write would lose; give its "
+                ".detach(), or write under no_grad()"
+            )
         values = value.data if isinstance(value, PureTensor) else value
         self.data[_derivatives.index_of(index)] = _making.unmasked("value", values)
         self.wrote()

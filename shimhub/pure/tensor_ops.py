@@ -159,7 +159,7 @@ def relu(x: Any) -> PureTensor:
     """Return ``max(x, 0)``; the gradient at 0 is 0, and NaN, which is passed on, passes it on."""
     x = single(x)
     out = accel.relu(x.data)
-    return record(out, (x, lambda g: g * (out != 0), ()), keeps=True)
+    return record(out, (x, lambda g: _derivatives.relu(g, out), ()), keeps=True)
 
 
 def sigmoid(x: Any) -> PureTensor:
