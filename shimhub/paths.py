@@ -64,6 +64,14 @@ def is_open_to_all(status: os.stat_result) -> bool:
     return os.name == "posix" and bool(status.st_mode & stat.S_IWOTH)
 
 
+def may_replace(path: str) -> bool:
+    """Whether a new file may take the place of ``path``: of none, or of a regular one.
+
+    A device or a pipe is to be written into: replacing ``/dev/null`` takes it from everybody.
+    """
+    return os.path.isfile(path) or not os.path.exists(path)
+
+
 def code_file(row: "Mapping[str, Any]", file: str) -> tuple[str, str]:
     """Return ``(key that says so, path)`` of a row's code; the path is empty without code."""
     if "source" in row:

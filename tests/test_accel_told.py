@@ -133,3 +133,43 @@ def test_a_closed_stderr_is_not_the_calls_mistake(monkeypatch):
         assert [2.0, 2.0] == accel.add(np.ones(2), 1.0).tolist()
     finally:
         accel.enable_logging(False)
+
+
+def test_bools_and_losses_of_nothing_count_against_nobody():
+    """What numpy answers and torch refuses is numpy's, whatever the mode: no breaker opens."""
+    pytest.importorskip("torch")
+    x = np.ones(3, np.float32)
+    accel.reset_breakers()
+    with accel.using("torch"):
+        for _ in range(4):
+            np.testing.assert_array_equal([0, 0, 0], accel.sub(x, True))
+            accel.cross_entropy(np.zeros((0, 3), "f4"), np.zeros(0, "f4"))
+        accel.reset_stats()
+        accel.sub(x, x)
+        accel.cross_entropy(np.ones((2, 3), "f4"), np.array([0, 1]))
+    assert (2, 0) == (accel.get_stats().ffi_count, accel.get_stats().fallback_count)
+
+
+def test_a_torch_that_cannot_be_imported_has_no_cuda(monkeypatch):
+    """The question has an answer: no."""
+    monkeypatch.setattr(torch_ffi, "torch_available", lambda: True)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert accel.torch_cuda_available() is False
+
+
+@pytest.mark.parametrize("mode", ["torch", "auto", "native"])
+def test_a_number_where_a_tensor_belongs_is_told(mode):
+    """Its shape is none; one class may be a number."""
+    torch = pytest.importorskip("torch")
+    x = torch.ones(3)
+    with accel.using(mode):
+        for call in (
+            lambda: accel.mse_loss(x, 0.5),
+            lambda: accel.mse_loss(0.5, x),
+            lambda: accel.linear(torch.ones(2, 3), 2.0),
+            lambda: accel.linear(torch.ones(2, 3), torch.ones(3, 4), 0.0),
+            lambda: accel.layer_norm(2.0, x),
+        ):
+            with pytest.raises(ValueError, match=r"\(\)|no dimension"):
+                call()
+        assert pytest.approx(math.log(3)) == float(accel.cross_entropy(x, 1))

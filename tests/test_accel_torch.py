@@ -756,3 +756,20 @@ def test_counts_can_be_kept_and_told():
     told = accel.get_stats()
     assert told == pickle.loads(pickle.dumps(told)) == copy.deepcopy(told)
     assert told.pure_count == dataclasses.asdict(told)["pure_count"]
+
+
+@pytest.mark.parametrize("mode", ["pure", "torch", "auto", "native"])
+@pytest.mark.parametrize("name", ["relu", "tanh", "gelu", "softmax", "sigmoid", "layer_norm"])
+def test_activation_checkpointing_ends_its_recomputation(name, mode):
+    """An exception by which torch ends what it computes is no mistake, to be computed again."""
+    from torch.utils import checkpoint
+
+    x = drawn(6, 4).requires_grad_()
+    function = getattr(accel, name)
+    for _ in range(2):
+        x.grad = None
+        with accel.using(mode):
+            checkpoint.checkpoint(function, x, use_reentrant=False).sum().backward()
+            plain = x.detach().requires_grad_()
+            function(plain).sum().backward()
+        torch.testing.assert_close(plain.grad, x.grad)

@@ -7,11 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from shimhub import paths
+from shimhub.cli import compat as command
 
 ROOT = Path(__file__).parent.parent
 CHECKED = ROOT / "shims/fast_axolotl/compat.py"
@@ -259,3 +263,18 @@ def test_an_installed_fast_axolotl_is_not_imported_to_be_named(tmp_path):
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     told = {"fast-axolotl Version": "0.2.0, installed"}
     assert f"{told}\n" == done.stdout, done.stderr
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    """A page goes into a pipe, which stays; nothing, and a file, may be replaced; devices not."""
+    assert [True, True, False, False] == [
+        *map(paths.may_replace, (str(tmp_path / "none"), __file__, os.devnull, str(tmp_path)))
+    ]
+    path, found = tmp_path / "pipe", []
+    os.mkfifo(path)
+    reader = threading.Thread(target=lambda: found.append(path.read_text()))
+    reader.start()
+    command._put(str(path), "page")
+    reader.join()
+    assert (["page"], [path]) == (found, list(tmp_path.iterdir()))
+    assert path.is_fifo()

@@ -13,6 +13,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import zlib
 from pathlib import Path
 
@@ -485,6 +486,20 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
         assert b"old" == path.read_bytes()
         assert 1 == len(os.listdir(scratch))
     assert (b"new", []) == (path.read_bytes(), os.listdir(scratch))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_is_written_into(tmp_path):
+    """It stays what it is, and who reads it gets all of it."""
+    path, found = tmp_path / "pipe", []
+    os.mkfifo(path)
+    reader = threading.Thread(target=lambda: found.append(path.read_bytes()))
+    reader.start()
+    write_json(str(path), {"a": 1})
+    reader.join()
+    assert {"a": 1} == json.loads(found[0])
+    assert path.is_fifo()
+    assert [path] == list(tmp_path.iterdir())
 
 
 def test_a_file_that_cannot_be_made_leaves_nothing(tmp_path):

@@ -181,7 +181,10 @@ def test_the_finder_knows_nothing_of_registries(name):
 #: What a package beside the core may import of shimhub, itself apart.
 LOWER = {
     "kernels": ("shimhub._later", "shimhub._version"),
-    "data": ("shimhub._later", "shimhub._version", "shimhub.errors", "shimhub.kernels"),
+    "data": (
+        *("shimhub._later", "shimhub._version"),
+        *("shimhub.errors", "shimhub.paths", "shimhub.kernels"),
+    ),
     "speed": (
         *("shimhub._kept", "shimhub._later", "shimhub._version"),
         *("shimhub.errors", "shimhub.paths"),
@@ -190,7 +193,7 @@ LOWER = {
         *("shimhub._kept", "shimhub._later", "shimhub._version"),
         *("shimhub.errors", "shimhub.paths", "shimhub.kernels"),
     ),
-    "pure": ("shimhub._later", "shimhub.errors", "shimhub.accel"),
+    "pure": ("shimhub._later", "shimhub.errors", "shimhub.paths", "shimhub.accel"),
 }
 
 

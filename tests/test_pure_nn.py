@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
+import threading
 import zipfile
 
 import numpy as np
@@ -255,6 +257,34 @@ def test_saving_through_a_link_keeps_it(tmp_path):
         assert [path] == list(path.parent.iterdir())
     other.load(path)
     assert made.weight.tolist() == other.weight.tolist()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_is_written_into(tmp_path):
+    """It stays what it is: a device in its place, as /dev/null, is the whole machine's."""
+    made, path = Linear(3, 2), tmp_path / "pipe"
+    os.mkfifo(path)
+    found = []
+    reader = threading.Thread(target=lambda: found.append(path.read_bytes()))
+    reader.start()
+    made.save(path)
+    reader.join()
+    assert path.is_fifo()
+    assert [path] == list(tmp_path.iterdir())
+    (tmp_path / "file").write_bytes(found[0])
+    other = Linear(3, 2)
+    other.load(tmp_path / "file")
+    assert made.weight.tolist() == other.weight.tolist()
+
+
+def test_a_file_keeps_who_may_read_it(tmp_path):
+    """Saving again leaves a private file private; a name may be as long as the system takes."""
+    made, path = Linear(3, 2), tmp_path / ("m" * 251 + ".npz")
+    made.save(path)
+    path.chmod(0o600)
+    made.save(path)
+    assert 0o600 == path.stat().st_mode & 0o777
+    assert [path] == list(tmp_path.iterdir())
 
 
 def test_a_missing_file_is_pythons_own_error(tmp_path):

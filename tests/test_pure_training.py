@@ -236,6 +236,26 @@ def test_a_seed_that_no_file_has_room_for_is_refused_at_once(seed):
         Trainer(model, SGD(model.parameters()), mse_loss, seed=seed)
 
 
+def test_ctrl_c_waits_for_a_load(tmp_path, monkeypatch):
+    """What arrives in the middle is raised when all of the file is taken."""
+    one, other = trainer(1), trainer(2)
+    one.fit(line(), epochs=1)
+    one.save(tmp_path / "t.npz")
+    take = other.model.load_state_dict
+
+    def interrupted(state):
+        os.kill(os.getpid(), signal.SIGINT)
+        take(state)
+
+    monkeypatch.setattr(other.model, "load_state_dict", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        other.load(tmp_path / "t.npz")
+    assert (1, one.seed) == (other.epochs, other.seed)
+    for mine, its in zip(one.model.parameters(), other.model.parameters(), strict=True):
+        np.testing.assert_array_equal(mine.data, its.data)
+    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
+
+
 def test_the_largest_seed_is_saved_and_loaded(tmp_path):
     """As is one of numpy's."""
     model = Linear(3, 1)

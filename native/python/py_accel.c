@@ -303,6 +303,15 @@ static bool are_tensors(int op, PyObject *const *args, Py_ssize_t nargs, PyObjec
     return shimhub_torch_is_tensor(args[0]);
 }
 
+/* Whether an exception may be of the call's own mistake, which Python tells in other words. Others
+ * end what is done, such as activation checkpointing's: torch must not compute it once more. */
+static bool may_be_mistake(void)
+{
+    return PyErr_ExceptionMatches(PyExc_RuntimeError) || PyErr_ExceptionMatches(PyExc_TypeError) ||
+           PyErr_ExceptionMatches(PyExc_ValueError) || PyErr_ExceptionMatches(PyExc_IndexError) ||
+           PyErr_ExceptionMatches(PyExc_AttributeError);
+}
+
 /* By torch's own function, or else by the one that takes our arguments. */
 static PyObject *by_torch(int op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                           struct shimhub_reads *reads)
@@ -313,6 +322,7 @@ static PyObject *by_torch(int op, PyObject *const *args, Py_ssize_t nargs, PyObj
     if (result == NULL && !PyErr_Occurred())
         result = shimhub_torch_run(ops[op].torch, args, nargs, kwnames);
     ops[op].counts[TORCH] += result != NULL;
+    us.is_final = result == NULL && PyErr_Occurred() && !may_be_mistake();
     return result;
 }
 

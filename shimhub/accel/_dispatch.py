@@ -230,6 +230,8 @@ def _why_odd(value: Any, op: str) -> str:
         return "" if type(value) is np.ndarray else "a subclass of numpy's array"
     if value is not None and op not in _OF_NUMBERS:
         return "a number"
+    if isinstance(value, bool | np.bool_):
+        return "a bool"  # which torch does not subtract
     too_large = type(value) is int and not _INT64[0] <= value <= _INT64[1]
     return "a number beyond int64" if too_large else ""
 
@@ -241,6 +243,6 @@ def _why_not_torch(call: Call) -> str:
         return f"torch: {breakers.LEFT_ALONE}"
     if torch_ffi.has_threads_of_parent():
         return FORKED
-    if call.op.name == "cross_entropy" and call.inputs[0].shape[-1:] == (0,):
-        return "no classes"
+    if call.op.name == "cross_entropy" and call.inputs[0].size == 0:
+        return "no elements"
     return "autocast" if torch_ffi.in_autocast() else ""

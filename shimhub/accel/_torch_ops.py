@@ -55,7 +55,8 @@ def mse_loss(x: Any, target: Any) -> Any:
 
 
 def cross_entropy(x: Any, target: Any) -> Any:
-    """Return the mean loss; classes may be of any integer dtype."""
+    """Return the mean loss; classes may be of any integer dtype, one class a number."""
+    target = torch.tensor(target) if isinstance(target, int) else target
     if target.dtype is torch.bool:
         raise TypeError("cross_entropy: target: dtype bool is none of classes")
     classes = target if target.is_floating_point() else target.long()

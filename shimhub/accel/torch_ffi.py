@@ -41,8 +41,14 @@ def torch_version() -> str:
 
 
 def torch_cuda_available() -> bool:
-    """Whether torch can use a CUDA device. Imports torch, where it is installed."""
-    return torch_available() and bool(torch_module().cuda.is_available())
+    """Whether torch can use a CUDA device. Imports torch, where it is installed.
+
+    Not where it is installed and cannot be imported: whatever computes with it tells why.
+    """
+    try:
+        return torch_available() and bool(torch_module().cuda.is_available())
+    except TorchMissingError:
+        return False
 
 
 def torch_module() -> Any:
@@ -125,7 +131,7 @@ def on_tensors(op: Op, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any
     tensors = [to_tensor(one, op.name) for one in inputs]
     try:
         return function(*tensors, **options)
-    except (RuntimeError, ValueError, IndexError) as error:
+    except (RuntimeError, ValueError, IndexError, AttributeError) as error:
         op.check(tensors, options)
         if "dtype" not in str(error) or all(map(_kinds.is_tensor, inputs)):
             raise

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from shimhub import paths
 from shimhub.cli.options import add_command
 from shimhub.cli.output import clean, print_json
 from shimhub.compat import checking, examine, lines_of, packs_of
@@ -44,8 +45,11 @@ def _compat(options: argparse.Namespace) -> int:
 
 
 def _put(file: str, text: str) -> None:
-    """Put the page in place whole or not at all, through a symbolic link."""
+    """Put the page in place whole or not at all, through a symbolic link; into a device or pipe."""
     place = os.path.realpath(file)
+    if not paths.may_replace(place):
+        Path(place).write_text(text, encoding="utf-8")
+        return
     scratch = f"{place}.{os.getpid()}"
     try:
         Path(scratch).write_text(text, encoding="utf-8")

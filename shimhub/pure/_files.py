@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shimhub import paths
 from shimhub.pure.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,17 +23,26 @@ _MOST_PACKED: Final = 1032
 
 
 def write(path: Any, arrays: Mapping[str, Array]) -> None:
-    """Write arrays to ``path``, whatever its name ends in; a file there is replaced at the end."""
+    """Write arrays to ``path``, whatever its name ends in; a file there is replaced at the end.
+
+    A link stays, and what it leads to is replaced; devices and pipes are written into.
+    """
+    import shutil
     import threading
     from pathlib import Path
 
-    wanted = Path(os.path.realpath(path))  # a link stays, and what it leads to is replaced
-    aside = wanted.with_name(f".{wanted.name}.{os.getpid()}.{threading.get_ident()}")
+    wanted = Path(os.path.realpath(path))
+    if not paths.may_replace(str(wanted)):
+        with wanted.open("wb") as file:
+            return _write(file, arrays)
+    aside = wanted.with_name(f".{wanted.name[:100]}.{os.getpid()}.{threading.get_ident()}")
     try:
         with aside.open("wb") as file:
             _write(file, arrays)
             file.flush()
             os.fsync(file.fileno())
+        if wanted.exists():
+            shutil.copymode(wanted, aside)
         aside.replace(wanted)
     finally:
         aside.unlink(missing_ok=True)

@@ -156,12 +156,21 @@ class Trainer:
     def load(self, path: Any) -> None:
         """Continue from a file that ``save`` wrote, with a trainer that was made alike.
 
-        All of it, or nothing, and ``DataError`` tells why.
+        All of it, or nothing, and ``DataError`` tells why. Ctrl-C waits until it is done.
         """
         state = _files.read(path, packed=False)
         if "trainer" not in state:
             raise DataError(f"{path}: Trainer.save wrote no such file; model.load reads a model's")
         epochs, seed = _progress(path, state)
+
+        def work() -> None:
+            with self._moving:
+                self._take(state)
+                self._told, self.seed = (epochs, self.history), seed
+
+        self._moving.hold(work)
+
+    def _take(self, state: dict[str, Array]) -> None:
         before = self.optimizer.state_dict()
         self.optimizer.load_state_dict(_under(state, "optimizer."))
         try:
@@ -169,7 +178,6 @@ class Trainer:
         except BaseException:
             self.optimizer.load_state_dict(before)
             raise
-        self._told, self.seed = (epochs, self.history), seed
 
     def _epoch(self, batches: Any) -> float:
         losses, counts = [], []

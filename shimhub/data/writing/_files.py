@@ -10,6 +10,8 @@ import os
 import secrets
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from shimhub import paths
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -49,11 +51,16 @@ def replacing(path: str, scratch: str | None = None) -> Iterator[IO[bytes]]:
 
     It is written in ``scratch``, a folder of the same file system (``path``'s own if None), with
     a name that starts with a dot. After the block it and the folder of ``path`` are on the disk
-    (fsync). An error leaves ``path`` as it was, and no file beside it.
+    (fsync). An error leaves ``path`` as it was, and no file beside it. A device or a pipe is
+    written into.
 
     Raises:
         OSError: it cannot be written (the disk is full): with ``path`` as ``filename``.
     """
+    if not paths.may_replace(path):
+        with io.BufferedWriter(_Named(os.open(path, os.O_WRONLY), path)) as file:
+            yield file
+        return
     folder, name = os.path.split(os.path.abspath(path))
     part = os.path.join(scratch or folder, f".{name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
