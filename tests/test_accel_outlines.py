@@ -158,6 +158,29 @@ def test_explain_names_who_computes_what_is_broadcast(one, other):
     assert (told == "torch") == (min(x.ndim, y.ndim) == 0 or max(x.numel(), y.numel()) < 6)
 
 
+@pytest.mark.usefixtures("_told_by", "_small_are_torchs")
+@pytest.mark.parametrize("rows", [1, 6])
+def test_options_by_name_choose_as_those_by_place(rows):
+    """What explain tells is counted, whichever way an option or parameter is given."""
+    x, w, b = torch.randn(rows, 4), torch.randn(4), torch.randn(4)
+    for name, by_place, by_name in (
+        ("softmax", (x, 0), {"axis": 0}),
+        ("gelu", (x, "tanh"), {"approximate": "tanh"}),
+        ("layer_norm", (x, w, b), {"bias": b, "weight": w}),
+        ("layer_norm", (x, w, b, 1e-3), {"bias": b, "eps": 1e-3, "weight": w}),
+    ):
+        function = getattr(accel, name)
+        told = accel.explain(name, x, **by_name).backend
+        assert told == accel.explain(name, *by_place).backend
+        by_torch = ways(
+            lambda call=function, named=by_name: call(x, **named),
+            lambda call=function, given=by_place: call(*given),
+        )
+        assert (rows == 1, told == "torch") == (by_torch, by_torch)
+    with pytest.raises(TypeError, match="out"):
+        accel.softmax(x, out=torch.empty_like(x))
+
+
 @pytest.mark.usefixtures("_told_by")
 @pytest.mark.parametrize("mode", ["torch", "auto", "native"])
 def test_rows_of_another_size_than_the_weights_are_a_value_error(mode):

@@ -188,6 +188,16 @@ static bool are_all_arrays(PyObject *const *args, Py_ssize_t nargs)
     return true;
 }
 
+/* Kernels have it, these functions have not. */
+static bool has_out(PyObject *kwnames)
+{
+    Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+    for (Py_ssize_t i = 0; i < named; i++)
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "out") == 0)
+            return true;
+    return false;
+}
+
 static bool are_arrays(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     Py_ssize_t named = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
@@ -197,10 +207,7 @@ static bool are_arrays(PyObject *const *args, Py_ssize_t nargs, PyObject *kwname
     for (Py_ssize_t i = 0; i < nargs + named; i++)
         if (!is_plain(args[i]))
             return false;
-    for (Py_ssize_t i = 0; i < named; i++) /* kernels have it, these functions have not */
-        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "out") == 0)
-            return false;
-    return some;
+    return some && !has_out(kwnames);
 }
 
 /* The rows of a product's result are so long; of linear by its keyword `transposed`. */
@@ -246,6 +253,8 @@ static double work_of(int op, PyObject *const *args, Py_ssize_t nargs, PyObject 
     }
     return (double)most;
 }
+
+#define MOST 6 /* arguments of a call */
 
 enum side { PURE_SIDE, TORCH_SIDE, PYTHON_SIDE };
 
@@ -388,20 +397,24 @@ static double work_of_tensors(int op, PyObject *const *args, Py_ssize_t nargs, P
                               struct shimhub_reads *reads, shimhub_float *type, bool *is_short)
 {
     const struct shimhub_tensor *first = shimhub_tensor_of(reads, 0, args[0]), *tensor;
+    Py_ssize_t given = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
     double most = 0, columns = 1;
-    if (kwnames != NULL || !is_ours(first))
+    bool any_name = op > SHIMHUB_PY_LINEAR && op < LOSSES; /* none changes the work */
+    if ((kwnames != NULL && !any_name) || has_out(kwnames) || given > MOST || !is_ours(first))
         return -1;
     if (op >= LOSSES)
         return work_of_loss(op, args, reads, type, is_short);
-    for (Py_ssize_t i = 0; i < nargs; i++) {
+    Py_ssize_t seen = 0;
+    for (Py_ssize_t i = 0; i < given; i++) {
         if (i > 0 && !shimhub_torch_is_tensor(args[i])) {
             if (arguments[op] > 0)
                 return -1; /* a number beside a tensor */
             continue;
         }
-        if (i >= TENSORS)
+        Py_ssize_t at = kwnames == NULL ? i : seen++; /* options are anywhere between names */
+        if (at >= TENSORS)
             return -1;
-        tensor = shimhub_tensor_of(reads, i, args[i]);
+        tensor = shimhub_tensor_of(reads, at, args[i]);
         if (!is_ours(tensor) || tensor->type != first->type)
             return -1;
         if (i == 1)
@@ -417,8 +430,6 @@ static double work_of_tensors(int op, PyObject *const *args, Py_ssize_t nargs, P
 }
 
 /* ---- lists ---- */
-
-#define MOST 6 /* arguments of a call */
 
 static bool is_list(PyObject *object)
 {
@@ -630,18 +641,19 @@ done:
 }
 
 /* Tensors by our kernel, where nobody follows what is done with them. */
-static PyObject *tensors_by_kernel(int op, bool forced, PyObject *const *args, Py_ssize_t nargs)
+static PyObject *tensors_by_kernel(int op, bool forced, PyObject *const *args, Py_ssize_t nargs,
+                                   PyObject *kwnames)
 {
     PyObject *inputs[MOST], *result = NULL;
-    Py_ssize_t made = 0;
-    for (; made < nargs; made++) {
+    Py_ssize_t given = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames)), made = 0;
+    for (; made < given; made++) {
         inputs[made] = shimhub_torch_is_tensor(args[made]) ? shimhub_torch_to_array(args[made])
                                                            : Py_NewRef(args[made]);
         if (inputs[made] == NULL)
             goto done;
     }
     bool native = false;
-    result = by_kernel(op, forced, inputs, nargs, NULL, &native);
+    result = by_kernel(op, forced, inputs, nargs, kwnames, &native);
     if (result != NULL && Py_TYPE(result) != us.array) /* a number */
         Py_SETREF(result, PyObject_CallOneArg(us.asarray, result));
     if (result != NULL)
@@ -736,13 +748,16 @@ static PyObject *tensors(int op, const struct limits *limits, PyObject *const *a
     if (limits->all_tensors[op] || is_torchs(op, limits, args, nargs, kwnames, &reads))
         return by_torch(op, args, nargs, kwnames, &reads);
     bool forced = limits->forced; /* before Python code runs */
-    double work = nargs > MOST ? -1 : work_of_tensors(op, args, nargs, kwnames, &reads, &type, &is_short);
+    Py_ssize_t given = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
+    double work = work_of_tensors(op, args, nargs, kwnames, &reads, &type, &is_short);
     const struct range *range = &limits->tensors[op][type][is_short];
     bool ours = work >= 0 && !is_in(range, work);
-    if (ours && !ops[op].to_python && may_leave_torch(args, nargs))
-        return tensors_by_kernel(op, forced, args, nargs);
+    if (ours && !ops[op].to_python && may_leave_torch(args, given))
+        return tensors_by_kernel(op, forced, args, nargs, kwnames);
     if (PyErr_Occurred() || forced || (ours && ops[op].to_python))
         return NULL; /* Python tells why */
+    if (kwnames != NULL) /* by place, and torch is asked by name */
+        memset(reads.states, 0, sizeof reads.states);
     return by_torch(op, args, nargs, kwnames, &reads);
 }
 
