@@ -236,6 +236,7 @@ def test_a_seed_that_no_file_has_room_for_is_refused_at_once(seed):
         Trainer(model, SGD(model.parameters()), mse_loss, seed=seed)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_waits_for_a_load(tmp_path, monkeypatch):
     """What arrives in the middle is raised when all of the file is taken."""
     one, other = trainer(1), trainer(2)
