@@ -114,8 +114,10 @@ static int check(PyObject *samples)
 {
     struct sample sample;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(samples); i++) {
-        if (read_sample(PyTuple_GET_ITEM(samples, i), &sample) != 0)
+        if (read_sample(PyTuple_GET_ITEM(samples, i), &sample) != 0) {
+            us.at = 0;
             return -1;
+        }
         if (i == 0)
             us.at = place_of(&sample);
         char *tensor = (char *)sample.tensor + us.at;

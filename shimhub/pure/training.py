@@ -175,7 +175,7 @@ class Trainer:
         self.optimizer.load_state_dict(_under(state, "optimizer."))
         try:
             self.model.load_state_dict(_under(state, "model."))
-        except BaseException:
+        except BaseException:  # a second Ctrl-C, which does not wait, too; raised again
             self.optimizer.load_state_dict(before)
             raise
 
